@@ -1,0 +1,41 @@
+# Two commands: `make quickstart` and `make test`. Both make their own environment in .venv.
+
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+RUN = .venv/bin/python
+WORKDIR ?= runs/quickstart
+
+.PHONY: quickstart test check lint clean
+
+quickstart: .venv/core  ## train, sample and evaluate a diffusion model on handwritten digits
+	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
+	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR) --mode=evaluate
+	@echo
+	@echo "Look at  $(WORKDIR)/report.html  and the newest picture in  $(WORKDIR)/samples/"
+	@sed -n 's/^Expect: /Expect: /p' configs/ddpm_digits.py
+
+test: .venv/test  ## the whole suite
+	$(RUN) -m pytest -n 2 --dist loadscope
+
+check: .venv/lint  ## compile, style, types
+	$(RUN) -m compileall -q aigc_jax configs launch main.py
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+.venv/core: setup.py requirements/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable . --constraint requirements/constraints.txt
+	@touch $@
+
+.venv/test: .venv/core
+	$(PIP) --editable '.[test]' --constraint requirements/constraints.txt
+	@touch $@
+
+.venv/lint: .venv/core
+	$(PIP) --editable '.[lint]' --constraint requirements/constraints.txt
+	@touch $@
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,138 @@
+"""From a configuration to a run. The only place that imports a family or a network by name."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax import methods, nn
+from aigc_jax.config import bind, check, nearest
+from aigc_jax.data import catalogue
+from aigc_jax.errors import ConfigError
+from aigc_jax.learner import Learner, ema
+from aigc_jax.ops.optimizer import optimizer
+from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.feed import example
+from aigc_jax.train.loop import Evaluation, Pace, Run, Sampling
+from aigc_jax.train.programs import Programs
+from aigc_jax.train.sharding import Rules, layout
+
+PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+def build(config: Mapping[str, Any], data_dir: Path | None = None, devices: Sequence[jax.Device] | None = None) -> Run:
+    """Checks every key of the configuration, and binds it to the code that reads it.
+
+    data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all.
+    Raises ConfigError for a key that nothing reads, lacks, or holds a wrong value.
+    """
+    mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
+    pace = Pace(**bind(Pace, config["train"], "train"))
+    saving = dict(config["checkpoint"])
+    save_every = check(saving.pop("every"), int, "checkpoint.every")
+    evaluation = Evaluation(**bind(Evaluation, config["evaluate"], "evaluate"))
+    sampling = Sampling(**bind(Sampling, config["sample"], "sample"))
+    _check_intervals(pace, save_every, evaluation, sampling)
+    keep = bind(Checkpoints, saving, "checkpoint")
+    tracking = bind(tracking_keys, config["tracking"], "tracking")
+
+    section = dict(config["data"])
+    batch_size = check(section.pop("batch_size", None), int, "data.batch_size")
+    data = catalogue.load(section, data_dir)
+    if evaluation.split not in data.splits:
+        raise ConfigError(
+            f'evaluate.split: {data.name} has no split "{evaluation.split}".{nearest(evaluation.split, data.splits)}'
+        )
+    learners, rules = build_learners(config, data.facts)
+    method = bind_method(config["method"], learners, data.facts)
+    seed = check(config["seed"], int, "seed")
+    shapes = example(data.splits["train"], batch_size, mesh)
+    programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, frozen={})
+    checkpoints = partial(Checkpoints, **keep)
+    return Run(config, data, batch_size, seed, programs, pace, save_every, evaluation, sampling, checkpoints, tracking)
+
+
+def tracking_keys(*, tensorboard: bool, wandb: str) -> None:
+    """The keys of section `tracking`."""
+
+
+def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[dict[str, Learner], Rules]:
+    """Each network with its optimizer, and what they split over the mesh's tensor axis."""
+    dtype = PRECISIONS.get(config["precision"])
+    if dtype is None:
+        raise ConfigError(f'precision: there is no "{config["precision"]}".{nearest(config["precision"], PRECISIONS)}')
+    steps = check(config["train"]["steps"], int, "train.steps")
+    if config["networks"].keys() != config["optimizers"].keys():
+        raise ConfigError(
+            f"networks ({', '.join(config['networks'])}) and optimizers ({', '.join(config['optimizers'])}) "
+            "have to have the same names: give each network its optimizer."
+        )
+    learners: dict[str, Learner] = {}
+    rules: list[tuple[str, int]] = []
+    for name, section in config["networks"].items():
+        network = _network(section["name"], f"networks.{name}.name")
+        module = network(**bind(network, section, f"networks.{name}", {**facts, "dtype": dtype}))
+        rules.extend(getattr(network, "TENSOR_RULES", ()))
+        where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
+        decay, warmup, accumulate = (
+            check(settings.pop(key, None), kind, f"{where}.{key}")
+            for key, kind in (("ema_decay", float), ("ema_warmup", bool), ("accumulate", int))
+        )
+        kind = check(settings["name"], optimizer.__annotations__["kind"], f"{where}.name")
+        tx = optimizer(kind, steps, **bind(optimizer, settings, where))
+        learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate)
+    return learners, rules
+
+
+def bind_method(section: Mapping[str, Any], learners: Mapping[str, Learner], facts: Mapping[str, Any]) -> Any:
+    """The family that `method.name` names, with its learners and keys bound."""
+    module = _module(methods, section["name"], "method.name")
+    if set(module.NETWORKS) != set(learners):
+        raise ConfigError(
+            f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
+            f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
+        )
+    family = getattr(module, section["name"])
+    return family(learners, **bind(family, section, "method", facts))
+
+
+def _network(name: str, where: str) -> Callable[..., Any]:
+    module_name, _, class_name = name.partition(".")
+    module = _module(nn, module_name, where)
+    classes = [
+        key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    if class_name not in classes:
+        raise ConfigError(f'{where}: {module_name} has no network "{class_name}".{nearest(class_name, classes)}')
+    return getattr(module, class_name)
+
+
+def _module(package: Any, name: str, where: str) -> Any:
+    known = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    if name not in known:
+        raise ConfigError(f'{where}: there is no "{name}".{nearest(name, known)}')
+    return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def _check_intervals(pace: Pace, save_every: int, evaluation: Evaluation, sampling: Sampling) -> None:
+    """Whatever happens at intervals happens between two calls of the training program."""
+    intervals = {
+        "train.steps": pace.steps,
+        "train.log_every": pace.log_every,
+        "checkpoint.every": save_every,
+        "evaluate.every": evaluation.every,
+        "sample.every": sampling.every,
+    }
+    if pace.steps_per_call < 1 or pace.steps < 1:
+        raise ConfigError("train.steps and train.steps_per_call have to be at least 1.")
+    for key, interval in intervals.items():
+        if interval < 0 or interval % pace.steps_per_call:
+            raise ConfigError(
+                f"{key} is {interval}, and has to be a multiple of train.steps_per_call, {pace.steps_per_call}: "
+                f"change one of them."
+            )

@@ -1,0 +1,107 @@
+"""What main.py does: command line in, one clear line out when something is wrong."""
+
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import flags, logging
+
+from aigc_jax.config import check_overrides, nearest
+from aigc_jax.errors import ConfigError, UserError
+
+CACHE = "AIGC_JAX_CACHE"  # environment: folder of compiled programs; empty = keep none
+
+
+def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
+    """The exit code of `function(argv)`; a UserError becomes one line on the standard error."""
+    try:
+        function(argv)
+    except UserError as error:
+        print(f"aigc_jax: {error}", file=sys.stderr)
+        return error.code
+    except OSError as error:  # a full or vanished disk, wherever it is met
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"aigc_jax: {error.strerror or error}{where}: what was saved before is intact.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse(values: flags.FlagValues, argv: list[str]) -> Mapping[str, Any]:
+    """Parses argv into absl's flags and returns the configuration, overrides applied.
+
+    Raises ConfigError for an unknown flag, key or mode, a wrong type, or a missing file.
+    """
+    try:
+        rest = values(argv)
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, SyntaxError) as error:
+        _explain(argv, error)
+    if values.config is None:
+        raise ConfigError("Which configuration? Give --config=configs/….py")
+    if values.workdir is None:
+        raise ConfigError("Where to? Give --workdir=FOLDER for checkpoints, samples and the report.")
+    if rest[1:]:
+        raise ConfigError(f'"{rest[1]}" is no flag: write --name=value.')
+    return values.config
+
+
+def _explain(argv: list[str], error: Exception) -> None:
+    """Raises the ConfigError behind what parsing raised."""
+    for cause in (error, error.__cause__, error.__context__):
+        if isinstance(cause, UserError):
+            raise cause
+    path = next((a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))), None)
+    if path is not None:
+        file, _, size = path.partition(":")
+        if not Path(file).is_file():
+            folder = Path(file).parent
+            known = [str(p) for p in folder.glob("*.py")] if folder.is_dir() else []
+            raise ConfigError(f"There is no configuration file {file}.{nearest(file, known)}") from error
+        get_config = runpy.run_path(file).get("get_config")
+        if get_config is None:
+            raise ConfigError(f"{file} defines no get_config(size): see configs/ for how one is written.") from error
+        check_overrides(get_config(*[size] if size else []), argv)
+    raise ConfigError(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__) from error
+
+
+def prepare_jax(distributed: bool) -> None:
+    """Joins the other processes, if any, and turns on the cache of compiled programs.
+
+    A cluster is found from its environment (TPU, SLURM, …) with `distributed`, or told by
+    JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+    """
+    logging.set_verbosity(logging.ERROR)
+    folder = os.environ.get(CACHE, str(Path.home() / ".cache" / "aigc_jax"))
+    if folder:
+        # Entries are programs that jax executes: the folder is the user's alone.
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    address = os.environ.get("JAX_COORDINATOR_ADDRESS")
+    if address:
+        try:
+            count, index = int(os.environ["JAX_NUM_PROCESSES"]), int(os.environ["JAX_PROCESS_ID"])
+        except (KeyError, ValueError) as error:
+            raise ConfigError(
+                f"JAX_COORDINATOR_ADDRESS is set: JAX_NUM_PROCESSES and JAX_PROCESS_ID have to be numbers ({error})."
+            ) from error
+        jax.distributed.initialize(address, count, index)
+    elif distributed:
+        jax.distributed.initialize()
+
+
+def run(mode: str, config: Mapping[str, Any], workdir: str, data_dir: str | None, began: float) -> None:
+    """Builds the configuration and trains, evaluates or samples it."""
+    from aigc_jax.build import build
+    from aigc_jax.train import loop
+    from aigc_jax.train.workdir import Workdir
+
+    folder = Workdir(Path(workdir).expanduser())
+    made = build(config, Path(data_dir) if data_dir else None)
+    if mode == "train":
+        loop.train(made, folder, began)
+    else:
+        {"evaluate": loop.evaluate, "sample": loop.sample}[mode](made, folder)

@@ -1,0 +1,244 @@
+"""Configurations: how one is written, checked and bound to the code that reads it.
+
+A configuration file defines `get_config(size)` and returns `experiment(size, {...}, tiny={...})`.
+Each section is the keyword arguments of one function or network: what that signature does not
+name is refused, what it needs and does not get is asked for, and every value is held against
+its annotation. So no key is read by nobody, and no default hides in the code.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+from aigc_jax.errors import ConfigError
+
+REQUIRED = object()  # stands for a string that the command line has to give
+
+TRUNK: dict[str, Any] = dict(
+    seed=0,
+    precision="float32",  # of the networks' arithmetic; weights, optimizer and loss stay float32
+    train=dict(
+        steps_per_call=1,  # optimizer steps compiled into one program: raise it where steps are short
+        log_every=100,
+    ),
+    evaluate=dict(
+        every=0,  # steps; 0 = only after the last one
+        split="test",
+        batch_size=256,
+        batches=0,  # 0 = the whole split
+    ),
+    sample=dict(
+        every=0,  # steps; 0 = only after the last one
+        n=64,
+        condition="",  # what to sample: a label, a prompt; "" = anything
+    ),
+    checkpoint=dict(
+        every=1000,
+        keep_last=2,
+        keep_best=1,
+        best="",  # the evaluation measure that decides which is best; "" = none
+        best_is="lowest",
+        keep_every=0,  # steps between checkpoints kept for good; 0 = none
+    ),
+    parallel=dict(
+        data=-1,  # devices along each axis of the mesh; -1 = all that remain
+        fsdp=1,
+        tensor=1,
+        compile="jit",  # "pmap": data parallel only
+    ),
+    tracking=dict(
+        tensorboard=True,
+        wandb="",  # the project's name there; "" = do not report
+    ),
+)
+
+OPTIMIZER: dict[str, Any] = dict(
+    name="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    warmup_steps=0,
+    b1=0.9,
+    b2=0.999,
+    eps=1e-8,
+    weight_decay=0.0,  # of matrices only
+    clip_norm=0.0,  # 0 = do not clip
+    ema_decay=0.0,  # 0 = keep no average
+    ema_warmup=False,
+    accumulate=1,
+)
+
+SECTIONS = ("data", "networks", "optimizers", "method")
+
+
+def experiment(size: str, full: Mapping[str, Any], tiny: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """The configuration of an experiment: `full`, or with size "tiny" its twin for tests.
+
+    full: the sections data, networks, optimizers and method, and what differs from TRUNK.
+    tiny: dotted key -> value, the keys that are smaller in the twin.
+    """
+    if size not in ("full", "tiny"):
+        raise ConfigError(f'There is no size "{size}": use "full" (the default) or ":tiny" after the file\'s name.')
+    settings = _merge(TRUNK, full, allow=(*SECTIONS, "train.steps"))
+    settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full["optimizers"].items()}
+    if size == "tiny":
+        for key, value in tiny.items():
+            *parents, leaf = key.split(".")
+            place = settings
+            for parent in parents:
+                place = place[parent]
+            if leaf not in place:
+                raise ConfigError(f'The tiny twin sets "{key}", which the full configuration does not have.')
+            place[leaf] = value
+    return ml_collections.ConfigDict(_placeholders(settings), convert_dict=True).lock()
+
+
+def _merge(base: Mapping[str, Any], given: Mapping[str, Any], allow: Iterable[str] = (), where: str = "") -> dict:
+    merged = {k: dict(v) if isinstance(v, Mapping) else v for k, v in base.items()}
+    for key, value in given.items():
+        path = f"{where}{key}"
+        if isinstance(value, Mapping) and key in base:
+            merged[key] = _merge(base[key], value, allow, f"{path}.")
+        elif key in base or path in allow:
+            merged[key] = dict(value) if isinstance(value, Mapping) else value
+        else:
+            raise ConfigError(f'There is no configuration key "{path}".{nearest(key, base)}')
+    return merged
+
+
+def _placeholders(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {k: _placeholders(v) for k, v in tree.items()}
+    return placeholder(str) if tree is REQUIRED else tree
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """' Did you mean "…"?', or what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f' Did you mean "{close[0]}"?' if close else f" Known: {', '.join(known) or 'none'}."
+
+
+def leaves(tree: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Dotted key -> value."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, (Mapping, ml_collections.ConfigDict)):
+            found |= leaves(value, f"{where}{key}.")
+        else:
+            found[f"{where}{key}"] = value
+    return found
+
+
+def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapping[str, Any] | None = None) -> dict:
+    """The keyword arguments that `section` gives to `function`, checked against its signature.
+
+    where: the section's dotted name, for messages. The key "name" chose the function and is
+    passed over unless the function takes it. facts: what the data set knows (image_shape,
+    vocabulary, ...); a parameter of that name that the section does not give is filled from it.
+    Positional-only parameters are the caller's to give.
+    """
+    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    if dataclasses.is_dataclass(function):
+        hints |= typing.get_type_hints(function)
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and name not in ("parent", "name")
+    }
+    given = {key: value for key, value in section.items() if key != "name"}
+    settable = [name for name in parameters if name not in (facts or ())]
+    arguments = {}
+    for key, value in given.items():
+        if key not in parameters:
+            raise ConfigError(f'Nothing reads the configuration key "{where}.{key}".{nearest(key, settable)}')
+        arguments[key] = check(value, hints.get(key, Any), f"{where}.{key}")
+    for name, parameter in parameters.items():
+        if name in arguments:
+            continue
+        if facts is not None and name in facts:
+            arguments[name] = facts[name]
+        elif parameter.default is inspect.Parameter.empty:
+            raise ConfigError(f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): add it.')
+    return arguments
+
+
+def check(value: Any, kind: Any, where: str) -> Any:
+    """`value` as `kind`, or a ConfigError that names the key, what it holds and what it may hold."""
+    wrong = ConfigError(f'"{where}" has to be {_named(kind)}, and is {value!r}: set it with --config.{where}=…')
+    if kind is Any:
+        return value
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        if value not in arguments:
+            raise wrong
+        return value
+    if origin in (typing.Union, types.UnionType):
+        for choice in arguments:
+            try:
+                return check(value, choice, where)
+            except ConfigError:
+                continue
+        raise wrong
+    if kind is type(None):
+        if value is not None:
+            raise wrong
+        return value
+    if value is None:
+        raise ConfigError(f'"{where}" is required: give it with --config.{where}=…')
+    if origin in (tuple, list, typing.Sequence) or (origin is not None and issubclass(origin, tuple)):
+        if not isinstance(value, (tuple, list)):
+            raise wrong
+        repeated = len(arguments) == 2 and arguments[1] is Ellipsis
+        if not repeated and len(arguments) != len(value):
+            raise wrong
+        kinds = [arguments[0]] * len(value) if repeated else arguments
+        return tuple(check(v, k, where) for v, k in zip(value, kinds, strict=True))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(kind, type) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+        raise wrong
+    return value
+
+
+def _named(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, arguments))
+    if origin is tuple:
+        inner = f"{_named(arguments[0])}, …" if arguments[-1] is Ellipsis else ", ".join(map(_named, arguments))
+        return f"a tuple ({inner})"
+    return {int: "an int", float: "a float", bool: "true or false", str: "a string"}.get(kind, str(kind))
+
+
+def check_overrides(config: Mapping[str, Any], arguments: Iterable[str]) -> None:
+    """Refuses a command line's --config.a.b=… that names no key of the configuration."""
+    known = leaves(config)
+    for argument in arguments:
+        if not argument.startswith(("--config.", "-config.", "--noconfig.")):
+            continue
+        key = argument.split("config.", 1)[1].split("=", 1)[0].split("[", 1)[0]
+        if key not in known:
+            if any(name.startswith(f"{key}.") for name in known):
+                raise ConfigError(f'"{key}" is a section: set one of its keys, as --config.{key}.…=…')
+            raise ConfigError(f'There is no configuration key "{key}".{nearest(key, known)}')
+
+
+def to_json(config: Mapping[str, Any]) -> str:
+    """The resolved configuration as sorted, indented JSON."""
+    plain = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else dict(config)
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def compare(path: Path, config: Mapping[str, Any]) -> list[str]:
+    """Dotted keys whose values differ between the JSON at `path` and `config`."""
+    before, now = leaves(json.loads(path.read_text("utf-8"))), leaves(json.loads(to_json(config)))
+    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))

@@ -1,0 +1,102 @@
+"""Prepares a data set, or shows what is in it.
+
+    python -m aigc_jax.data prepare digits
+    python -m aigc_jax.data prepare idx --path=/data/fashion-mnist
+    python -m aigc_jax.data show tang_poems --path=quantangshi --length=128 --out=sheets
+    python -m aigc_jax.data prepare cifar10
+
+NAME is a data set of aigc_jax.data.sets or one of TensorFlow Datasets. The keys are those of the
+section `data` of a configuration, as --key=value or key=value.
+"""
+
+import argparse
+import ast
+import inspect
+import sys
+import time
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aigc_jax.config import nearest
+from aigc_jax.data import catalogue
+from aigc_jax.errors import ConfigError, UserError
+
+# Values for keys that only training cares about, where the command line does not give them.
+USUAL: dict[str, Any] = dict(
+    validation=0, pad=0, augment=(), image_size=0, colour=True, length=128, vocabulary_size=4000
+)
+
+
+def section_of(name: str, settings: Sequence[str]) -> dict[str, Any]:
+    """The section `data` that a command line means."""
+    section: dict[str, Any] = {"name": name} if name in catalogue.names() else {"name": "tfds", "dataset": name}
+    function = catalogue.loader(section["name"])
+    keys = [key for key in inspect.signature(function).parameters if key != "data_dir"]
+    section |= {key: USUAL[key] for key in keys if key in USUAL}
+    hints = typing.get_type_hints(function)
+    for setting in settings:
+        key, equals, value = setting.removeprefix("--").partition("=")
+        if not equals:
+            raise ConfigError(f'"{setting}" is not understood: write --key=value.')
+        if key not in keys:
+            raise ConfigError(f'The data set "{name}" has no key "{key}".{nearest(key, keys)}')
+        section[key] = value if hints[key] is str else _value(value)
+    return section
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        "python -m aigc_jax.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("prepare", "show"))
+    parser.add_argument("name", metavar="NAME", help=f"{', '.join(catalogue.names())}, or a name of TFDS")
+    parser.add_argument("settings", nargs="*", metavar="--key=value", help="keys of the section data")
+    parser.add_argument("--data_dir", type=Path, help="where data sets are kept (default: TFDS's folder)")
+    parser.add_argument("--out", type=Path, default=Path("."), help="show: where the contact sheet goes")
+    known, others = parser.parse_known_args(arguments)
+    try:
+        run(known, section_of(known.name, [*known.settings, *others]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.code
+    return 0
+
+
+def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
+    """Prepares the data set if needed, and prints what it is."""
+    from aigc_jax.data import sheet
+
+    began = time.perf_counter()
+    data = catalogue.load(section, options.data_dir)
+    seconds = time.perf_counter() - began
+    if options.command == "show":
+        print(*sheet.describe(data), sep="\n")
+        print(f"sheet: {sheet.write(data, options.out)}")
+        return
+    print("; ".join(f"{split}: {len(source):,} examples" for split, source in data.splits.items()))
+    if data.folder:
+        size = sum(file.stat().st_size for file in data.folder.rglob("*") if file.is_file())
+        print(f"folder: {data.folder} ({size:,} bytes)")
+        print(f"licence: {_licence(data.folder)}")
+    print(f"seconds: {seconds:.1f}")
+
+
+def _licence(folder: Path) -> str:
+    path = folder / "LICENSE"
+    return " ".join(path.read_text("utf-8").split()) if path.is_file() else "see the data set's homepage"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Finds a data set by name and loads it."""
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aigc_jax.config import bind, nearest
+from aigc_jax.data import sets
+from aigc_jax.data.dataset import DataSet
+from aigc_jax.errors import ConfigError
+
+
+def names() -> list[str]:
+    """The data sets that `load` knows: the modules of `aigc_jax.data.sets`."""
+    return sorted(module.name for module in pkgutil.iter_modules(sets.__path__))
+
+
+def loader(name: str) -> Callable[..., DataSet]:
+    """The function `load` of a data set's module."""
+    if name not in names():
+        raise ConfigError(f'There is no data set "{name}" (key "data.name").{nearest(name, names())}')
+    return importlib.import_module(f"{sets.__name__}.{name}").load
+
+
+def default_data_dir() -> Path:
+    """Where prepared data sets are kept: TFDS's own choice."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
+    """The data set of a configuration's section `data`, prepared first where that was not done yet.
+
+    section: "name" and the keyword arguments of that data set. data_dir: None = `default_data_dir()`.
+    Raises ConfigError for a wrong section, UserError for files that are missing or damaged.
+    """
+    if "name" not in section:
+        raise ConfigError(f'The configuration lacks "data.name": one of {", ".join(names())}.')
+    function = loader(section["name"])
+    folder = default_data_dir() if data_dir is None else Path(data_dir)
+    return function(**bind(function, section, "data", facts={"data_dir": folder}))

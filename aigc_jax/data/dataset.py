@@ -1,0 +1,71 @@
+"""What training knows of a data set: its splits, its medium and its facts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from aigc_jax.method import Batch, Key
+
+
+class Source(Protocol):
+    """The examples of one split, addressed by number."""
+
+    @property
+    def arrays(self) -> Mapping[str, np.ndarray] | None:
+        """The whole split in memory, as it is stored (uint8 images, small integer tokens); None if it streams."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """The examples of these numbers, in their order. indices: int64 [n]."""
+
+
+class Medium(Protocol):
+    """How examples of a kind become what a network sees, and samples what a person sees."""
+
+    def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
+        """A stored batch -> a batch as methods see it. Traced on the device; train: draw augmentations."""
+
+    def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
+        """Writes samples where a person can look at them. The path is `stem` with a suffix added."""
+
+    def condition(self, text: str, n: int) -> Any:
+        """What `sample.condition` asks for, as int32 arrays whose leading axis is n; "" -> None."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set as training uses it.
+
+    name: for messages; facts: what networks and methods are filled from (image_shape, vocabulary, ...);
+    folder: where TFDS keeps it, with its licence and citation.
+    """
+
+    name: str
+    splits: Mapping[str, Source]
+    medium: Medium
+    facts: Mapping[str, Any]
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """A split in memory. arrays: field -> [N, ...]."""
+
+    arrays: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: array[indices] for name, array in self.arrays.items()}
+
+
+@dataclass(frozen=True)
+class TextSource(ArraySource):
+    """A split of texts. texts: reads the texts themselves, for baselines that want no windows."""
+
+    texts: Callable[[], list[str]]

@@ -1,0 +1,130 @@
+"""The medium of images: what networks see of them, grids to look at, and labels to ask for."""
+
+import io
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jax
+import numpy as np
+from PIL import Image, ImageOps
+
+from aigc_jax.config import nearest
+from aigc_jax.data.dataset import DataSet, Source
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.method import Batch, Key
+from aigc_jax.ops import augment
+
+LOOKABLE = 64  # pixels: images with a shorter side are enlarged in a grid
+GAP = 2  # pixels between the images of a grid
+AUGMENTATIONS = {"flip": augment.flip}
+Augmentation = Literal["flip"]  # what a configuration may name
+PAPER = 255  # the grey level of the gaps
+
+
+@dataclass(frozen=True)
+class ImageMedium:
+    """Images uint8 [B, H, W, C] with int32 labels [B]; C is 1 (grey) or 3 (RGB)."""
+
+    class_names: tuple[str, ...]
+    pad: int  # pixels of black added on every side
+    augment: tuple[Augmentation, ...]  # what is done to training images, in this order
+
+    def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
+        """-> {"image": float32 [B, H, W, C] in [-1, 1], "label": int32 [B]}."""
+        images = augment.to_float(augment.pad(batch["image"], self.pad))
+        for name, name_key in zip(self.augment, jax.random.split(key, len(self.augment)), strict=True):
+            if train:
+                images = AUGMENTATIONS[name](name_key, images)
+        return {"image": images, "label": batch["label"].astype("int32")}
+
+    def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
+        """A grid as `<stem>.png`. samples: float [n, H, W, C] in [-1, 1]; columns: None = about square."""
+        with np.errstate(invalid="ignore"):
+            pixels = np.clip(np.rint((np.nan_to_num(np.asarray(samples, np.float32)) + 1) * augment.HALF), 0, 255)
+        return write_grid(pixels.astype(np.uint8), stem, columns)
+
+    def condition(self, text: str, n: int) -> np.ndarray | None:
+        """A class's name or number -> that label n times; "each" -> the classes in turn; "" -> None."""
+        classes = len(self.class_names)
+        if not text:
+            return None
+        if text in self.class_names:
+            return np.full(n, self.class_names.index(text), np.int32)
+        if text == "each":
+            return np.arange(n, dtype=np.int32) % classes
+        if text.isdecimal() and int(text) < classes:
+            return np.full(n, int(text), np.int32)
+        raise UserError(
+            f'There is no class "{text}": give a number below {classes}, "each" or a class\'s name.'
+            f"{nearest(text, self.class_names)}",
+            code=2,
+        )
+
+
+def image_dataset(
+    name: str,
+    splits: Mapping[str, Source],
+    shape: tuple[int, int, int],
+    class_names: tuple[str, ...],
+    folder: Path,
+    *,
+    pad: int = 0,
+    augment: tuple[Augmentation, ...] = (),
+) -> DataSet:
+    """An image data set with the facts that networks and methods read. shape: (H, W, C) as stored."""
+    if pad < 0:
+        raise ConfigError(f'"data.pad" has to be at least 0, and is {pad}.')
+    height, width, channels = shape
+    facts = dict(image_shape=(height + 2 * pad, width + 2 * pad, channels), classes=len(class_names))
+    return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)
+
+
+def write_grid(images: np.ndarray, stem: Path, columns: int | None) -> Path:
+    """Images side by side as `<stem>.png`, small ones enlarged by a whole factor. images: uint8 [n, H, W, C]."""
+    n, height, width, channels = images.shape
+    scale = max(1, math.ceil(LOOKABLE / min(height, width)))
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    cell = np.array([height, width]) * scale + GAP
+    page = np.full((rows * cell[0] + GAP, columns * cell[1] + GAP, channels), PAPER, np.uint8)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * cell[0] + GAP, (i % columns) * cell[1] + GAP
+        large = image.repeat(scale, axis=0).repeat(scale, axis=1)
+        page[top : top + height * scale, left : left + width * scale] = large
+    path = stem.with_name(stem.name + ".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(page[..., 0] if channels == 1 else page).save(path)
+    return path
+
+
+def png(image: np.ndarray) -> io.BytesIO:
+    """An image as an encoded file, which TFDS stores without TensorFlow. image: uint8 [H, W, C]."""
+    file = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "png")
+    file.seek(0)
+    return file
+
+
+def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """The central square of an image, resized. -> uint8 [size, size, channels]; size 0: as it is."""
+    image = image.convert("L" if channels == 1 else "RGB")
+    if size:
+        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)
+
+
+def read_image(path: Path, size: int, channels: int) -> np.ndarray:
+    """An image file, turned upright and fitted. Raises UserError if it is damaged or far too large."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return fit(ImageOps.exif_transpose(image), size, channels)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is too large to decode safely ({error}): make it smaller or remove it.") from error
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for damaged files
+        raise UserError(f"{path} cannot be read as an image ({error}): repair or remove it.") from error

@@ -1,0 +1,130 @@
+"""How one network learns: gradient, accumulation, optimizer and moving average.
+
+Every family is built from learners: one for a VAE, two for a GAN. A family gives the loss;
+the rest of an update is the same for all and stands here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from aigc_jax.method import Array, Key, PyTree, State
+from aigc_jax.ops import batch as whole
+
+Loss = Callable[[PyTree, PyTree, Key, Any], tuple[Array, tuple[PyTree, Mapping[str, Array]]]]
+"""(params, extra, key, batch) -> (losses [B], (extra, metrics)); metrics are scalars."""
+
+
+Decay = Callable[[Array], Array]
+"""Steps taken (int32) -> the share of an average that the next step leaves as it was."""
+
+
+def ema(decay: float, warmup: bool) -> Decay:
+    """An exponential average; warmup: over about a tenth of the run so far while that is shorter."""
+
+    def at(step: Array) -> Array:
+        return jnp.minimum(decay, (1 + step) / (10 + step)) if warmup else jnp.float32(decay)
+
+    return at
+
+
+class Learner(NamedTuple):
+    """A network, and how its weights move."""
+
+    name: str  # the key of this network in params, opt_state, ema and extra
+    module: nn.Module
+    tx: optax.GradientTransformation
+    averages: Mapping[str, Decay]  # the averaged copies of the weights: key in State.ema -> decay
+    accumulate: int  # parts of a batch whose gradients are added up before an update
+
+    def init(self, key: Key, *inputs: Any, **options: Any) -> tuple[PyTree, PyTree]:
+        """(params, extra) for inputs of these shapes; extra holds the other collections."""
+        params_key, dropout_key = jax.random.split(key)
+        variables = dict(self.module.init({"params": params_key, "dropout": dropout_key}, *inputs, **options))
+        return variables.pop("params"), variables
+
+    def apply(
+        self, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None = None, **options: Any
+    ) -> tuple[Any, PyTree]:
+        """(output, extra after the call). key: for dropout, where there is any."""
+        rngs = None if key is None else {"dropout": key}
+        variables = {"params": params, **extra}
+        output, changed = self.module.apply(variables, *inputs, rngs=rngs, mutable=list(extra), **options)
+        return output, {**extra, **changed}
+
+    def predict(self, state: State, *inputs: Any, **options: Any) -> Any:
+        """The output with the averaged weights, nothing changed: for evaluating and sampling."""
+        variables = {"params": state.weights(self.name), **state.extra.get(self.name, {})}
+        return self.module.apply(variables, *inputs, **options)
+
+    def update(self, key: Key, state: State, loss: Loss, batch: Any) -> tuple[State, Mapping[str, Array]]:
+        """One optimizer step on the mean of `loss` over the batch; nothing but this network moves.
+
+        batch: a pytree of arrays whose leading axis counts examples.
+        Returns the state and the loss's metrics with the gradient's global norm beside them.
+        """
+        params, extra = state.params[self.name], state.extra.get(self.name, {})
+        grads, extra, metrics = self._gradient(key, params, extra, loss, batch)
+        updates, opt_state = self.tx.update(grads, state.opt_state[self.name], params)
+        params = optax.apply_updates(params, updates)
+        state = state.replace(
+            params={**state.params, self.name: params},
+            opt_state={**state.opt_state, self.name: opt_state},
+            ema=self._averaged(state, params),
+            extra={**state.extra, self.name: extra} if extra else state.extra,
+        )
+        return state, {**metrics, f"{self.name}_gradient": optax.tree.norm(grads)}
+
+    def _gradient(self, key: Key, params: PyTree, extra: PyTree, loss: Loss, batch: Any) -> tuple:
+        def mean_loss(params: PyTree, extra: PyTree, key: Key, part: Any) -> tuple:
+            losses, aux = loss(params, extra, key, part)
+            return jnp.mean(losses), aux
+
+        gradient = jax.grad(mean_loss, has_aux=True)
+        if self.accumulate == 1:
+            grads, (extra, metrics) = gradient(params, extra, key, batch)
+            return whole.mean(grads), extra, whole.mean(metrics)
+
+        def add(carry: tuple, part: tuple) -> tuple:
+            total, extra = carry
+            part_key, rows = part
+            grads, (extra, metrics) = gradient(params, extra, part_key, rows)
+            return (jax.tree.map(jnp.add, total, grads), extra), metrics
+
+        parts = (jax.random.split(key, self.accumulate), whole.microbatches(batch, self.accumulate))
+        (total, extra), metrics = jax.lax.scan(add, (jax.tree.map(jnp.zeros_like, params), extra), parts)
+        grads = jax.tree.map(lambda g: g / self.accumulate, total)
+        return whole.mean(grads), extra, whole.mean(jax.tree.map(lambda m: jnp.mean(m, 0), metrics))
+
+    def _averaged(self, state: State, params: PyTree) -> Mapping[str, PyTree]:
+        def moved(key: str, decay: Decay) -> PyTree:
+            rest = 1 - decay(state.step)
+            return jax.tree.map(lambda old, new: old + rest * (new - old), state.ema[key], params)
+
+        return {**state.ema, **{key: moved(key, decay) for key, decay in self.averages.items()}}
+
+
+def initial_state(
+    networks: Mapping[str, tuple[Learner, tuple[PyTree, PyTree]]], frozen: Mapping[str, PyTree], **extra: PyTree
+) -> State:
+    """The state before the first step, from each learner and the (params, extra) of its `init`.
+
+    extra: what the family moves by rule besides the networks' own collections.
+    """
+    params = {name: params for name, (_, (params, _)) in networks.items()}
+    return State(
+        step=jnp.int32(0),
+        params=params,
+        opt_state={name: learner.tx.init(params[name]) for name, (learner, _) in networks.items()},
+        ema={
+            key: jax.tree.map(jnp.copy, params[name])
+            for name, (learner, _) in networks.items()
+            for key in learner.averages
+        },
+        extra={**{name: kept for name, (_, (_, kept)) in networks.items() if kept}, **extra},
+        frozen=frozen,
+    )

@@ -1,0 +1,1 @@
+"""Generative families, one a file. None imports another."""

@@ -1,0 +1,124 @@
+"""Autoregressive language models: the next token given those before it.
+
+Bengio et al. 2003, A neural probabilistic language model; Radford et al. 2019, Language models
+are unsupervised multitask learners. With x_0 = BOS,
+
+    log p(x) = sum_t log p(x_t | x_0 .. x_{t-1})
+
+and the loss is the mean of -log p(x_t | ...) over the tokens of a batch that are not padding, in
+nats a token. `Learner` averages one loss an example, so an example's loss is its sum over the
+mean number of tokens of the batch's examples: the mean of these losses is the sum over all
+tokens divided by the number of all tokens, for any number of devices or parts of a batch.
+
+The network offers
+
+    net(tokens [B, T], causal=True, train=...)       -> logits [B, T, V]
+    net.decode(tokens [B, P], cache, index)          -> logits [B, P, V], cache
+    net.empty_cache(batch)                           -> cache
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from aigc_jax.errors import ConfigError
+from aigc_jax.learner import Learner, initial_state
+from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.ops import batch as whole
+from aigc_jax.ops.decoding import choose
+
+NETWORKS = ("net",)
+
+
+def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
+    """(inputs, targets, mask), each [B, length], of a batch's tokens and mask [B, length + 1]."""
+    tokens = batch["tokens"]
+    return tokens[:, :-1], tokens[:, 1:], batch["mask"][:, 1:]
+
+
+def surprise(logits: Array, targets: Array, mask: Array) -> Array:
+    """-log p of each text, in nats: the sum over its tokens that are not padding. float32 [B]."""
+    return jnp.sum(mask * optax.softmax_cross_entropy_with_integer_labels(logits, targets), axis=1)
+
+
+def autoregressive(
+    learners: Mapping[str, Learner],
+    /,
+    *,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    length: int,
+    pad: int,
+    bos: int,
+    eos: int,
+) -> Method:
+    """A causal model of texts.
+
+    temperature, top_k, top_p: how `sample` chooses a token (see `ops.decoding`): 1, 0 and 1 draw from
+        the model itself, temperature 0 takes the most probable token.
+    length: tokens that the network reads, and that it predicts. pad, bos, eos: token ids.
+    """
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise ConfigError(
+            f"method.temperature ({temperature}) and method.top_k ({top_k}) have to be 0 or more, "
+            f"and method.top_p ({top_p}) above 0 and at most 1."
+        )
+    net = learners["net"]
+
+    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
+        variables = net.init(key, jnp.zeros((1, length), jnp.int32), causal=True, train=False)
+        return initial_state({"net": (net, variables)}, frozen)
+
+    def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
+        # Counted over the whole batch, not within `loss`, which may see a part of it.
+        tokens_per_text = whole.mean(jnp.mean(jnp.sum(batch["mask"][:, 1:], axis=1)))
+
+        def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple]:
+            inputs, targets, mask = next_tokens(batch)
+            logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key)
+            losses = surprise(logits, targets, mask) / tokens_per_text
+            mean = jnp.mean(losses)
+            return losses, (extra, {"loss": mean, "bits_per_char": mean / np.log(2)})
+
+        return net.update(key, state, loss, batch)
+
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+        inputs, targets, mask = next_tokens(batch)
+        logits = net.predict(state, inputs, causal=True, train=False)
+        bits = surprise(logits, targets, mask) / np.log(2)
+        return {"bits_per_char": Measure(bits, jnp.sum(mask, axis=1))}
+
+    def sample(key: Key, state: State, n: int, condition: Any = None) -> Array:
+        """n texts, int32 [n, length]: what follows BOS, with the prompt at its head, padding after EOS.
+
+        condition: int32 [n, P], prompts that begin with BOS and have no padding, P <= length;
+            None = BOS alone. The key of a token depends on its place only, so that a text goes on
+            in the same way after a prompt that is its own beginning.
+        """
+        prompt = jnp.full((n, 1), bos, jnp.int32) if condition is None else jnp.asarray(condition, jnp.int32)
+        start = prompt.shape[1]
+        if prompt.shape[0] != n or not 1 <= start <= length:
+            raise ValueError(f"prompts have the shape {prompt.shape}: expected {n} of 1 to {length} tokens")
+        never = jnp.zeros(net.module.vocabulary).at[jnp.array([pad, bos])].set(-jnp.inf)
+
+        def place(logits: Array, ended: Array, position: Array | int) -> tuple[Array, Array]:
+            chosen = choose(jax.random.fold_in(key, position), logits + never, temperature, top_k, top_p)
+            return jnp.where(ended, pad, chosen), ended | (chosen == eos)
+
+        def extend(carry: tuple, position: Array) -> tuple[tuple, Array]:
+            token, ended, cache = carry
+            logits, cache = net.predict(state, token[:, None], cache, position - 1, method="decode")
+            token, ended = place(logits[:, 0], ended, position)
+            return (token, ended, cache), token
+
+        logits, cache = net.predict(state, prompt, net.module.empty_cache(n), 0, method="decode")
+        token, ended = place(logits[:, -1], jnp.any(prompt == eos, axis=1), start)
+        _, rest = jax.lax.scan(extend, (token, ended, cache), jnp.arange(start + 1, length + 1))
+        return jnp.concatenate([prompt[:, 1:], token[:, None], rest.T], axis=1)
+
+    return Method(init, step, evaluate, sample)

@@ -1,0 +1,133 @@
+"""Generative adversarial networks (Goodfellow et al. 2014, arXiv:1406.2661; with the networks of
+`nn.dcgan`, Radford et al. 2016, arXiv:1511.06434).
+
+    min_G max_D V(D, G) = E_x[log D(x)] + E_z[log(1 - D(G(z)))],   z ~ N(0, I)        (eq. 1)
+
+Algorithm 1: a step is k updates of the discriminator (`discriminator_steps`), each on its own
+slice of the batch, and then one of the generator against the discriminator so reached. The
+losses are those of `ops.adversarial`.
+
+Batch statistics follow DCGAN practice: the discriminator sees real and fake images in batches
+of their own, and a network's running statistics move in its own updates only. The running
+statistics serve evaluation and sampling; the discriminator's blend those of real and fake
+images, so that its logits there differ somewhat from those it trains with.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.errors import UserError
+from aigc_jax.learner import Learner, initial_state
+from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.ops import adversarial
+from aigc_jax.ops.batch import draw, microbatches
+
+NETWORKS = ("generator", "discriminator")
+
+
+def gan(
+    learners: Mapping[str, Learner],
+    /,
+    *,
+    loss: Literal["non_saturating", "minimax", "least_squares", "hinge"],
+    latent: int,
+    discriminator_steps: int,
+) -> Method:
+    """A GAN from a generator (noise [B, latent], train) -> images and a discriminator (images, train) -> [B].
+
+    discriminator_steps: updates of the discriminator a step. The generator's update takes as
+    many examples as each of them, a batch's size divided by this number.
+    """
+    generator, discriminator = (learners[name] for name in NETWORKS)
+    game = adversarial.GAMES[loss]
+
+    def noise(key: Key, rows: int) -> Array:
+        return draw(jax.random.normal, key, (rows, latent))
+
+    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
+        generator_key, discriminator_key = jax.random.split(key)
+        images = batch["image"]
+        networks = {
+            "generator": (generator, generator.init(generator_key, jnp.zeros((images.shape[0], latent)))),
+            "discriminator": (discriminator, discriminator.init(discriminator_key, images)),
+        }
+        return initial_state(networks, frozen)
+
+    def update_discriminator(key: Key, state: State, part: tuple[Array, Array]) -> tuple[State, Mapping[str, Array]]:
+        def losses(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, Array]) -> tuple:
+            real, z = part
+            fake_key, real_logit_key, fake_logit_key = jax.random.split(key, 3)
+            # The statistics that the generator's pass moves are dropped: they are the generator's to move.
+            fake, _ = generator.apply(
+                state.params["generator"], state.extra.get("generator", {}), z, train=True, key=fake_key
+            )
+            fake = jax.lax.stop_gradient(fake)
+            on_real, extra = discriminator.apply(params, extra, real, train=True, key=real_logit_key)
+            on_fake, extra = discriminator.apply(params, extra, fake, train=True, key=fake_logit_key)
+            each = game.discriminator(on_real, on_fake)
+            # A penalty on the discriminator's gradient is added to `each` here.
+            metrics = {
+                "discriminator_loss": jnp.mean(each),
+                "real_logit": jnp.mean(on_real),
+                "fake_logit": jnp.mean(on_fake),
+            }
+            return each, (extra, metrics)
+
+        return discriminator.update(key, state, losses, part)
+
+    def update_generator(key: Key, state: State, z: Array) -> tuple[State, Mapping[str, Array]]:
+        def losses(params: PyTree, extra: PyTree, key: Key, z: Array) -> tuple:
+            fake_key, logit_key = jax.random.split(key)
+            fake, extra = generator.apply(params, extra, z, train=True, key=fake_key)
+            logits, _ = discriminator.apply(
+                state.params["discriminator"], state.extra.get("discriminator", {}), fake, train=True, key=logit_key
+            )
+            each = game.generator(logits)
+            return each, (extra, {"generator_loss": jnp.mean(each)})
+
+        return generator.update(key, state, losses, z)
+
+    def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
+        noise_key, discriminator_key, generator_key, new_noise_key = jax.random.split(key, 4)
+        images = batch["image"]
+        parts = (images, noise(noise_key, images.shape[0]))
+        if discriminator_steps == 1:
+            state, metrics = update_discriminator(discriminator_key, state, parts)
+        else:
+
+            def one(state: State, turn: tuple) -> tuple[State, Mapping[str, Array]]:
+                return update_discriminator(turn[0], state, turn[1])
+
+            keys = jax.random.split(discriminator_key, discriminator_steps)
+            state, metrics = jax.lax.scan(one, state, (keys, microbatches(parts, discriminator_steps)))
+            metrics = jax.tree.map(jnp.mean, metrics)
+        fresh = noise(new_noise_key, images.shape[0] // discriminator_steps)
+        state, generator_metrics = update_generator(generator_key, state, fresh)
+        return state.replace(step=state.step + 1), {**metrics, **generator_metrics}
+
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+        """How well the discriminator tells this batch from as many samples.
+
+        accuracy: the share told rightly, real and fake counted alike; 1/2 where it can only guess.
+        """
+        real = batch["image"]
+        fake = generator.predict(state, noise(key, real.shape[0]))
+        on_real, on_fake = discriminator.predict(state, real), discriminator.predict(state, fake)
+        border = adversarial.threshold(loss)
+        right = jnp.stack([on_real > border, on_fake <= border]).astype(jnp.float32)
+        return {
+            "real_logit": Measure.of(on_real),
+            "fake_logit": Measure.of(on_fake),
+            "accuracy": Measure.of(jnp.mean(right, 0)),
+        }
+
+    def sample(key: Key, state: State, n: int, condition: PyTree = None) -> Array:
+        """n images, float32 [n, H, W, C] in (-1, 1)."""
+        if condition is not None:
+            raise UserError("This GAN has no condition to sample under: leave sample.condition empty.")
+        return generator.predict(state, noise(key, n))
+
+    return Method(init, step, evaluate, sample)

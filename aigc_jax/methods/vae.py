@@ -1,0 +1,136 @@
+"""Variational autoencoders (Kingma & Welling 2014, arXiv:1312.6114).
+
+    log p(x) >= ELBO(x) = E_q[log p(x | z)] - KL(q(z | x) || p(z))                    (eq. 3)
+    q(z | x) = N(mean(x), diag(variance(x))),   p(z) = N(0, I)
+    z = mean + sqrt(variance) * noise,   noise ~ N(0, I)                       (section 2.4)
+
+The loss is -E_q[log p(x | z)] + beta KL with one z an example; beta = 1 is the bound, others
+are Higgins et al. 2017's beta-VAE. Evaluation adds the importance-weighted bound of Burda et
+al. 2016, arXiv:1509.00519, eq. 8, which for k = 1 is the ELBO and tends to log p(x) with k.
+All figures are nats of a whole image; what they are nats of is the likelihood's to say
+(`ops.likelihood`).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.learner import Learner, initial_state
+from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.ops import likelihood as likelihoods
+from aigc_jax.ops.batch import draw
+
+NETWORKS = ("net",)
+
+
+def vae(
+    learners: Mapping[str, Learner],
+    /,
+    *,
+    likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"],
+    scale: float,
+    beta: float,
+    importance_samples: tuple[int, ...],
+) -> Method:
+    """A VAE from a network with a field `latent`, the dimensions of z, and two methods: `encode`,
+    images -> mean and log-variance of z [B, latent], and `decode`, z -> parameters of the
+    likelihood [B, H, W, C, P].
+
+    scale: of the likelihood, where it has one; 0 = the decoder gives it for each value.
+    importance_samples: the numbers k of samples whose bounds are measured.
+    """
+    net = learners["net"]
+    latent = net.module.latent
+    given_z = _likelihood(likelihood, scale)
+    if not importance_samples or min(importance_samples) < 1:
+        raise ConfigError(f'"method.importance_samples" has to be numbers from 1 on, and is {importance_samples}.')
+
+    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
+        images = batch["image"]
+        params, extra = net.init(key, images)
+        z = jnp.zeros((images.shape[0], latent))
+        decoded, _ = jax.eval_shape(lambda p, e: net.apply(p, e, z, method="decode"), params, extra)
+        if decoded.shape != (*images.shape, given_z.parameters):
+            raise ConfigError(
+                f"The decoder gives {decoded.shape}, and the likelihood {likelihood} needs {given_z.parameters} "
+                f"parameter(s) for each value of {images.shape}: set networks.net.parameters={given_z.parameters}."
+            )
+        return initial_state({"net": (net, (params, extra))}, frozen)
+
+    def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
+        observe_key, noise_key, update_key = jax.random.split(key, 3)
+        images = given_z.observe(observe_key, batch["image"])
+        noise = draw(jax.random.normal, noise_key, (images.shape[0], latent))
+        state, metrics = net.update(update_key, state, losses, (images, noise))
+        return state.replace(step=state.step + 1), metrics
+
+    def losses(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, Array]) -> tuple:
+        images, noise = part
+        encode_key, decode_key = jax.random.split(key)
+        (mean, log_variance), extra = net.apply(params, extra, images, method="encode", key=encode_key)
+        z = mean + jnp.exp(log_variance / 2) * noise
+        decoded, extra = net.apply(params, extra, z, method="decode", key=decode_key)
+        reconstruction = -_total(given_z.log_prob(decoded, images))
+        kl = likelihoods.gaussian_kl(mean, log_variance)
+        terms = {"reconstruction": reconstruction, "kl": kl, **_bits(reconstruction + kl, images)}
+        return reconstruction + beta * kl, (extra, jax.tree.map(jnp.mean, terms))
+
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+        """The terms of the bound, and bounds from several samples: lower terms and higher bounds are better."""
+        observe_key, noise_key, bound_key = jax.random.split(key, 3)
+        images = given_z.observe(observe_key, batch["image"])
+        mean, log_variance = net.predict(state, images, method="encode")
+
+        def explained(noise: Array) -> tuple[Array, Array]:
+            z = mean + jnp.exp(log_variance / 2) * noise
+            return z, _total(given_z.log_prob(net.predict(state, z, method="decode"), images))
+
+        def log_weight(key: Key) -> Array:
+            noise = draw(jax.random.normal, key, mean.shape)
+            z, log_likelihood = explained(noise)
+            log_posterior = likelihoods.standard_normal_log_prob(noise) - 0.5 * jnp.sum(log_variance, -1)
+            return log_likelihood + likelihoods.standard_normal_log_prob(z) - log_posterior
+
+        reconstruction = -explained(draw(jax.random.normal, noise_key, mean.shape))[1]
+        kl = likelihoods.gaussian_kl(mean, log_variance)
+        bounds = likelihoods.importance_bounds(log_weight, bound_key, importance_samples)
+        values = {
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "elbo": -reconstruction - kl,
+            **{f"bound_{k}": bound for k, bound in zip(importance_samples, bounds, strict=True)},
+            **_bits(reconstruction + kl, images),
+        }
+        return {name: Measure.of(value) for name, value in values.items()}
+
+    def sample(key: Key, state: State, n: int, condition: PyTree = None) -> Array:
+        """The means of p(x | z) for n draws of z from the prior, float32 [n, H, W, C] in [-1, 1]."""
+        if condition is not None:
+            raise UserError("This VAE has no condition to sample under: leave sample.condition empty.")
+        z = draw(jax.random.normal, key, (n, latent))
+        return given_z.mean(net.predict(state, z, method="decode"))
+
+    def _bits(nats: Array, images: Array) -> Mapping[str, Array]:
+        # Nats of densities and of binary images do not compare with those of grey levels.
+        if not given_z.of_levels:
+            return {}
+        return {"bits_per_dim": likelihoods.bits_per_dim(nats, math.prod(images.shape[1:]))}
+
+    return Method(init, step, evaluate, sample)
+
+
+def _likelihood(name: str, scale: float) -> likelihoods.Likelihood:
+    if name != "bernoulli":
+        return {"gaussian": likelihoods.gaussian, "discretized_logistic": likelihoods.discretized_logistic}[name](scale)
+    if scale:
+        raise ConfigError('"method.scale" is of likelihoods that have one, and bernoulli has none: set it to 0.')
+    return likelihoods.bernoulli()
+
+
+def _total(x: Array) -> Array:
+    """The sum over each example's values. [B, ...] -> [B]."""
+    return jnp.sum(x, axis=tuple(range(1, x.ndim)))

@@ -1,0 +1,1 @@
+"""Measures of what models generate, and baselines to hold them against."""

@@ -1,0 +1,89 @@
+"""The convolutional networks of DCGAN (Radford et al. 2016, arXiv:1511.06434, sections 3 and 4).
+
+No pooling and no hidden fully connected layers; batch normalisation everywhere but at the
+generator's output and the discriminator's input; ReLU and tanh in the generator, leaky ReLU
+in the discriminator; weights from N(0, 0.02). Calls are those of `mlp`.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.errors import ConfigError
+from aigc_jax.nn.strided import Double, Halve
+from aigc_jax.ops import batch
+
+SLOPE = 0.2  # of the leaky ReLU below zero
+SPREAD = 0.02  # standard deviation of initial weights
+MOMENTUM = 0.9  # of the running statistics
+EPSILON = 1e-5
+
+weights = nn.initializers.normal(SPREAD)
+
+
+def _around_one(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    return 1 + weights(key, shape, dtype)
+
+
+class Norm(nn.Module):
+    """Batch normalisation; in training over the whole batch, on however many devices it lies."""
+
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return nn.BatchNorm(
+            use_running_average=not train,
+            axis_name=batch.axis(),
+            momentum=MOMENTUM,
+            epsilon=EPSILON,
+            scale_init=_around_one,
+            dtype=self.dtype,
+        )(x)
+
+
+class Generator(nn.Module):
+    """Noise -> image: a small grid of features, doubled once for each width.
+
+    The image's sides have to be multiples of 2**len(widths). Layers that a normalisation
+    follows have no bias, which it would take off again.
+    """
+
+    image_shape: tuple[int, int, int]
+    widths: tuple[int, ...]  # channels of the grids, the coarsest first
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, noise: jax.Array, train: bool = False) -> jax.Array:
+        height, width, channels = self.image_shape
+        scale = 2 ** len(self.widths)
+        if height % scale or width % scale:
+            raise ConfigError(f"Images of {height}x{width} cannot be halved {len(self.widths)} times: change data.pad.")
+        grid = (height // scale, width // scale, self.widths[0])
+        project = nn.Dense(grid[0] * grid[1] * grid[2], use_bias=False, kernel_init=weights, dtype=self.dtype)
+        x = project(noise.astype(self.dtype)).reshape(-1, *grid)
+        x = nn.relu(Norm(self.dtype)(x, train))
+        for features in self.widths[1:]:
+            x = Double(features, bias=False, init=weights, dtype=self.dtype)(x)
+            x = nn.relu(Norm(self.dtype)(x, train))
+        x = Double(channels, bias=True, init=weights, dtype=self.dtype)(x)
+        return jnp.tanh(x).astype(jnp.float32)
+
+
+class Discriminator(nn.Module):
+    """Image -> logit of its being real: halved once for each width."""
+
+    widths: tuple[int, ...]  # channels of the grids, the finest first
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
+        x = Halve(self.widths[0], bias=True, init=weights, dtype=self.dtype)(images)
+        x = nn.leaky_relu(x, SLOPE)
+        for features in self.widths[1:]:
+            x = Halve(features, bias=False, init=weights, dtype=self.dtype)(x)
+            x = nn.leaky_relu(Norm(self.dtype)(x, train), SLOPE)
+        x = x.reshape(x.shape[0], -1)
+        return nn.Dense(1, kernel_init=weights, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)

@@ -1,0 +1,185 @@
+"""The transformer of GPT-2, in parts that encoders and masked models share.
+
+Vaswani et al. 2017, Attention is all you need; Radford et al. 2019, Language models are
+unsupervised multitask learners: layer normalisation before each branch and after the last block,
+learned positions, GELU, and weights that write to the residual stream scaled by 1 / sqrt(2 layers).
+
+A block adds to x [B, T, width] what its branches find:
+
+    x + attention(norm(x), mask)      mask: which keys each query may read
+    x + mlp(norm(x))
+
+What a block reads is decided by the mask alone: a decoder gives it `causal_mask`, a masked
+model or an encoder the mask of its padding.
+"""
+
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.nn.dropout import Dropout
+
+Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, length, heads, width / heads]
+Cache = tuple[Memory, ...]  # one memory a block
+
+EXPANSION = 4  # width of the MLP's hidden layer / width
+INIT_STD = 0.02  # of embeddings and kernels
+NORM_EPSILON = 1e-5
+
+
+def causal_mask(queries: int, keys: int, index: jax.Array | int = 0) -> jax.Array:
+    """Bool [1, 1, queries, keys]: query i, at position index + i, reads the keys up to its own."""
+    positions = index + jnp.arange(queries)
+    return (jnp.arange(keys) <= positions[:, None])[None, None]
+
+
+def attention_weights(query: jax.Array, key: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """softmax(q k^T / sqrt(d)) in float32 [B, heads, Q, K], from query [B, Q, heads, d] and key [B, K, heads, d].
+
+    mask: bool, broadcast to [B, heads, Q, K]; False = not read. None = everything is read.
+    """
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key, preferred_element_type=jnp.float32)
+    scores *= query.shape[-1] ** -0.5
+    if mask is not None:
+        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)  # finite: a query without keys gets no NaN
+    return jax.nn.softmax(scores, axis=-1)
+
+
+def _dense(features: int, std: float, dtype: Any, name: str) -> nn.Dense:
+    return nn.Dense(features, kernel_init=nn.initializers.normal(std), dtype=dtype, name=name)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence to itself, or to the past that a memory holds."""
+
+    heads: int
+    dropout: float
+    out_std: float  # of the initial weights that write to the residual stream
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        mask: jax.Array | None,
+        train: bool,
+        memory: Memory | None = None,
+        index: jax.Array | int = 0,
+    ) -> tuple[jax.Array, Memory]:
+        """x: [B, T, width] -> the same shape, and the keys and values that it read.
+
+        With a memory, those of x are written to it from position `index` on before they are read.
+        """
+        batch, time, width = x.shape
+        qkv = _dense(3 * width, INIT_STD, self.dtype, "qkv")(x).reshape(batch, time, 3, self.heads, width // self.heads)
+        query, key, value = (qkv[:, :, i] for i in range(3))
+        if memory is not None:
+            key, value = (
+                jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=1)
+                for old, new in zip(memory, (key, value), strict=True)
+            )
+        weights = attention_weights(query, key, mask).astype(self.dtype)
+        weights = Dropout(self.dropout)(weights, deterministic=not train)
+        read = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(batch, time, width)
+        return _dense(width, self.out_std, self.dtype, "out")(read), (key, value)
+
+
+class Block(nn.Module):
+    """Attention and an MLP, each on the normalised stream and added to it."""
+
+    heads: int
+    dropout: float
+    out_std: float
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        mask: jax.Array | None,
+        train: bool,
+        memory: Memory | None = None,
+        index: jax.Array | int = 0,
+    ) -> tuple[jax.Array, Memory]:
+        """As `SelfAttention`."""
+        width = x.shape[-1]
+        drop = Dropout(self.dropout)
+        normed = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="attention_norm")(x)
+        attention = SelfAttention(self.heads, self.dropout, self.out_std, self.dtype, name="attention")
+        found, memory = attention(normed, mask, train, memory, index)
+        x = x + drop(found, deterministic=not train)
+        hidden = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="mlp_norm")(x)
+        hidden = nn.gelu(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
+        return x + drop(_dense(width, self.out_std, self.dtype, "mlp_out")(hidden), deterministic=not train), memory
+
+
+class Transformer(nn.Module):
+    """Tokens [B, T] int32 -> logits [B, T, vocabulary] float32; T <= length."""
+
+    vocabulary: int
+    length: int  # the most tokens that it reads
+    layers: int
+    width: int
+    heads: int
+    dropout: float
+    tied: bool  # the output layer is the embedding, transposed (Press & Wolf 2017)
+    dtype: Any = jnp.float32
+
+    TENSOR_RULES: ClassVar = (  # each branch splits its hidden axis (Shoeybi et al. 2019, Megatron-LM)
+        ("(qkv|mlp_in)/kernel", 1),
+        ("(attention/out|mlp_out)/kernel", 0),
+        ("head/kernel", 1),
+    )
+
+    def setup(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"a width of {self.width} cannot be split over {self.heads} heads")
+        init = nn.initializers.normal(INIT_STD)
+        out_std = INIT_STD / (2 * self.layers) ** 0.5
+        self.embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
+        self.positions = nn.Embed(self.length, self.width, embedding_init=init, dtype=self.dtype)
+        self.blocks = [Block(self.heads, self.dropout, out_std, self.dtype) for _ in range(self.layers)]
+        self.norm = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype)
+        self.drop = Dropout(self.dropout)
+        if not self.tied:
+            self.head = nn.Dense(self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype)
+
+    def __call__(self, tokens: jax.Array, *, causal: bool, train: bool, mask: jax.Array | None = None) -> jax.Array:
+        """Whole sequences. mask: [B, T], 1 or True where a token may be read; None = everywhere."""
+        time = tokens.shape[1]
+        readable = None if mask is None else (mask != 0)[:, None, None, :]
+        if causal:
+            readable = causal_mask(time, time) if readable is None else readable & causal_mask(time, time)
+        x = self._embed(tokens, 0, train)
+        for block in self.blocks:
+            x, _ = block(x, readable, train)
+        return self._logits(x)
+
+    def decode(self, tokens: jax.Array, cache: Cache, index: jax.Array | int) -> tuple[jax.Array, Cache]:
+        """The causal logits of tokens [B, P] at the positions index .. index + P - 1 <= length - 1.
+
+        cache: what `empty_cache` or the last call gave, filled up to `index`.
+        """
+        readable = causal_mask(tokens.shape[1], self.length, index)
+        x = self._embed(tokens, index, train=False)
+        filled = []
+        for block, memory in zip(self.blocks, cache, strict=True):
+            x, memory = block(x, readable, False, memory, index)
+            filled.append(memory)
+        return self._logits(x), tuple(filled)
+
+    @nn.nowrap
+    def empty_cache(self, batch: int) -> Cache:
+        """The cache before the first token of `batch` sequences."""
+        zeros = jnp.zeros((batch, self.length, self.heads, self.width // self.heads), self.dtype)
+        return ((zeros, zeros),) * self.layers
+
+    def _embed(self, tokens: jax.Array, index: jax.Array | int, train: bool) -> jax.Array:
+        x = self.embedding(tokens) + self.positions(index + jnp.arange(tokens.shape[1]))
+        return self.drop(x, deterministic=not train)
+
+    def _logits(self, x: jax.Array) -> jax.Array:
+        x = self.norm(x)
+        return (self.embedding.attend(x) if self.tied else self.head(x)).astype(jnp.float32)

@@ -1,0 +1,121 @@
+"""The U-Net of Ho, Jain & Abbeel 2020 (arXiv:2006.11239, appendix B): an image and its time -> an image.
+
+Down to the coarsest resolution, through a middle, and up again; every activation on the way down is
+concatenated to one on the way up. With the settings for CIFAR-10 (channels 128, multipliers (1, 2, 2, 2),
+2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.nn.dropout import Dropout
+
+PERIOD = 10_000  # the slowest wave of the time's embedding turns once in 2π times as many steps
+EPSILON = 1e-6  # of the normalization
+
+# Uniform with variance 1 / mean(fan in, fan out); the last layer of every residual branch starts at zero.
+GLOROT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+ZERO = nn.initializers.zeros_init()
+
+
+def embed_time(t: jax.Array, width: int) -> jax.Array:
+    """sin and cos of t at width / 2 frequencies from 1 to 1 / PERIOD. t: [B] in steps -> float32 [B, width]."""
+    half = width // 2
+    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / (half - 1))
+    angles = t.astype(jnp.float32)[:, None] * frequencies
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
+class ResBlock(nn.Module):
+    """x + f(x, time), where f is twice normalization, swish and a convolution; time is added between."""
+
+    channels: int
+    dropout: float
+    groups: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array, time: jax.Array, deterministic: bool) -> jax.Array:
+        """x: [B, H, W, C], time: [B, E] -> [B, H, W, channels]."""
+        h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(x))
+        h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype)(h)
+        h += nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype)(nn.swish(time))[:, None, None]
+        h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(h))
+        h = Dropout(self.dropout)(h, deterministic=deterministic)
+        h = nn.Conv(self.channels, (3, 3), kernel_init=ZERO, dtype=self.dtype)(h)
+        if x.shape[-1] != self.channels:
+            x = nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="shortcut")(x)
+        return x + h
+
+
+class Attention(nn.Module):
+    """x + self-attention over all positions, of one head."""
+
+    groups: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """x: [B, H, W, C] -> the same shape."""
+        rows, height, width, channels = x.shape
+        h = nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(x).reshape(rows, height * width, 1, channels)
+        query, key, value = (
+            nn.Dense(channels, kernel_init=GLOROT, dtype=self.dtype, name=name)(h) for name in ("query", "key", "value")
+        )
+        h = jax.nn.dot_product_attention(query, key, value).reshape(x.shape)
+        return x + nn.Dense(channels, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
+
+
+class UNet(nn.Module):
+    """The network that predicts; its output is zero before training. Height and width halve at each level but one."""
+
+    channels: int  # of the finest level; even, at least 4
+    multipliers: tuple[int, ...]  # of `channels`, one a level, from fine to coarse
+    blocks: int  # residual blocks a level on the way down; one more on the way up
+    attention: tuple[int, ...]  # heights at which attention follows each block; the middle always has it
+    dropout: float
+    groups: int  # of the normalization; divides every level's channels and sums of neighbours
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, t: jax.Array, deterministic: bool) -> jax.Array:
+        """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C]."""
+        common = dict(groups=self.groups, dtype=self.dtype)
+
+        def block(h: jax.Array, channels: int, attend: bool, name: str) -> jax.Array:
+            h = ResBlock(channels, self.dropout, **common, name=name)(h, time, deterministic)
+            return Attention(**common, name=f"{name}_attention")(h) if attend else h
+
+        time = embed_time(t, self.channels).astype(self.dtype)
+        time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
+        time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
+
+        h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
+        skips = [h]
+        for level, multiplier in enumerate(self.multipliers):
+            if level:
+                h = nn.Conv(h.shape[-1], (3, 3), 2, kernel_init=GLOROT, dtype=self.dtype, name=f"shrink_{level}")(h)
+                skips.append(h)
+            for i in range(self.blocks):
+                attend = h.shape[1] in self.attention
+                h = block(h, multiplier * self.channels, attend, f"down_{level}_{i}")
+                skips.append(h)
+
+        h = block(h, h.shape[-1], True, "middle_0")
+        h = block(h, h.shape[-1], False, "middle_1")
+
+        for level, multiplier in reversed(list(enumerate(self.multipliers))):
+            for i in range(self.blocks + 1):
+                attend = h.shape[1] in self.attention
+                h = jnp.concatenate([h, skips.pop()], axis=-1)
+                h = block(h, multiplier * self.channels, attend, f"up_{level}_{i}")
+            if level:
+                h = h.repeat(2, axis=1).repeat(2, axis=2)
+                h = nn.Conv(h.shape[-1], (3, 3), kernel_init=GLOROT, dtype=self.dtype, name=f"grow_{level}")(h)
+
+        h = nn.swish(nn.GroupNorm(epsilon=EPSILON, num_groups=self.groups, dtype=self.dtype)(h))
+        h = nn.Conv(x.shape[-1], (3, 3), kernel_init=ZERO, dtype=self.dtype, name="out")(h)
+        return h.astype(jnp.float32)

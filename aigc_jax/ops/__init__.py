@@ -1,0 +1,1 @@
+"""Pure mathematics on arrays: noise processes, likelihoods, samplers, augmentation. No networks."""

@@ -1,0 +1,64 @@
+"""Quantities of the whole batch, the same under `jax.jit` and `jax.pmap`.
+
+Under `jit` over a mesh a program sees the global batch, and nothing here does more than the
+plain operation. Under `pmap` each device sees its own rows: then means go over all devices,
+and random numbers are drawn for the global batch, of which each device keeps its rows, so
+that both ways of compiling train the same model.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+AXIS = "batch"  # the name of pmap's axis
+ROWS = ("data", "fsdp")  # the mesh axes that a batch's leading axis is split over
+
+
+def axis() -> str | None:
+    """`AXIS` inside a program mapped over devices, else None (what flax's BatchNorm takes)."""
+    try:
+        jax.lax.axis_index(AXIS)
+    except NameError:
+        return None
+    return AXIS
+
+
+def mean(tree: Any) -> Any:
+    """Means over devices of per-device means: of gradients, statistics, metrics."""
+    return jax.lax.pmean(tree, AXIS) if axis() else tree
+
+
+def draw(sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> jax.Array:
+    """`sampler(key, shape, ...)` for the rows of the batch at hand; shape[0] counts rows.
+
+    sampler: a function of `jax.random` with the signature (key, shape, ...).
+    """
+    if not axis():
+        return spread(sampler(key, shape, *args, **kwargs))
+    rows = shape[0]
+    everything = sampler(key, (rows * jax.lax.axis_size(AXIS), *shape[1:]), *args, **kwargs)
+    return jax.lax.dynamic_slice_in_dim(everything, jax.lax.axis_index(AXIS) * rows, rows)
+
+
+def spread(x: jax.Array) -> jax.Array:
+    """Asks the compiler to split the leading axis over the mesh's devices, where it divides."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or not set(ROWS) <= set(mesh.axis_names):
+        return x
+    devices = mesh.shape[ROWS[0]] * mesh.shape[ROWS[1]]
+    if devices == 1 or x.ndim == 0 or x.shape[0] % devices:
+        return x
+    return jax.lax.with_sharding_constraint(x, jax.sharding.PartitionSpec(ROWS))
+
+
+def microbatches(batch: Any, count: int) -> Any:
+    """[B, ...] leaves -> [count, B / count, ...], every device keeping its own rows."""
+
+    def split(x: jax.Array) -> jax.Array:
+        if x.shape[0] % count:
+            raise ValueError(f"{x.shape[0]} examples cannot be accumulated in {count} equal parts")
+        return jnp.swapaxes(x.reshape(x.shape[0] // count, count, *x.shape[1:]), 0, 1)
+
+    return jax.tree.map(split, batch)

@@ -1,0 +1,135 @@
+"""Likelihoods of images, the divergence of Gaussians, and bounds on log p(x).
+
+A decoder gives for each value of an image the parameters of a distribution, on a last axis of
+its own: parameters [..., P], images [...] in [-1, 1] -> log-probabilities [...], in nats.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.ops.batch import draw
+
+Array = jax.Array
+Key = jax.Array
+
+LEVELS = 256  # of a value of an image, -1 and 1 among them
+STEP = 2 / (LEVELS - 1)  # between neighbours
+LOG_SCALE_MIN = -7.0  # a narrower distribution has nothing left to explain, and its gradient explodes
+
+
+class Likelihood(NamedTuple):
+    """p(x | parameters)."""
+
+    parameters: int  # P, how many a value has
+    log_prob: Callable[[Array, Array], Array]  # (parameters [..., P], images [...]) -> nats [...]
+    mean: Callable[[Array], Array]  # parameters [..., P] -> images [...] in [-1, 1]
+    observe: Callable[[Key, Array], Array]  # (key, images [B, ...]) -> what the model is to explain, as images
+    of_levels: bool  # whether these are probabilities of the 256 grey levels, so that bits/dim compare across models
+
+
+def bernoulli() -> Likelihood:
+    """Binary images, -1 or 1; the parameter is the logit of 1.
+
+    The intensities (x + 1) / 2 of a grey image are the probabilities of 1, and every time an image
+    is seen a binary one is drawn from it (Salakhutdinov & Murray 2008; Burda et al. 2016, section 5).
+    The nats are of that binary image: they compare with other figures for the same way of drawing,
+    and neither with a likelihood of grey levels nor with a cross-entropy against intensities.
+    """
+
+    def log_prob(parameters: Array, images: Array) -> Array:
+        return -jax.nn.softplus(-images * parameters[..., 0])
+
+    def observe(key: Key, images: Array) -> Array:
+        uniform = draw(jax.random.uniform, key, images.shape)
+        return jnp.where(uniform < (images + 1) / 2, 1.0, -1.0)
+
+    return Likelihood(1, log_prob, lambda parameters: jnp.tanh(parameters[..., 0] / 2), observe, of_levels=False)
+
+
+def gaussian(scale: float) -> Likelihood:
+    """N(x; location, scale^2), a density: the nats may be of either sign and compare only with densities.
+
+    scale: the standard deviation; 0 = the second parameter of each value is its logarithm.
+    """
+
+    def log_prob(parameters: Array, images: Array) -> Array:
+        location, log_scale = _location_scale(parameters, scale)
+        return -0.5 * ((images - location) * jnp.exp(-log_scale)) ** 2 - log_scale - 0.5 * math.log(2 * math.pi)
+
+    return Likelihood(1 if scale else 2, log_prob, _clipped_location, _as_is, of_levels=False)
+
+
+def discretized_logistic(scale: float) -> Likelihood:
+    """The mass that a logistic distribution has around each of the 256 levels of a value.
+
+    Kingma et al. 2016, arXiv:1606.04934; Salimans et al. 2017, arXiv:1701.05517,
+    eq. 2: the lowest level has all the mass below, the highest all that lies above. For the
+    edges a > b of a level, with s the sigmoid,
+
+        log(s(a) - s(b)) = log s(a) + log s(-b) + log(1 - exp(b - a)),
+
+    which needs no case for masses too small to be subtracted.
+
+    scale: of the logistic; 0 = the second parameter of each value is its logarithm.
+    """
+
+    def log_prob(parameters: Array, images: Array) -> Array:
+        location, log_scale = _location_scale(parameters, scale)
+        inverse = jnp.exp(-log_scale)
+        below = jax.nn.log_sigmoid((images + STEP / 2 - location) * inverse)
+        above = jax.nn.log_sigmoid((location - images + STEP / 2) * inverse)
+        within = below + above + jnp.log(-jnp.expm1(-STEP * inverse))
+        lowest, highest = images < -1 + STEP / 2, images > 1 - STEP / 2
+        return jnp.where(lowest, below, jnp.where(highest, above, within))
+
+    return Likelihood(1 if scale else 2, log_prob, _clipped_location, _as_is, of_levels=True)
+
+
+def _location_scale(parameters: Array, scale: float) -> tuple[Array, Array]:
+    log_scale = jnp.float32(math.log(scale)) if scale else jnp.maximum(parameters[..., 1], LOG_SCALE_MIN)
+    return parameters[..., 0], log_scale
+
+
+def _clipped_location(parameters: Array) -> Array:
+    return jnp.clip(parameters[..., 0], -1, 1)
+
+
+def _as_is(key: Key, images: Array) -> Array:
+    return images
+
+
+def bits_per_dim(nats: Array, dimensions: int) -> Array:
+    """A negative log-probability of a whole image in nats -> bits for each of its values."""
+    return nats / (dimensions * math.log(2))
+
+
+def gaussian_kl(mean: Array, log_variance: Array) -> Array:
+    """KL(N(mean, variance) || N(0, I)) in nats, [B, D] -> [B] (Kingma & Welling 2014, appendix B)."""
+    return 0.5 * jnp.sum(jnp.exp(log_variance) + mean**2 - 1 - log_variance, axis=-1)
+
+
+def standard_normal_log_prob(z: Array) -> Array:
+    """log N(z; 0, I), [..., D] -> [...]."""
+    return -0.5 * jnp.sum(z**2 + math.log(2 * math.pi), axis=-1)
+
+
+def importance_bounds(log_weight: Callable[[Key], Array], key: Key, counts: Sequence[int]) -> list[Array]:
+    """Estimates of E[log 1/k sum_i w_i], a bound on log p(x) that tightens with k, for each k of `counts`.
+
+    Burda et al. 2016, arXiv:1509.00519, eq. 8. log_weight: key -> log p(x, z) - log q(z | x) [B]
+    for one z from q. It is called max(counts) times, one after the other, so that the memory
+    is that of one. All the draws serve every k: as many groups of k as there are, averaged.
+    Returns one [B] array for each k.
+    """
+    most = max(counts)
+    log_weights = jax.lax.map(log_weight, jax.random.split(key, most))
+
+    def bound(k: int) -> Array:
+        groups = log_weights[: most // k * k].reshape(most // k, k, -1)
+        return jnp.mean(jax.nn.logsumexp(groups, axis=1) - math.log(k), axis=0)
+
+    return [bound(k) for k in counts]

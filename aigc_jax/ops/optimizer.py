@@ -1,0 +1,63 @@
+"""Optimizers and learning-rate schedules, from optax, chosen by a configuration."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import optax
+
+FINAL_RATE = 0.1  # of the peak, where the cosine and linear schedules end
+
+
+def optimizer(
+    kind: Literal["adam", "adamw", "lion", "sgd"],
+    steps: int,
+    /,
+    *,
+    learning_rate: float,
+    schedule: Literal["constant", "cosine", "linear"],
+    warmup_steps: int,
+    b1: float,
+    b2: float,
+    eps: float,
+    weight_decay: float,
+    clip_norm: float,
+) -> optax.GradientTransformation:
+    """Clipping by global norm, the optimizer's direction, decoupled weight decay, learning rate.
+
+    kind: adam (Kingma & Ba 2015), adamw (Loshchilov & Hutter 2019: adam with weight_decay > 0),
+        lion (Chen et al. 2023), sgd with momentum b1.
+    steps: of the whole run, where the schedules end. warmup_steps: linear from 0, part of `steps`.
+    weight_decay: of kernels and embeddings (leaves of two or more axes), not of biases and scales.
+    """
+    parts = []
+    if clip_norm:
+        parts.append(optax.clip_by_global_norm(clip_norm))
+    directions: dict[str, Callable[[], optax.GradientTransformation]] = {
+        "adam": lambda: optax.scale_by_adam(b1, b2, eps),
+        "adamw": lambda: optax.scale_by_adam(b1, b2, eps),
+        "lion": lambda: optax.scale_by_lion(b1, b2),
+        "sgd": lambda: optax.trace(decay=b1),
+    }
+    parts.append(directions[kind]())
+    if weight_decay:
+        parts.append(optax.add_decayed_weights(weight_decay, mask=_matrices))
+    parts.append(optax.scale_by_learning_rate(rate(learning_rate, schedule, warmup_steps, steps)))
+    return optax.chain(*parts)
+
+
+def rate(peak: float, schedule: str, warmup_steps: int, steps: int) -> optax.Schedule:
+    """Optimizer step -> learning rate: a linear warm-up, then constant, cosine or linear decay."""
+    remaining = max(steps - warmup_steps, 1)
+    body = {
+        "constant": optax.constant_schedule(peak),
+        "cosine": optax.cosine_decay_schedule(peak, remaining, alpha=FINAL_RATE),
+        "linear": optax.linear_schedule(peak, FINAL_RATE * peak, remaining),
+    }[schedule]
+    if not warmup_steps:
+        return body
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_steps), body], [warmup_steps])
+
+
+def _matrices(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)

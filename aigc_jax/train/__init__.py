@@ -1,0 +1,1 @@
+"""The trainer: loop, compilation over a mesh, checkpoints, reports. It knows no family."""

@@ -1,0 +1,182 @@
+"""Checkpoints: saved by orbax in the background, kept by rule, restored onto any mesh.
+
+Each network's params, ema, opt_state and extra are items of their own, so that a sampler reads
+the averaged weights and nothing else.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from aigc_jax.errors import UserError
+from aigc_jax.method import State
+
+GROUPS = ("params", "ema", "extra", "opt_state")
+PROGRESS = "progress"  # the step, and the metrics added up since the last log
+
+
+class Checkpoints:
+    """The checkpoints of one work directory.
+
+    best: the evaluation measure by which `keep_best` checkpoints are kept; "" = none are.
+    keep_every: steps between checkpoints that are kept for good; 0 = none are.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        /,
+        *,
+        keep_last: int,
+        keep_best: int,
+        best: str,
+        best_is: Literal["lowest", "highest"],
+        keep_every: int,
+    ):
+        policies = ocp.training.preservation_policies
+        kept: list[Any] = [policies.LatestN(keep_last)]
+        if best:
+            kept.append(
+                policies.BestN(
+                    get_metric_fn=lambda metrics: metrics[best],
+                    reverse=best_is == "lowest",
+                    n=keep_best,
+                    keep_checkpoints_without_metrics=False,
+                )
+            )
+        if keep_every:
+            kept.append(policies.EveryNSteps(keep_every))
+        self.folder, self._best, self._sign = folder, best, 1 if best_is == "lowest" else -1
+        self._orbax = ocp.training.Checkpointer(
+            folder.absolute(),
+            save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
+            preservation_policy=policies.AnyPreservationPolicy(kept),
+            cleanup_tmp_directories=True,
+        )
+        self._saving: Any = None
+
+    def steps(self) -> list[int]:
+        """The steps saved, in order."""
+        return [checkpoint.step for checkpoint in self._orbax.checkpoints]
+
+    def best(self) -> int | None:
+        """The step whose measure is best, if any was measured."""
+        measured = [c for c in self._orbax.checkpoints if c.metrics and self._best in c.metrics]
+        return min(measured, key=lambda c: self._sign * c.metrics[self._best]).step if measured else None
+
+    def save(self, state: State, sums: Any, measures: Mapping[str, float]) -> None:
+        """Begins to save; returns once the arrays are copied, while orbax writes on.
+
+        Waits for the save before it, and raises what went wrong there.
+        """
+        self.wait()
+        step = int(state.step)
+        if step in self.steps():
+            return
+        items = _items(state, GROUPS) | {PROGRESS: {"step": state.step, "sums": sums}}
+        metrics = {self._best: float(measures[self._best])} if self._best in measures else None
+        try:
+            self._saving = self._orbax.save_checkpointables_async(step, items, metrics=metrics)
+        except OSError as error:
+            raise _unsaved(self.folder, error) from error
+
+    def wait(self) -> None:
+        """Returns when everything begun is on disk; raises UserError when it could not be written."""
+        if self._saving is not None:
+            try:
+                self._saving.result()
+                self._orbax.wait()
+            except Exception as error:  # orbax raises many kinds, of tensorstore's and its own
+                raise _unsaved(self.folder, error) from error
+            finally:
+                self._saving = None
+
+    def close(self) -> None:
+        self.wait()
+        self._orbax.close()
+
+    def restore(self, abstract: State, sums: Any, step: int) -> tuple[State, Any]:
+        """The whole state at `step`, in the shardings of `abstract`.
+
+        Raises UserError when it was saved by other networks, naming the first leaf that differs.
+        """
+        wanted = _items(abstract, GROUPS) | {PROGRESS: {"step": abstract.step, "sums": sums}}
+        found = self._load(step, wanted)
+        progress = found.pop(PROGRESS)
+        return _filled(abstract, found).replace(step=progress["step"]), progress["sums"]
+
+    def restore_for_sampling(self, abstract: State, step: int) -> State:
+        """The averaged weights, the weights that have no average, and the collections beside them."""
+        lean = abstract.replace(
+            params={name: value for name, value in abstract.params.items() if name not in abstract.ema}, opt_state={}
+        )
+        found = self._load(step, _items(lean, GROUPS))
+        return _filled(lean, found).replace(step=jax.device_put(np.int32(step), abstract.step.sharding))
+
+    def _load(self, step: int, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        self._refuse_other_networks(step, wanted)
+        try:
+            return self._orbax.load_checkpointables(step, dict(wanted))
+        except Exception as error:  # a damaged file surfaces as any of orbax's or tensorstore's errors
+            raise UserError(
+                f"The checkpoint {self.folder / str(step)} cannot be read ({_first_line(error)}): "
+                "delete that folder to go on from the checkpoint before it."
+            ) from error
+
+    def _refuse_other_networks(self, step: int, wanted: Mapping[str, Any]) -> None:
+        saved = self._orbax.checkpointables_metadata(step).metadata
+        for item, tree in wanted.items():
+            there = _described(saved[item]) if saved.get(item) is not None else {}
+            here = _described(tree)
+            for leaf in sorted(here.keys() | there.keys()):
+                if here.get(leaf) != there.get(leaf):
+                    raise UserError(
+                        f"The checkpoint {self.folder / str(step)} was saved by another network: {item}/{leaf} is "
+                        f"{there.get(leaf, 'absent')} there and {here.get(leaf, 'absent')} in this configuration: "
+                        "use the configuration it was trained with, or another --workdir."
+                    )
+
+
+def _items(state: State, groups: tuple[str, ...]) -> dict[str, Any]:
+    """Every non-empty network of every group, as one item each."""
+    return {
+        f"{group}.{name}": tree
+        for group in groups
+        for name, tree in getattr(state, group).items()
+        if jax.tree.leaves(tree)
+    }
+
+
+def _filled(abstract: State, items: Mapping[str, Any]) -> State:
+    """`abstract` with the arrays of `items`; what holds no array stays as it is."""
+    groups = {
+        group: {name: items.get(f"{group}.{name}", tree) for name, tree in getattr(abstract, group).items()}
+        for group in GROUPS
+    }
+    return abstract.replace(**groups)
+
+
+def _described(tree: Any) -> dict[str, str]:
+    """Leaf path -> 'float32[3, 4]'."""
+    tree = getattr(tree, "tree", tree)
+    leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: hasattr(x, "shape"))
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): f"{np.dtype(leaf.dtype)}{list(leaf.shape)}"
+        for path, leaf in leaves
+        if hasattr(leaf, "shape")
+    }
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+
+
+def _unsaved(folder: Path, error: BaseException) -> UserError:
+    return UserError(
+        f"The checkpoint could not be written under {folder} ({_first_line(error)}): make room or choose another "
+        "--workdir; the checkpoints saved before are intact and the same command resumes from them."
+    )

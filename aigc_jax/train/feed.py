@@ -1,0 +1,65 @@
+"""Batches on the devices: looked up there when the split is small, else brought from the host."""
+
+from collections.abc import Generator, Iterator, Mapping
+
+import jax
+import numpy as np
+
+from aigc_jax.data.dataset import Source
+from aigc_jax.data.stream import Stream, evaluation, prefetch
+from aigc_jax.errors import ConfigError
+from aigc_jax.train.programs import Items, Programs
+from aigc_jax.train.sharding import Layout, place
+
+RESIDENT_BYTES = 1 << 30  # a split up to this size lies on every device
+AHEAD = 2  # calls whose batches are made while the device works
+
+
+def example(source: Source, batch_size: int, layout: Layout) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes and dtypes of a batch of this source."""
+    if batch_size % layout.rows:
+        raise ConfigError(
+            f"A batch of {batch_size} cannot be split evenly over {layout.rows} devices (data × fsdp): "
+            f"set --config.data.batch_size to a multiple of {layout.rows}."
+        )
+    rows = source[np.zeros(1, np.int64)]
+    return {name: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype) for name, x in rows.items()}
+
+
+class Feed:
+    """One split's batches for the compiled programs."""
+
+    def __init__(self, source: Source, programs: Programs):
+        self._source, self._programs = source, programs
+        self._resident = source.arrays is not None and sum(x.nbytes for x in source.arrays.values()) <= RESIDENT_BYTES
+        self.resident: Items = {}
+        if self._resident and source.arrays is not None:
+            self.resident = place(source.arrays, programs.layout.named())
+
+    def training(
+        self, batch_size: int, seed: int, start: int, stop: int, per_call: int
+    ) -> Generator[Items, None, None]:
+        """Batches start … stop - 1, `per_call` at a time, made ahead in a thread."""
+        stream = Stream(self._source, batch_size, seed)
+
+        def items(call: int) -> Items:
+            steps = range(call * per_call, (call + 1) * per_call)
+            if self._resident:
+                return self._programs.place_items({"index": np.stack([self._index(stream.indices(i)) for i in steps])})
+            rows = [stream[i] for i in steps]
+            return self._programs.place_items({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+
+        return prefetch(items, start // per_call, stop // per_call, AHEAD, 1)
+
+    def evaluating(self, batch_size: int, limit: int) -> Iterator[tuple[Items, jax.Array]]:
+        """Every example once, in order, as (rows, mask); the last batch is padded and masked."""
+        layout = self._programs.layout
+        for indices, mask in evaluation(len(self._source), batch_size, limit):
+            rows: Mapping[str, np.ndarray] = (
+                {"index": self._index(indices)} if self._resident else self._source[indices]
+            )
+            yield place(rows, layout.batch()), place({"mask": mask}, layout.batch())["mask"]
+
+    @staticmethod
+    def _index(indices: np.ndarray) -> np.ndarray:
+        return indices.astype(np.int32)

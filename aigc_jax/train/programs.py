@@ -1,0 +1,182 @@
+"""The compiled programs of a run: initialise, train, evaluate, sample.
+
+`jit` compiles each for the global arrays of the mesh. `pmap`, kept for those who need it, maps
+the training program over devices that each hold a copy of the state; the rest stays `jit`.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.ops import batch as whole
+from aigc_jax.train.sharding import Layout, Rules, place, shardings
+
+
+class Prepare(Protocol):
+    """A data set's own: (key, stored batch, train) -> the batch as the method sees it."""
+
+    def __call__(self, key: Key, batch: Batch, train: bool) -> Batch: ...
+
+
+Items = Mapping[str, Any]  # rows, or {"index"} into the resident split; [K, B, ...]
+Sums = Mapping[str, Any]  # metrics added up since the last log, and how many
+
+DATA, MODEL = 0, 1  # streams of random keys within a step
+
+
+class Programs:
+    """What the trainer runs. Nothing is compiled before its first use.
+
+    example: a batch's leaves as `jax.ShapeDtypeStruct`, before `prepare`.
+    rules: what the networks split over the mesh's tensor axis.
+    frozen: pretrained weights that the method reads; they are never saved.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        prepare: Prepare,
+        layout: Layout,
+        example: Mapping[str, jax.ShapeDtypeStruct],
+        rules: Rules,
+        seed: int,
+        frozen: Mapping[str, PyTree],
+    ):
+        self.layout, self.method, self._prepare = layout, method, prepare
+        self._example = example
+        with jax.set_mesh(layout.mesh):
+            self.root = jax.device_put(jax.random.key(seed), layout.named())
+        self._frozen = jax.device_put(dict(frozen), shardings(layout, dict(frozen), rules))
+        abstract = jax.eval_shape(self._init, self.root, self._frozen)
+        self.shardings = shardings(layout, abstract, rules)
+        self.described = jax.tree.map(_described, abstract, self.shardings)
+        self.described_sums = jax.tree.map(lambda x: _described(x, layout.named()), jax.eval_shape(self.zero_sums))
+        self._train = self._compile_train()
+        self._evaluate = jax.jit(self._evaluate_batch, out_shardings=layout.named())
+        self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
+
+    def _init(self, root: Key, frozen: Mapping[str, PyTree]) -> State:
+        shapes = jax.eval_shape(functools.partial(self._prepare, train=False), root, self._example)
+        example = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        return self.method.init(jax.random.fold_in(root, 0), example, frozen)
+
+    def init(self) -> State:
+        """The state before the first step, made in shards: no device holds it whole."""
+        with jax.set_mesh(self.layout.mesh):
+            return jax.jit(self._init, out_shardings=self.shardings)(self.root, self._frozen)
+
+    def thawed(self, state: State) -> State:
+        """A restored state with the frozen weights, which checkpoints leave out, put back."""
+        return state.replace(frozen=self._frozen)
+
+    # Training
+
+    def _step(self, root: Key, state: State, resident: Batch, item: Batch) -> tuple[State, Mapping[str, jax.Array]]:
+        """One optimizer step; its random numbers come from (seed, step) alone."""
+        key = jax.random.fold_in(root, state.step + 1)  # 0 was the initialisation's
+        batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), True)
+        state, metrics = self.method.step(jax.random.fold_in(key, MODEL), state, batch)
+        return state, {k: v.astype(jnp.float32) for k, v in metrics.items()}
+
+    def _steps(self, root: Key, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
+        def one(carry: tuple[State, Sums], item: Batch) -> tuple[tuple[State, Sums], None]:
+            state, sums = carry
+            state, metrics = self._step(root, state, resident, item)
+            return (state, jax.tree.map(jnp.add, sums, {"metrics": dict(metrics), "count": jnp.float32(1)})), None
+
+        if len(jax.tree.leaves(items)[0]) == 1:  # a loop of one step would cost compile time for nothing
+            return one((state, sums), jax.tree.map(lambda x: x[0], items))[0]
+        return jax.lax.scan(one, (state, sums), items)[0]
+
+    def _compile_train(self) -> Any:
+        if self.layout.compile == "pmap":
+            devices = list(self.layout.mesh.devices.flat)
+            return jax.pmap(self._steps, axis_name=whole.AXIS, donate_argnums=(1, 2), devices=devices)
+        return jax.jit(self._steps, donate_argnums=(1, 2), out_shardings=(self.shardings, self.layout.named()))
+
+    def compile_ahead(self, resident: Batch, items: Items) -> None:
+        """Compiles the training program for these shapes now, for a caller in another thread."""
+        if self.layout.compile == "jit":
+            with jax.set_mesh(self.layout.mesh):
+                lowered = self._train.lower(self.root, self.described, self.described_sums, resident, items)
+                self._train = lowered.compile()
+
+    def train(self, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
+        """As many steps as `items` has batches. `state` and `sums` are given up to it."""
+        if self.layout.compile == "pmap":
+            return self._train(self._mapped_root, state, sums, resident, items)
+        with jax.set_mesh(self.layout.mesh):
+            return self._train(self.root, state, sums, resident, items)
+
+    def zero_sums(self) -> Sums:
+        """The metrics' sums at a log's beginning."""
+        metrics = jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1]
+        return {"metrics": {name: jnp.float32(0) for name in metrics}, "count": jnp.float32(0)}
+
+    def start_sums(self) -> Sums:
+        return jax.device_put(self.zero_sums(), self.layout.named())
+
+    # Evaluation and sampling, with the state as the mesh holds it
+
+    def _evaluate_batch(
+        self, key: Key, state: State, resident: Batch, item: Batch, mask: jax.Array
+    ) -> Mapping[str, Measure]:
+        batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), False)
+        measures = self.method.evaluate(jax.random.fold_in(key, MODEL), state, batch)
+        return jax.tree.map(lambda values: jnp.sum(jnp.where(mask > 0, values, 0)), dict(measures))
+
+    def evaluate(self, key: Key, state: State, resident: Batch, item: Batch, mask: jax.Array) -> Mapping[str, Measure]:
+        """Sums over the rows of one batch whose mask is 1."""
+        with jax.set_mesh(self.layout.mesh):
+            return self._evaluate(key, state, resident, item, mask)
+
+    def _draw(self, key: Key, state: State, n: int, condition: Any) -> PyTree:
+        return self.method.sample(key, state, n, condition)
+
+    def sample(self, key: Key, state: State, n: int, condition: Any = None) -> PyTree:
+        """n samples, as host arrays."""
+        with jax.set_mesh(self.layout.mesh):
+            return jax.device_get(self._sample(key, state, n, condition))
+
+    # Between the mesh's arrays and pmap's copies
+
+    @functools.cached_property
+    def _mapped_root(self) -> Key:
+        return self._copies(self.root)
+
+    def _copies(self, tree: PyTree) -> PyTree:
+        devices = list(self.layout.mesh.devices.flat)
+        return jax.pmap(lambda _, x: x, in_axes=(0, None), devices=devices)(np.arange(len(devices)), tree)
+
+    def mapped(self, tree: PyTree) -> PyTree:
+        """The form that `train` takes: itself under jit, a copy for each device under pmap."""
+        return self._copies(tree) if self.layout.compile == "pmap" else tree
+
+    def canonical(self, tree: PyTree) -> PyTree:
+        """The form that checkpoints, evaluation and sampling take: arrays of the mesh."""
+        if self.layout.compile == "jit":
+            return tree
+        return jax.tree.map(lambda x: jax.device_put(x[0], self.layout.named()), tree)
+
+    def place_items(self, items: Mapping[str, np.ndarray]) -> Items:
+        """Host rows [K, B, ...] on the devices that use them."""
+        if self.layout.compile == "jit":
+            return place(items, self.layout.batch(leading=1))
+        count = self.layout.rows
+        return {name: np.swapaxes(x.reshape(x.shape[0], count, -1, *x.shape[2:]), 0, 1) for name, x in items.items()}
+
+
+def _rows(resident: Batch, item: Batch) -> Batch:
+    """A batch's rows, looked up where the split lies on the device."""
+    if not resident:
+        return item
+    return {name: jnp.take(values, item["index"], axis=0) for name, values in resident.items()}
+
+
+def _described(x: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)

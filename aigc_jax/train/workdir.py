@@ -1,0 +1,62 @@
+"""The folder of a run: what belongs in it, and whether this run may use it."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from aigc_jax import config as configuration
+from aigc_jax.errors import UserError
+
+MAY_CHANGE = re.compile(
+    r"train\.(steps|steps_per_call|log_every)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
+)
+"""Keys that may differ on resuming: they change neither the networks nor the order of the data.
+
+`train.steps` moves the end of a decaying learning-rate schedule, as it does anywhere.
+"""
+
+
+class Workdir:
+    """Paths of a run's results. Only process 0 writes; the others see the same names."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = folder / "config.json"
+        self.checkpoints = folder / "checkpoints"
+        self.metrics = folder / "metrics.jsonl"
+        self.parameters = folder / "parameters.txt"
+        self.samples = folder / "samples"
+        self.report = folder / "report.html"
+
+    def open(self, config: Mapping[str, Any]) -> None:
+        """Makes the folder and records the resolved configuration.
+
+        Raises UserError when it cannot be written, or holds a run of another configuration.
+        """
+        if self.config.exists():
+            self._refuse_other(config)
+        if jax.process_index():
+            return
+        try:
+            self.samples.mkdir(parents=True, exist_ok=True)
+            self.config.write_text(configuration.to_json(config), "utf-8")
+        except OSError as error:
+            raise UserError(
+                f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
+            ) from error
+
+    def _refuse_other(self, config: Mapping[str, Any]) -> None:
+        try:
+            changed = [k for k in configuration.compare(self.config, config) if not MAY_CHANGE.match(k)]
+        except (OSError, json.JSONDecodeError) as error:
+            raise UserError(f"{self.config} cannot be read ({error}): choose another --workdir.") from error
+        if changed:
+            more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
+            raise UserError(
+                f"The work directory {self.folder} holds a run of another configuration "
+                f"({', '.join(changed[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
+            )

@@ -1,0 +1,68 @@
+"""DDPM on 8 x 8 digits (Ho, Jain & Abbeel 2020, arXiv:2006.11239): a first run, without a download.
+
+    python main.py --config=configs/ddpm_digits.py --workdir=runs/ddpm_digits
+
+A U-Net of 651,041 parameters, with the cosine schedule (Nichol & Dhariwal 2021, arXiv:2102.09672), which suits
+small images better, and DDIM (Song et al. 2021, arXiv:2010.02502), which needs fewer steps.
+Hardware: 2 CPU cores. Time: about 2 minutes. Expected: recognisable digits, 3.9 to 4.0 bits/dim.
+Measured: not yet measured.
+"""
+
+import ml_collections
+
+from aigc_jax.config import experiment
+
+
+def get_config(size: str = "full") -> ml_collections.ConfigDict:
+    full = dict(
+        data=dict(
+            name="digits",
+            batch_size=32,
+        ),
+        networks=dict(
+            net=dict(
+                name="unet.UNet",
+                channels=32,
+                multipliers=(1, 2),
+                blocks=1,
+                attention=(),  # the middle, at 4 x 4, always has it
+                dropout=0.0,
+                groups=8,
+            ),
+        ),
+        optimizers=dict(
+            net=dict(
+                learning_rate=2e-3, schedule="cosine", warmup_steps=200, clip_norm=1.0, ema_decay=0.99, ema_warmup=True
+            ),
+        ),
+        method=dict(
+            name="diffusion",
+            timesteps=1000,
+            schedule="cosine",
+            prediction="noise",
+            sampler="ddim",
+            sampler_steps=100,
+            eta=0.0,
+            variance="small",
+            clip=True,
+            bound_terms=10,
+        ),
+        train=dict(steps=1500),
+        checkpoint=dict(every=500, best="bits_per_dim"),
+    )
+    tiny = {
+        "data.batch_size": 8,
+        "networks.net.channels": 4,
+        "networks.net.multipliers": (1, 1),
+        "networks.net.blocks": 1,
+        "networks.net.groups": 2,
+        "method.sampler_steps": 3,
+        "method.bound_terms": 2,
+        "train.steps": 4,
+        "train.log_every": 2,
+        "checkpoint.every": 2,
+        "evaluate.batches": 1,
+        "evaluate.batch_size": 8,
+        "sample.n": 8,
+    }
+    return experiment(size, full, tiny)

@@ -1,0 +1,32 @@
+"""Train, evaluate and sample any configuration.
+
+python main.py --config=configs/ddpm_cifar.py --workdir=runs/cifar --config.train.steps=1000
+"""
+
+import sys
+import time
+
+BEGAN = time.time()
+
+from absl import flags  # noqa: E402 - the clock starts before the imports that take seconds
+from ml_collections import config_flags  # noqa: E402
+
+from aigc_jax import command  # noqa: E402
+
+FLAGS = flags.FLAGS
+config_flags.DEFINE_config_file("config", None, "Configuration file; ':tiny' after it gives its small twin.")
+flags.DEFINE_string("workdir", None, "Folder for checkpoints, samples, measures and the report.")
+flags.DEFINE_enum("mode", "train", ["train", "evaluate", "sample"], "What to do.")
+flags.DEFINE_string("data_dir", None, "Folder of prepared data sets (default: $TFDS_DATA_DIR, ~/tensorflow_datasets).")
+flags.DEFINE_bool("distributed", False, "Join the other processes of a TPU pod, SLURM job or GPU cluster.")
+
+
+def main(argv: list[str]) -> None:
+    """Parses the command line and runs the mode it asks for. Raises UserError."""
+    config = command.parse(FLAGS, argv)
+    command.prepare_jax(FLAGS.distributed)
+    command.run(FLAGS.mode, config, FLAGS.workdir, FLAGS.data_dir, BEGAN)
+
+
+if __name__ == "__main__":
+    sys.exit(command.guarded(main, sys.argv))

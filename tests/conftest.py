@@ -1,0 +1,45 @@
+"""Eight virtual devices, a cache of compiled programs, and a folder of prepared data for all tests."""
+
+import os
+import tempfile
+from pathlib import Path
+
+SCRATCH = Path(os.environ.get("AIGC_JAX_TEST_DIR", Path(tempfile.gettempdir()) / f"aigc_jax_tests_{os.getuid()}"))
+SCRATCH.mkdir(mode=0o700, parents=True, exist_ok=True)
+os.environ.setdefault("TFDS_DATA_DIR", str(SCRATCH / "data"))
+os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "programs"))
+
+from typing import Any  # noqa: E402
+
+import jax  # noqa: E402 - the environment comes first
+import pytest  # noqa: E402
+from support import write_idx, write_images, write_texts  # noqa: E402
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_compilation_cache_dir", os.environ["AIGC_JAX_CACHE"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+@pytest.fixture(scope="session")
+def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A function: configuration -> the same on small files of the same shapes, made here."""
+    folder = tmp_path_factory.mktemp("small")
+    sources = {
+        "idx": {"path": str(write_idx(folder / "idx"))},
+        "tang_poems": {"path": str(write_texts(folder / "texts"))},
+        "tfds": {
+            "name": "image_folder",
+            "path": str(write_images(folder / "images")),
+            "image_size": 32,
+            "colour": True,
+        },
+    }
+
+    def adapt(config: dict[str, Any]) -> dict[str, Any]:
+        data = dict(config["data"])
+        if data["name"] == "tfds":
+            data = {key: data[key] for key in ("augment", "batch_size")}
+        return {**config, "data": {**data, **sources.get(config["data"]["name"], {})}}
+
+    return adapt

@@ -1,0 +1,249 @@
+"""The diffusion family against what is known of normal data: the best denoiser, and the bound of its sampler."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy import integrate, stats
+
+from aigc_jax.config import bind
+from aigc_jax.errors import ConfigError
+from aigc_jax.learner import Learner, ema
+from aigc_jax.methods.diffusion import diffusion
+from aigc_jax.ops import diffusion as ops
+
+SETTINGS = dict(
+    timesteps=20,
+    schedule="linear",
+    prediction="noise",
+    sampler="ancestral",
+    sampler_steps=20,
+    eta=0.0,
+    variance="small",
+    clip=False,
+    bound_terms=0,
+    image_shape=(4, 4, 1),
+)
+MEAN, STD = 0.1, 0.4  # of the data
+
+
+class Optimal(nn.Module):
+    """E[ε | x_t] for normal data, times a weight that starts at 1."""
+
+    @nn.compact
+    def __call__(self, x, t, deterministic):
+        alpha_bar = jnp.asarray(ops.process("linear", SETTINGS["timesteps"]).alpha_bar, jnp.float32)
+        a = alpha_bar[t][:, None, None, None]
+        noise = jnp.sqrt(1 - a) * (x - jnp.sqrt(a) * MEAN) / (a * STD**2 + 1 - a)
+        return self.param("weight", nn.initializers.ones, ()) * noise
+
+
+class Zero(nn.Module):
+    """A network before training: its output is zero."""
+
+    @nn.compact
+    def __call__(self, x, t, deterministic):
+        return nn.Conv(x.shape[-1], (1, 1), kernel_init=nn.initializers.zeros)(x)
+
+
+def method(module, ema_decay=0.0, **changes):
+    learner = Learner("net", module, optax.adam(1e-2), {"net": ema(ema_decay, False)} if ema_decay else {}, 1)
+    made = diffusion({"net": learner}, **{**SETTINGS, **changes})
+    return made._replace(
+        step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample, static_argnums=2)
+    )
+
+
+def images(count, key=0):
+    return {"image": MEAN + STD * jax.random.normal(jax.random.key(key), (count, 4, 4, 1))}
+
+
+def started(module, count=8, **changes):
+    made = method(module, **changes)
+    return made, made.init(jax.random.key(0), images(count), {})
+
+
+def mean(measure):
+    return float(measure.total.sum() / measure.weight.sum())
+
+
+@pytest.mark.parametrize("timesteps", [20, 1000])
+def test_loss_of_a_zero_output_is_the_noise_s_variance(timesteps):
+    made, state = started(Zero(), timesteps=timesteps, bound_terms=3)
+    _, metrics = made.step(jax.random.key(1), state, images(512))
+    assert float(metrics["simple"]) == pytest.approx(1, abs=5 * np.sqrt(2 / (512 * 16)))
+
+
+def test_loss_of_the_best_denoiser_is_its_posterior_s_variance():
+    made, state = started(Optimal())
+    alpha_bar = ops.process("linear", 20).alpha_bar[1:]
+    # Var[ε | x_t] = Var[sqrt(ᾱ) x_0 | x_t] / (1 - ᾱ), averaged over t
+    expected = np.mean(alpha_bar * STD**2 / (alpha_bar * STD**2 + 1 - alpha_bar))
+    measures = made.evaluate(jax.random.key(1), state, images(256))
+    assert mean(measures["simple"]) == pytest.approx(expected, rel=0.02)
+    losses = [made.step(jax.random.key(k), state, images(256, k))[1]["simple"] for k in range(4)]
+    assert np.mean(losses) == pytest.approx(expected, rel=0.1)
+
+
+def test_every_time_is_trained_on_equally_often():
+    class Record(nn.Module):  # the loss is the mean of t, once the noise is out of it
+        @nn.compact
+        def __call__(self, x, t, deterministic):
+            self.param("unused", nn.initializers.zeros, ())
+            return x + 100.0 * t[:, None, None, None]
+
+    made, state = started(Record())
+    _, metrics = made.step(jax.random.key(0), state, images(4096))
+    times = np.arange(1, 21)
+    expected = 1e4 * np.mean(times**2)
+    assert float(metrics["simple"]) == pytest.approx(expected, abs=5e4 * np.std(times**2) / 64)
+
+
+def test_a_step_learns_and_averages():
+    made, state = started(Optimal(), ema_decay=0.5)
+    state = state.replace(params={"net": {"weight": jnp.float32(0.0)}}, ema={"net": {"weight": jnp.float32(0.0)}})
+    after, _ = made.step(jax.random.key(0), state, images(8))
+    weight = float(after.params["net"]["weight"])
+    assert weight == pytest.approx(1e-2, rel=1e-3)  # Adam's first step goes up by the learning rate
+    assert float(after.ema["net"]["weight"]) == pytest.approx(0.5 * weight)
+    assert int(after.step) == 1
+
+
+def reference_bound(variance):
+    """Nats a dimension of the optimal reverse process on normal data: eq. 5 by plain loops and quadrature."""
+    alpha_bar = ops.process("linear", 20).alpha_bar
+    total = 0.5 * (alpha_bar[20] * (MEAN**2 + STD**2) - alpha_bar[20] - np.log(1 - alpha_bar[20]))  # L_T
+    for t in range(2, 21):
+        a_t, a_s = alpha_bar[t], alpha_bar[t - 1]
+        beta = 1 - a_t / a_s
+        small = beta * (1 - a_s) / (1 - a_t)
+        sigma2 = small if variance == "small" else beta
+        # E (x_0 - E[x_0 | x_t])² is the posterior's variance
+        error = STD**2 * (1 - a_t) / (a_t * STD**2 + 1 - a_t)
+        coefficient = np.sqrt(a_s) * beta / (1 - a_t)
+        total += 0.5 * (np.log(sigma2 / small) + small / sigma2 - 1 + coefficient**2 * error / sigma2)
+    # L_0 over the error's law, with the density for the bin's mass (exact where bins are narrow)
+    a_1, a_2 = alpha_bar[1], alpha_bar[2]
+    scale2 = (1 - a_2 / a_1) * (1 - a_1) / (1 - a_2)
+    error = stats.norm(0, np.sqrt(STD**2 * (1 - a_1) / (a_1 * STD**2 + 1 - a_1)))
+
+    def term(e):
+        mass = stats.norm.cdf(e + 1 / 255, 0, np.sqrt(scale2)) - stats.norm.cdf(e - 1 / 255, 0, np.sqrt(scale2))
+        return -error.pdf(e) * np.log(mass)
+
+    return total, integrate.quad(term, -5 * error.std(), 5 * error.std())[0]
+
+
+@pytest.mark.parametrize("variance", ["small", "large"])
+def test_bound_is_that_of_the_best_denoiser(variance):
+    made, state = started(Optimal(), variance=variance)
+    inside = {"image": jnp.clip(images(2048)["image"], -0.99, 0.99)}  # the outer bins are wider: keep out of them
+    measures = made.evaluate(jax.random.key(1), state, inside)
+    rate, distortion = (value / np.log(2) for value in reference_bound(variance))
+    assert mean(measures["rate"]) == pytest.approx(rate, rel=0.03)
+    assert mean(measures["distortion"]) == pytest.approx(distortion, rel=0.02)
+    assert mean(measures["bits_per_dim"]) == pytest.approx(rate + distortion, rel=0.02)
+    np.testing.assert_allclose(
+        measures["bits_per_dim"].total, measures["rate"].total + measures["distortion"].total, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("terms", [1, 4, 19])
+def test_few_terms_estimate_the_bound_without_bias(terms):
+    made, state = started(Optimal())
+    rough = method(Optimal(), bound_terms=terms)
+    batch = images(2048)
+    exact = made.evaluate(jax.random.key(1), state, batch)
+    found = rough.evaluate(jax.random.key(2), state, batch)
+    for name in ("rate", "simple"):
+        error = float(np.std(found[name].total - exact[name].total)) / np.sqrt(2048)
+        assert mean(found[name]) == pytest.approx(mean(exact[name]), abs=4 * error)
+    assert mean(found["distortion"]) == pytest.approx(mean(exact["distortion"]), rel=0.02)
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
+def test_samples_follow_the_recursion(sampler):
+    made, state = started(Optimal(), sampler=sampler)
+    x = made.sample(jax.random.key(0), state, 2000, None)
+    assert x.shape == (2000, 4, 4, 1)
+    assert float(jnp.abs(x).max()) <= 1
+    # 20 steps of the linear schedule leave ᾱ_T = 0.8: the start N(0, I) is not q(x_T), so follow the recursion
+    process = ops.process("linear", 20)
+    location, variance = 0.0, 1.0
+    for t in range(20, 0, -1):
+        a_t, a_s = process.alpha_bar[t], process.alpha_bar[t - 1]
+        slope = np.sqrt(a_t) * STD**2 / (a_t * STD**2 + 1 - a_t)
+        if sampler == "ancestral":
+            beta = 1 - a_t / a_s
+            data, kept, noise2 = (
+                np.sqrt(a_s) * beta / (1 - a_t),
+                np.sqrt(1 - beta) * (1 - a_s) / (1 - a_t),
+                beta * (1 - a_s) / (1 - a_t),
+            )
+        else:
+            kept, noise2 = np.sqrt((1 - a_s) / (1 - a_t)), 0.0
+            data = np.sqrt(a_s) - kept * np.sqrt(a_t)
+        location = (data * slope + kept) * location + data * (MEAN - slope * np.sqrt(a_t) * MEAN)
+        variance = (data * slope + kept) ** 2 * variance + noise2
+    free = stats.norm(location, np.sqrt(variance))
+    expected = integrate.quad(lambda v: np.clip(v, -1, 1) * free.pdf(v), -9, 9, points=[-1, 1])[0]
+    assert float(x.mean()) == pytest.approx(expected, abs=5 * np.sqrt(variance / x.size))
+
+
+def test_sampling_and_evaluating_read_the_averaged_weights():
+    made, state = started(Optimal(), ema_decay=0.5)
+    broken = state.replace(params={"net": {"weight": jnp.float32(jnp.nan)}})
+    assert np.isfinite(made.sample(jax.random.key(0), broken, 2, None)).all()
+    assert np.isfinite(mean(made.evaluate(jax.random.key(0), broken, images(2))["bits_per_dim"]))
+    worse = broken.replace(ema={"net": {"weight": jnp.float32(0.5)}})
+    bits = [mean(made.evaluate(jax.random.key(0), s, images(64))["bits_per_dim"]) for s in (broken, worse)]
+    assert bits[0] < bits[1]
+
+
+def test_clipping_keeps_the_predicted_data_in_range():
+    class Loud(nn.Module):
+        @nn.compact
+        def __call__(self, x, t, deterministic):
+            self.param("unused", nn.initializers.zeros, ())
+            return 1e3 * jnp.ones_like(x)  # implies an x_0 far below -1
+
+    clipped, state = started(Loud(), clip=True)
+    free = method(Loud(), clip=False)
+    batch = {"image": jnp.full((4, 4, 4, 1), -1.0)}
+    # at x_0 = -1 the clipped prediction is exact: nothing of the middle terms remains but L_T
+    rate = mean(clipped.evaluate(jax.random.key(0), state, batch)["rate"])
+    prior = ops.Bound(ops.process("linear", 20), "small").prior(batch["image"])[0] / 16 / np.log(2)
+    assert rate == pytest.approx(float(prior), rel=1e-4)
+    assert mean(free.evaluate(jax.random.key(0), state, batch)["rate"]) > 1e3
+    np.testing.assert_allclose(clipped.sample(jax.random.key(0), state, 2, None), -1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"timesteps": 1}, "method.timesteps"),
+        ({"sampler_steps": 21}, "method.sampler_steps"),
+        ({"sampler_steps": 0}, "method.sampler_steps"),
+        ({"bound_terms": 20}, "method.bound_terms"),
+        ({"eta": 1.5}, "method.eta"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, key):
+    with pytest.raises(ConfigError, match=key):
+        method(Zero(), **changes)
+
+
+def test_every_setting_is_bound_and_the_image_s_shape_is_a_fact():
+    section = {"name": "diffusion", **SETTINGS}
+    shape = section.pop("image_shape")
+    assert bind(diffusion, section, "method", {"image_shape": shape}) == SETTINGS
+    with pytest.raises(ConfigError, match="variance"):
+        bind(diffusion, {**section, "variance": "medium"}, "method", {"image_shape": shape})
+
+
+def test_a_condition_is_refused():
+    made, state = started(Zero())
+    with pytest.raises(ConfigError, match="condition"):
+        made.sample(jax.random.key(0), state, 2, jnp.zeros(2, jnp.int32))

@@ -1,0 +1,201 @@
+"""Who moves when, and against what, in a step of a GAN."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from aigc_jax.errors import UserError
+from aigc_jax.learner import Learner, ema
+from aigc_jax.methods.gan import NETWORKS, gan
+from aigc_jax.nn import dcgan, mlp
+
+SHAPE = (4, 4, 1)
+LATENT = 3
+BATCH = {"image": jnp.tanh(jax.random.normal(jax.random.key(9), (8, *SHAPE)))}
+KEY = jax.random.key(4)
+FROZEN = optax.set_to_zero()
+
+
+def networks(kind, generator_tx=None, discriminator_tx=None, decay=0.5):
+    if kind == "dcgan":
+        modules = dcgan.Generator(SHAPE, (4, 4)), dcgan.Discriminator((4, 4))
+    else:
+        modules = mlp.Generator(SHAPE, (4,)), mlp.Discriminator((4,))
+    players = zip(NETWORKS, modules, (generator_tx, discriminator_tx), strict=True)
+    return {
+        name: Learner(name, module, tx or optax.adam(1e-2), {name: ema(decay, False)}, 1)
+        for name, module, tx in players
+    }
+
+
+def build(learners, discriminator_steps=1, loss="non_saturating"):
+    method = gan(learners, loss=loss, latent=LATENT, discriminator_steps=discriminator_steps)
+    return method, method.init(jax.random.key(0), BATCH, {})
+
+
+def same(one, other):
+    equal = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)]
+    assert equal, "nothing to compare"
+    return all(equal)
+
+
+def parts(state, name):
+    return {"params": state.params[name], "opt_state": state.opt_state[name], "ema": state.ema[name]}
+
+
+class Watched(nn.Module):
+    """A network that counts, in a collection of its own, the calls whose changes were kept."""
+
+    inner: nn.Module
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        calls = self.variable("calls", "count", lambda: jnp.int32(0))
+        if train and not self.is_initializing():
+            calls.value += 1
+        return self.inner(x, train)
+
+
+def with_one_player(player, kind="dcgan"):
+    """The state before and after a step whose other player gets updates of nothing."""
+    learners = networks(kind, **{f"{'discriminator' if player == 'generator' else 'generator'}_tx": FROZEN})
+    method, state = build(learners)
+    return state, jax.jit(method.step)(KEY, state, BATCH)[0]
+
+
+@pytest.mark.parametrize(("player", "other"), [("generator", "discriminator"), ("discriminator", "generator")])
+def test_a_players_update_does_not_depend_on_what_moves_the_other(player, other):
+    before, after = with_one_player(player)
+    for name in ("params", "ema"):
+        assert same(getattr(before, name)[other], getattr(after, name)[other])
+        assert not same(getattr(before, name)[player], getattr(after, name)[player])
+
+
+def test_an_update_leaves_the_other_network_bit_identical():
+    """Each update alone, as `step` calls them: weights, optimizer, average and batch statistics."""
+    learners = networks("dcgan")
+    trace = []
+
+    def recorded(learner):
+        class Recorded(Learner):
+            def update(self, key, state, loss, batch):
+                after, metrics = Learner.update(self, key, state, loss, batch)
+                trace.append((self.name, state, after))
+                return after, metrics
+
+        return Recorded(*learner)
+
+    method, state = build({name: recorded(learner) for name, learner in learners.items()})
+    _, state_trace = jax.jit(lambda s: (method.step(KEY, s, BATCH), [entry[1:] for entry in trace]))(state)
+    assert [name for name, _, _ in trace] == ["discriminator", "generator"]
+    for (player, _, _), (before, after) in zip(trace, state_trace, strict=True):
+        other = {"generator": "discriminator", "discriminator": "generator"}[player]
+        assert same(parts(before, other), parts(after, other))
+        assert same(before.extra[other], after.extra[other])
+        for kept in ("params", "opt_state", "ema", "extra"):
+            assert not same(getattr(before, kept)[player], getattr(after, kept)[player])
+    # The generator's update starts from the state that the discriminator's has reached.
+    assert same(state_trace[0][1], state_trace[1][0])
+
+
+def test_statistics_move_twice_for_the_discriminator_and_once_for_the_generator():
+    learners = networks("mlp")
+    watched = {name: learner._replace(module=Watched(learner.module)) for name, learner in learners.items()}
+    for count in (1, 2):
+        method, state = build(watched, discriminator_steps=count)
+        state, _ = jax.jit(method.step)(KEY, state, BATCH)
+        assert int(state.extra["discriminator"]["calls"]["count"]) == 2 * count  # real and fake apart
+        assert int(state.extra["generator"]["calls"]["count"]) == 1
+
+
+def manual_noise(key, rows):
+    """The step's latents for the discriminator and for the generator."""
+    noise_key, _, _, new_noise_key = jax.random.split(key, 4)
+    return [jax.random.normal(k, (n, LATENT)) for k, n in ((noise_key, 8), (new_noise_key, rows))]
+
+
+@pytest.mark.parametrize("discriminator_steps", [1, 2])
+def test_a_step_is_algorithm_1_written_out(discriminator_steps):
+    """Plain gradient descent by hand on slices of the batch, -log(sigmoid) as the paper writes it."""
+    rate = 0.1
+    learners = networks("mlp", optax.sgd(rate), optax.sgd(rate))
+    method, state = build(learners, discriminator_steps)
+    after, metrics = jax.jit(method.step)(KEY, state, BATCH)
+    g, d = learners["generator"].module, learners["discriminator"].module
+    z, fresh = manual_noise(KEY, 8 // discriminator_steps)
+
+    def chance(params, images):
+        return jax.nn.sigmoid(d.apply({"params": params}, images))
+
+    def minus_value(params, real, fake):
+        return -jnp.mean(jnp.log(chance(params, real)) + jnp.log(1 - chance(params, fake)))
+
+    generator, discriminator = state.params["generator"], state.params["discriminator"]
+    losses = []
+    for turn in range(discriminator_steps):
+        rows = slice(turn, None, discriminator_steps)
+        fake = g.apply({"params": generator}, z[rows])
+        loss, slope = jax.value_and_grad(minus_value)(discriminator, BATCH["image"][rows], fake)
+        losses.append(loss)
+        discriminator = jax.tree.map(lambda p, s: p - rate * s, discriminator, slope)
+    slope = jax.grad(lambda p: -jnp.mean(jnp.log(chance(discriminator, g.apply({"params": p}, fresh)))))(generator)
+    generator = jax.tree.map(lambda p, s: p - rate * s, generator, slope)
+
+    for name, wanted in (("generator", generator), ("discriminator", discriminator)):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after.params[name], wanted)
+    np.testing.assert_allclose(metrics["discriminator_loss"], np.mean(losses), rtol=1e-5)
+    assert int(after.step) == 1
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    learners = networks("mlp", optax.sgd(0.1), optax.sgd(0.1))
+    ends = []
+    for count in (1, 4):
+        method, state = build({name: learner._replace(accumulate=count) for name, learner in learners.items()})
+        ends.append(jax.jit(method.step)(KEY, state, BATCH)[0].params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), *ends)
+
+
+def test_samples_come_from_averaged_weights_and_running_statistics():
+    learners = networks("dcgan")
+    method, state = build(learners)
+    state, _ = jax.jit(method.step)(KEY, state, BATCH)
+    z = jax.random.normal(KEY, (6, LATENT))
+    wanted = learners["generator"].module.apply({"params": state.ema["generator"], **state.extra["generator"]}, z)
+    images = method.sample(KEY, state, 6, None)
+    np.testing.assert_allclose(images, wanted, atol=1e-6)
+    live = learners["generator"].module.apply({"params": state.params["generator"], **state.extra["generator"]}, z)
+    assert not np.allclose(images, live)
+    # An image depends on its own noise only, so that fewer samples are the first of more.
+    np.testing.assert_allclose(method.sample(KEY, state, 3, None), images[:3], atol=1e-6)
+    with pytest.raises(UserError, match="no condition"):
+        method.sample(KEY, state, 6, jnp.zeros(6, jnp.int32))
+
+
+@pytest.mark.parametrize(("loss", "border"), [("non_saturating", 0.0), ("hinge", 0.0), ("least_squares", 0.5)])
+def test_accuracy_counts_the_logits_on_the_right_side(loss, border):
+    method, state = build(networks("dcgan"), loss=loss)
+    measures = method.evaluate(KEY, state, BATCH)
+    real, fake = (np.asarray(measures[name].total) for name in ("real_logit", "fake_logit"))
+    wanted = (real > border) / 2 + (fake <= border) / 2
+    np.testing.assert_array_equal(measures["accuracy"].total, wanted)
+    alone = method.evaluate(KEY, state, {"image": BATCH["image"][:1]})
+    np.testing.assert_allclose(alone["real_logit"].total, real[:1], atol=1e-6)
+
+
+def test_the_generator_learns_the_mean_of_a_point():
+    """All examples one image: the fakes reach it, which the wrong sign of either loss prevents."""
+    image = jnp.full((8, *SHAPE), 0.4)
+    learners = networks("mlp", optax.adam(5e-3, b1=0.5), optax.adam(5e-3, b1=0.5), decay=0.98)
+    method, state = build(learners)
+    before = np.abs(method.sample(KEY, state, 64, None) - 0.4).mean()
+
+    def turn(i, state):
+        return method.step(jax.random.fold_in(KEY, i), state, {"image": image})[0]
+
+    state = jax.jit(lambda s: jax.lax.fori_loop(0, 1500, turn, s))(state)
+    after = np.abs(method.sample(KEY, state, 64, None) - 0.4).mean()
+    assert after < 0.15 < before

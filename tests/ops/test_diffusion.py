@@ -1,0 +1,166 @@
+"""The diffusion's formulas against loops, simulation, Gaussian conditioning and numerical integrals."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from aigc_jax.ops import diffusion
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return diffusion.process("linear", 1000)
+
+
+def test_linear_schedule_is_the_paper_s(linear):
+    alpha_bar = 1.0
+    for t in range(1, 1001):
+        alpha_bar *= 1 - (1e-4 + (0.02 - 1e-4) * (t - 1) / 999)
+        assert linear.alpha_bar[t] == pytest.approx(alpha_bar, rel=1e-10)
+    assert linear.timesteps == 1000
+    assert linear.alpha_bar[0] == 1
+    # section 4: KL(q(x_T | x_0) || N(0, I)) is about 1e-5 bits a dimension
+    bits = diffusion.Bound(linear, "small").prior(jnp.full((1, 64), 0.5)) / 64 / math.log(2)
+    assert 1e-6 < float(bits[0]) < 1e-4
+
+
+def test_cosine_schedule_follows_equation_17():
+    process = diffusion.process("cosine", 400)
+
+    def f(t):
+        return math.cos((t / 400 + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    alpha_bar = 1.0
+    for t in range(1, 401):
+        alpha_bar *= 1 - min(1 - f(t) / f(t - 1), 0.999)
+        assert process.alpha_bar[t] == pytest.approx(alpha_bar, rel=1e-10)
+        if t < 400:  # where nothing is clipped the product telescopes
+            assert process.alpha_bar[t] == pytest.approx(f(t) / f(0), rel=1e-9)
+    assert process.alpha_bar[400] > 0
+
+
+def test_diffusing_at_once_equals_the_chain_in_law():
+    process = diffusion.process("linear", 50)
+    rng, count = np.random.default_rng(0), 200_000
+    x = np.full(count, 0.7)
+    for t in range(1, 51):
+        beta = 1 - process.alpha_bar[t] / process.alpha_bar[t - 1]
+        x = np.sqrt(1 - beta) * x + np.sqrt(beta) * rng.normal(size=count)
+    noise = jnp.asarray(rng.normal(size=(count, 1)), jnp.float32)
+    once = process.diffuse(jnp.full((count, 1), 0.7), jnp.full(count, 50), noise)
+    assert float(once.mean()) == pytest.approx(x.mean(), abs=6e-3)
+    assert float(once.std()) == pytest.approx(x.std(), abs=6e-3)
+
+
+def test_each_row_has_its_own_time(linear):
+    t = jnp.array([1, 500, 1000])
+    x0, noise = jnp.full((3, 2, 2, 1), 2.0), jnp.full((3, 2, 2, 1), 3.0)
+    expected = [2 * math.sqrt(a) + 3 * math.sqrt(1 - a) for a in linear.alpha_bar[np.asarray(t)]]
+    np.testing.assert_allclose(linear.diffuse(x0, t, noise)[:, 1, 0, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("t", "s"), [(2, 1), (500, 499), (700, 100), (1000, 999)])
+def test_posterior_is_gaussian_conditioning(linear, t, s):
+    a_t, a_s = linear.alpha_bar[t], linear.alpha_bar[s]
+    step = a_t / a_s  # x_t = sqrt(step) x_s + sqrt(1 - step) z
+    # the joint law of (x_s, x_t) given x_0, and the regression of x_s on x_t
+    variance_s, covariance = 1 - a_s, np.sqrt(step) * (1 - a_s)
+    gain = covariance / (1 - a_t)
+    q = diffusion.posterior(linear, np.int64(t), np.int64(s))
+    assert q.state == pytest.approx(gain, rel=1e-9)
+    assert q.data == pytest.approx(np.sqrt(a_s) - gain * np.sqrt(a_t), rel=1e-6)
+    assert q.variance == pytest.approx(variance_s - gain * covariance, rel=1e-6)
+    assert q.beta == pytest.approx(1 - step)
+
+
+def test_posterior_of_the_first_step_is_the_data(linear):
+    q = diffusion.posterior(linear, np.int64(1), np.int64(0))
+    assert (q.data, q.state, q.variance) == pytest.approx((1, 0, 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("prediction", ["noise", "data", "velocity"])
+def test_the_data_is_recovered_from_each_prediction(linear, prediction):
+    x0, noise = jax.random.normal(jax.random.key(0), (2, 3, 4, 4, 1))
+    t = jnp.array([1, 400, 1000])
+    target = diffusion.target(prediction, linear, x0, noise, t)
+    x = linear.diffuse(x0, t, noise)
+    np.testing.assert_allclose(diffusion.to_data(prediction, linear, target, x, t), x0, atol=2e-4)
+
+
+def test_velocity_is_the_derivative_along_the_circle(linear):
+    # Salimans & Ho 2022: with x = cos φ x_0 + sin φ ε, the velocity is dx/dφ
+    t, h = 300, 1e-4
+    angle = math.acos(math.sqrt(linear.alpha_bar[t]))
+    slope = [(math.cos(angle + d) * 0.3 + math.sin(angle + d) * 1.7) for d in (h, -h)]
+    v = diffusion.target("velocity", linear, jnp.array([[0.3]]), jnp.array([[1.7]]), jnp.array([t]))
+    assert float(v[0, 0]) == pytest.approx((slope[0] - slope[1]) / (2 * h), rel=1e-4)
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 0.3), (0.2, 0.007), (-1.4, 0.05), (1.0, 2.0)])
+def test_decoder_sums_to_one_over_the_levels(mean, scale):
+    levels = jnp.asarray(np.arange(256) * (2 / 255) - 1, jnp.float32)
+    total = jnp.exp(diffusion.discretized_log_likelihood(levels, mean, scale)).sum()
+    assert float(total) == pytest.approx(1, abs=2e-4)
+
+
+def test_decoder_is_the_mass_of_the_bin():
+    levels = np.arange(256) * 2 / 255 - 1
+    low = np.where(levels < -0.999, -np.inf, levels - 1 / 255)
+    high = np.where(levels > 0.999, np.inf, levels + 1 / 255)
+    normal = stats.norm(0.1, 0.2)
+    above = levels > 0.1
+    mass = np.where(above, normal.sf(low) - normal.sf(high), normal.cdf(high) - normal.cdf(low))
+    found = diffusion.discretized_log_likelihood(jnp.asarray(levels, jnp.float32), 0.1, 0.2)
+    np.testing.assert_allclose(found, np.log(mass), rtol=1e-4, atol=5e-4)
+
+
+def test_decoder_stays_finite_far_from_the_mean():
+    values = diffusion.discretized_log_likelihood(jnp.array([-1.0, 0.5, 1.0]), jnp.array([1.0, -1.0, -1.0]), 0.007)
+    assert np.isfinite(values).all()
+    # more than 20,000 nats each: a floor on the probability would hide them
+    np.testing.assert_allclose(
+        values,
+        [
+            stats.norm.logcdf(-1 + 1 / 255, 1, 0.007),
+            stats.norm.logsf(0.5 - 1 / 255, -1, 0.007),
+            stats.norm.logsf(1 - 1 / 255, -1, 0.007),
+        ],
+        rtol=2e-3,
+    )
+
+
+@pytest.mark.parametrize("variance", ["small", "large"])
+def test_middle_terms_are_the_divergence_between_two_normals(linear, variance):
+    x0, predicted, x_t = 0.4, -0.2, 0.9
+    for t in (2, 3, 400, 1000):
+        q = diffusion.posterior(linear, np.int64(t), np.int64(t - 1))
+        true = stats.norm(q.data * x0 + q.state * x_t, math.sqrt(q.variance))
+        model = stats.norm(q.data * predicted + q.state * x_t, math.sqrt(q.variance if variance == "small" else q.beta))
+        reach = np.linspace(true.mean() - 9 * true.std(), true.mean() + 9 * true.std(), 20_001)
+        expected = integrate.simpson(true.pdf(reach) * (true.logpdf(reach) - model.logpdf(reach)), x=reach)
+        found = diffusion.Bound(linear, variance).step(
+            jnp.full((1, 5), x0), jnp.full((1, 5), predicted), jnp.array([t])
+        )
+        assert float(found[0]) == pytest.approx(5 * expected, rel=1e-4)
+
+
+def test_prior_term_is_the_divergence_from_the_standard_normal():
+    process = diffusion.process("linear", 30)  # far from noise at T, so that every part counts
+    mean, variance = math.sqrt(process.alpha_bar[-1]) * 0.8, 1 - process.alpha_bar[-1]
+    expected = 0.5 * (mean**2 + variance - 1 - math.log(variance))
+    found = diffusion.Bound(process, "small").prior(jnp.full((2, 3, 1), 0.8))
+    np.testing.assert_allclose(found, 3 * expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("variance", ["small", "large"])
+def test_decoder_s_variance_is_the_second_posterior_s(linear, variance):
+    beta = [1 - linear.alpha_bar[t] / linear.alpha_bar[t - 1] for t in (1, 2)]
+    second = beta[1] * (1 - linear.alpha_bar[1]) / (1 - linear.alpha_bar[2])
+    x, mean = jnp.full((1, 1), 1 / 255), jnp.full((1, 1), 3 / 255)
+    expected = -np.diff(stats.norm(3 / 255, math.sqrt(second)).cdf([0, 2 / 255]))[0]
+    found = diffusion.Bound(linear, variance).decoder(x, mean)
+    assert float(found[0]) == pytest.approx(-math.log(-expected), rel=1e-4)

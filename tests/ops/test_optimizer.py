@@ -1,0 +1,49 @@
+"""Optimizers against their papers' formulas, computed apart."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aigc_jax.ops.optimizer import FINAL_RATE, optimizer, rate
+
+PLAIN = dict(
+    learning_rate=0.1, schedule="constant", warmup_steps=0, b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.0, clip_norm=0.0
+)
+
+
+def walk(kind, gradients, start, **changes):
+    tx = optimizer(kind, 100, **{**PLAIN, **changes})
+    params = {"w": jnp.asarray(start)}
+    state = tx.init(params)
+    for gradient in gradients:
+        updates, state = tx.update({"w": jnp.asarray(gradient)}, state, params)
+        params = {"w": params["w"] + updates["w"]}
+    return np.asarray(params["w"])
+
+
+def test_adam_is_kingma_and_ba():
+    gradients = [np.array([[1.0, -2.0]]), np.array([[0.5, 3.0]]), np.array([[-1.0, 0.1]])]
+    w, m, v = np.array([[0.3, 0.4]]), 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+        w = w - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+    np.testing.assert_allclose(walk("adam", gradients, [[0.3, 0.4]]), w, rtol=1e-5)
+
+
+def test_decay_is_decoupled_and_spares_vectors():
+    gradient = np.zeros((2, 2))
+    np.testing.assert_allclose(walk("adamw", [gradient], np.ones((2, 2)), weight_decay=0.5), np.full((2, 2), 0.95))
+    np.testing.assert_allclose(walk("adamw", [np.zeros(2)], np.ones(2), weight_decay=0.5), np.ones(2))
+
+
+def test_clipping_scales_to_the_norm():
+    np.testing.assert_allclose(walk("sgd", [[3.0, 4.0]], [0.0, 0.0], clip_norm=1.0), [-0.06, -0.08], rtol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+def test_schedules_warm_up_and_end(schedule):
+    schedule_of = rate(2.0, schedule, 10, 110)
+    np.testing.assert_allclose([schedule_of(0), schedule_of(5), schedule_of(10)], [0.0, 1.0, 2.0], rtol=1e-6)
+    middle = {"constant": 2.0, "cosine": 2 * (1 + FINAL_RATE) / 2, "linear": 2 * (1 + FINAL_RATE) / 2}[schedule]
+    np.testing.assert_allclose(schedule_of(60), middle, rtol=1e-6)
+    np.testing.assert_allclose(schedule_of(110), 2.0 if schedule == "constant" else 2 * FINAL_RATE, rtol=1e-6)

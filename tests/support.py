@@ -1,0 +1,54 @@
+"""Configurations and small files for tests."""
+
+import gzip
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
+
+
+def load_config(name: str, size: str = "full") -> dict[str, Any]:
+    """configs/<name>.py as a plain dictionary."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "configs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(size).to_dict()
+
+
+def write_idx(folder: Path, train: int = 48, test: int = 20, side: int = 28) -> Path:
+    """A folder of small IDX files, as MNIST's are, with random pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.RandomState(0)
+    for split, count in (("train", train), ("t10k", test)):
+        images = random.randint(0, 256, (count, side, side), np.uint8)
+        header = b"".join(n.to_bytes(4, "big") for n in (2051, count, side, side))
+        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + images.tobytes(), mtime=0))
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        header = b"".join(n.to_bytes(4, "big") for n in (2049, count))
+        (folder / f"{split}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes(), mtime=0))
+    return folder
+
+
+def write_images(folder: Path, count: int = 40, side: int = 32) -> Path:
+    """A folder of small colour images in two classes, each with a train and a test split."""
+    random = np.random.RandomState(0)
+    for i in range(count):
+        path = folder / ("test" if i % 4 == 0 else "train") / ("even" if i % 2 == 0 else "odd") / f"{i:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.randint(0, 256, (side, side, 3), np.uint8)).save(path)
+    return folder
+
+
+def write_texts(folder: Path, count: int = 120) -> Path:
+    """A folder of short text files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.RandomState(0)
+    for i in range(count):
+        text = "".join(random.choice(list("天地玄黃宇宙洪荒日月盈昃辰宿列張")) for _ in range(20))
+        (folder / f"{i:03d}.txt").write_text(f"{text[:10]}，\n{text[10:]}。{i}\n", "utf-8")
+    return folder

@@ -1,0 +1,159 @@
+"""The laws that every configuration's family keeps. New ones join by being in configs/."""
+
+import shutil
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support import CONFIGS, load_config
+
+from aigc_jax.build import build
+from aigc_jax.data.stream import evaluation
+from aigc_jax.train import loop
+from aigc_jax.train.feed import Feed
+from aigc_jax.train.workdir import Workdir
+
+STEPS = 3
+EVERY = pytest.mark.parametrize("name", CONFIGS)
+
+
+@pytest.fixture(scope="module")
+def tiny(on_small_data):
+    """name -> its tiny twin on small data, with changes to its sections."""
+
+    def make(name, **changes):
+        config = on_small_data(load_config(name, "tiny"))
+        return {**config, **{section: {**config[section], **values} for section, values in changes.items()}}
+
+    return make
+
+
+def steps(run, count=STEPS):
+    """(state before, state after `count` steps, sums of their metrics)."""
+    programs = run.programs
+    state, feed = programs.init(), Feed(run.data.splits["train"], programs)
+    before = jax.device_get(state)
+    state, sums = programs.mapped(state), programs.mapped(programs.start_sums())
+    resident = programs.mapped(feed.resident)
+    for items in feed.training(run.batch_size, run.seed, 0, count, 1):
+        state, sums = programs.train(state, sums, resident, items)
+    return before, programs.canonical(state), jax.device_get(programs.canonical(sums))
+
+
+def leaves(tree):
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+
+
+@EVERY
+def test_step_keeps_the_tree_and_moves_every_weight(tiny, name):
+    run = build(tiny(name), devices=jax.devices()[:1])
+    before, after, sums = steps(run)
+    described = lambda tree: {k: (v.shape, v.dtype) for k, v in leaves(tree).items()}  # noqa: E731
+    assert jax.tree.structure(before) == jax.tree.structure(after)
+    assert described(before) == described(after)
+    assert int(after.step) == STEPS
+    assert float(sums["count"]) == STEPS
+    assert all(np.isfinite(value) for value in sums["metrics"].values())
+    for path, leaf in leaves(after).items():
+        assert np.all(np.isfinite(leaf)), path
+    still = [path for path, leaf in leaves(after.params).items() if np.array_equal(leaf, leaves(before.params)[path])]
+    assert not still, f"no gradient reaches {still}"
+    for path, leaf in leaves(after.params).items():
+        assert leaf.dtype == jnp.float32, f"{path} is a master weight"
+
+
+@EVERY
+def test_same_key_same_bits_and_frozen_stays(tiny, name):
+    run = build(tiny(name), devices=jax.devices()[:1])
+    programs, method = run.programs, run.programs.method
+    frozen = {"given": jnp.arange(3.0)}
+    state = programs.init().replace(frozen=frozen)
+    rows = run.data.splits["train"][np.arange(run.batch_size)]
+    batch = run.data.medium.prepare(jax.random.key(5), {k: jnp.asarray(v) for k, v in rows.items()}, True)
+    step = jax.jit(method.step)
+    one, _ = step(jax.random.key(1), state, batch)
+    same, _ = step(jax.random.key(1), state, batch)
+    jax.tree.map(np.testing.assert_array_equal, one, same)
+    np.testing.assert_array_equal(one.frozen["given"], frozen["given"])
+
+
+@EVERY
+def test_eight_devices_and_pmap_train_what_one_does(tiny, name):
+    # Plain gradient descent: Adam divides by the gradient's size, and so makes rounding of zeros visible.
+    sgd = {key: {**value, "name": "sgd"} for key, value in tiny(name)["optimizers"].items()}
+    settings = {
+        "one device": ({}, jax.devices()[:1]),
+        "eight devices": ({}, jax.devices()),
+        "fully sharded": ({"data": 2, "fsdp": 2, "tensor": 2}, jax.devices()),
+        "pmap": ({"compile": "pmap"}, jax.devices()),
+    }
+    found = {}
+    for setting, (parallel, devices) in settings.items():
+        _, state, sums = steps(build(tiny(name, optimizers=sgd, parallel=parallel), devices=devices))
+        found[setting] = jax.device_get((state.params, state.ema, state.extra)), sums
+    expected, expected_sums = found.pop("one device")
+    for setting, (state, sums) in found.items():
+        for path, leaf in leaves(expected).items():
+            np.testing.assert_allclose(leaves(state)[path], leaf, rtol=2e-4, atol=2e-5, err_msg=f"{setting}: {path}")
+        for key, value in expected_sums["metrics"].items():
+            np.testing.assert_allclose(sums["metrics"][key], value, rtol=2e-3, atol=1e-4, err_msg=f"{setting}: {key}")
+
+
+@EVERY
+def test_interrupted_and_resumed_is_uninterrupted(tiny, name, tmp_path):
+    config = tiny(name, tracking={"tensorboard": False})
+    straight, broken = Workdir(tmp_path / "straight"), Workdir(tmp_path / "broken")
+    run = build(config)
+    loop.train(run, straight, time.time())
+    shutil.copytree(straight.folder, broken.folder)
+    last, middle = run.pace.steps, run.save_every
+    assert {middle, last} <= set(map(int, (p.name for p in broken.checkpoints.iterdir())))
+    shutil.rmtree(broken.checkpoints / str(last))
+    loop.train(build(config), broken, time.time())
+
+    def saved(workdir: Workdir):
+        keeper = run.checkpoints(workdir.checkpoints)
+        return keeper.restore(run.programs.described, run.programs.described_sums, last)
+
+    jax.tree.map(np.testing.assert_array_equal, saved(straight), saved(broken))
+    assert straight.metrics.read_text("utf-8") == broken.metrics.read_text("utf-8")
+    assert sorted(p.name for p in straight.samples.iterdir()) == sorted(p.name for p in broken.samples.iterdir())
+    for path in straight.samples.iterdir():
+        assert path.read_bytes() == (broken.samples / path.name).read_bytes(), path.name
+
+
+@EVERY
+def test_evaluating_and_sampling_change_nothing_and_stay_finite(tiny, name):
+    run = build(tiny(name))
+    state = run.programs.init()
+    measures = loop.evaluate_state(run, state)
+    assert measures
+    assert all(np.isfinite(value) for value in measures.values())
+    assert measures == loop.evaluate_state(run, state)
+    samples = run.programs.sample(jax.random.key(1), state, run.sampling.n)
+    assert len(samples) == run.sampling.n
+    assert np.all(np.isfinite(samples))
+    np.testing.assert_array_equal(samples, run.programs.sample(jax.random.key(1), state, run.sampling.n))
+
+
+def test_a_remainder_batch_counts_each_example_once():
+    """Sizes that no batch divides: the masked sums are the plain ones of NumPy."""
+    for size in range(1, 30, 3):
+        values = np.random.RandomState(size).rand(size).astype(np.float32)
+        total = weight = 0.0
+        for indices, mask in evaluation(size, 8, 0):
+            total, weight = total + float((values[indices] * mask).sum()), weight + float(mask.sum())
+        assert weight == size
+        np.testing.assert_allclose(total / weight, values.astype(np.float64).mean(), rtol=1e-6)
+
+
+@EVERY
+def test_full_configurations_build(on_small_data, name):
+    """Every network's shapes follow, with no array made, and every key is read."""
+    config = on_small_data(load_config(name))
+    run = build(config)
+    assert sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)) > 1000

@@ -1,0 +1,90 @@
+"""The house's order, held by reading the imports: arrows point downward, families stay apart."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "aigc_jax"
+LONGEST = 400  # lines of a file that a person reads in one sitting
+
+# What each room may import of the project, besides itself.
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "method": set(),
+    "ops": {"errors"},
+    "learner": {"method", "ops"},
+    "nn": {"ops", "errors"},
+    "methods": {"method", "learner", "ops", "errors"},
+    "data": {"method", "ops", "config", "errors"},
+    "metrics": {"ops", "errors"},
+    "train": {"method", "ops", "data", "config", "errors"},
+    "build": {"methods", "nn", "data", "train", "learner", "method", "ops", "config", "errors"},
+    "command": {"build", "train", "config", "errors"},
+    "__init__": set(),
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_point_downward(path):
+    here = room(path)
+    allowed = MAY_IMPORT[here] | {here, "__init__"}
+    for name in imports(path):
+        if name.startswith("aigc_jax."):
+            there = name.split(".")[1]
+            assert there in allowed or there == "__version__", f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "methods").glob("*.py")), ids=lambda p: p.name)
+def test_families_stay_apart(path):
+    for name in imports(path):
+        assert not name.startswith("aigc_jax.methods"), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_private_modules_of_others(path):
+    assert not [name for name in imports(path) if "._src" in name]
+
+
+def test_trainer_names_no_family():
+    families = {path.stem for path in (PACKAGE / "methods").glob("*.py")} - {"__init__"}
+    for path in [*(PACKAGE / "train").glob("*.py"), PACKAGE / "build.py", PACKAGE / "command.py", ROOT / "main.py"]:
+        names = {node.id for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Name)}
+        strings = {
+            node.value
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        assert not families & (names | strings), path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_is_read_in_one_sitting(path):
+    assert len(path.read_text("utf-8").splitlines()) <= LONGEST
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), "a file begins by saying what it is"
+
+
+def test_nothing_is_unpickled_or_evaluated():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"eval", "exec", "pickle.load", "pickle.loads", "yaml.load"}, path.name
+                assert not any(k.arg == "allow_pickle" and ast.unparse(k.value) == "True" for k in node.keywords)
