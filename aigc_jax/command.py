@@ -37,15 +37,16 @@ def parse(values: flags.FlagValues, argv: list[str]) -> Mapping[str, Any]:
     """
     try:
         rest = values(argv)
+        config = values.config and values.config.to_dict()  # a file that failed to load says so here
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, SyntaxError) as error:
         _explain(argv, error)
-    if values.config is None:
+    if config is None:
         raise ConfigError("Which configuration? Give --config=configs/….py")
     if values.workdir is None:
         raise ConfigError("Where to? Give --workdir=FOLDER for checkpoints, samples and the report.")
     if rest[1:]:
         raise ConfigError(f'"{rest[1]}" is no flag: write --name=value.')
-    return values.config
+    return config
 
 
 def _explain(argv: list[str], error: Exception) -> None:

@@ -25,7 +25,7 @@ Batch = Mapping[str, Array]  # leading axis: examples
 class State(struct.PyTreeNode):
     """All that training changes, and the frozen arrays that it reads."""
 
-    step: Array  # int32 scalar: optimizer steps taken
+    step: Array  # int32 scalar: steps taken, counted by the trainer
     params: Mapping[str, PyTree]  # networks trained by gradient, by name
     opt_state: Mapping[str, PyTree]  # one optax state per trained network
     ema: Mapping[str, PyTree]  # averages of weights: a network's name for the one to use; {} = none

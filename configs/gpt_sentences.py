@@ -17,7 +17,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         data=dict(
             name="sentences",
             length=24,  # the longest sentence has 20 characters
-            batch_size=4,
+            batch_size=8,  # each sentence twice
         ),
         networks=dict(
             net=dict(
@@ -39,12 +39,11 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_p=1.0,
         ),
         train=dict(steps=300, steps_per_call=20),
-        evaluate=dict(batch_size=4),
+        evaluate=dict(batch_size=8),
         checkpoint=dict(every=300),
         sample=dict(n=16),
     )
     tiny = {
-        "data.batch_size": 8,
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
@@ -53,7 +52,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "train.log_every": 2,
         "checkpoint.every": 2,
         "evaluate.batches": 1,
-        "evaluate.batch_size": 8,
         "sample.n": 8,
     }
     return experiment(size, full, tiny)

@@ -35,7 +35,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             ),
         ),
         optimizers=dict(
-            net=dict(learning_rate=1e-3, ema_decay=0.999),
+            net=dict(learning_rate=1e-3, ema_decay=0.999, ema_warmup=True),
         ),
         method=dict(
             name="vae",

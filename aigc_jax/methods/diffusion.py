@@ -90,8 +90,7 @@ def diffusion(
         return initial_state({"net": (net, net.init(key, image, times, deterministic=True))}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
-        state, metrics = net.update(key, state, loss, batch)
-        return state.replace(step=state.step + 1), metrics
+        return net.update(key, state, loss, batch)
 
     def predict(state: State, x: Array, t: Array) -> tuple[Array, Array]:
         """(the network's output, the x_0 that it implies) for x = x_t; t: int [B]."""

@@ -106,7 +106,7 @@ def gan(
             metrics = jax.tree.map(jnp.mean, metrics)
         fresh = noise(new_noise_key, images.shape[0] // discriminator_steps)
         state, generator_metrics = update_generator(generator_key, state, fresh)
-        return state.replace(step=state.step + 1), {**metrics, **generator_metrics}
+        return state, {**metrics, **generator_metrics}
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
         """How well the discriminator tells this batch from as many samples.

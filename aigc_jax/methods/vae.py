@@ -65,8 +65,7 @@ def vae(
         observe_key, noise_key, update_key = jax.random.split(key, 3)
         images = given_z.observe(observe_key, batch["image"])
         noise = draw(jax.random.normal, noise_key, (images.shape[0], latent))
-        state, metrics = net.update(update_key, state, losses, (images, noise))
-        return state.replace(step=state.step + 1), metrics
+        return net.update(update_key, state, losses, (images, noise))
 
     def losses(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, Array]) -> tuple:
         images, noise = part

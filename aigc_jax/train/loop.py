@@ -195,7 +195,7 @@ def restore(run: Run, workdir: Workdir) -> State:
         raise UserError(
             f"There is no checkpoint in {workdir.folder}: train first with the same --config and --workdir."
         )
-    workdir.open(run.config)
+    workdir.check(run.config)
     checkpoints = run.checkpoints(workdir.checkpoints)
     steps = checkpoints.steps()
     if not steps:

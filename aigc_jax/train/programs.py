@@ -81,7 +81,7 @@ class Programs:
         key = jax.random.fold_in(root, state.step + 1)  # 0 was the initialisation's
         batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), True)
         state, metrics = self.method.step(jax.random.fold_in(key, MODEL), state, batch)
-        return state, {k: v.astype(jnp.float32) for k, v in metrics.items()}
+        return state.replace(step=state.step + 1), {k: v.astype(jnp.float32) for k, v in metrics.items()}
 
     def _steps(self, root: Key, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         def one(carry: tuple[State, Sums], item: Batch) -> tuple[tuple[State, Sums], None]:

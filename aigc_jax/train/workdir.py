@@ -37,8 +37,7 @@ class Workdir:
 
         Raises UserError when it cannot be written, or holds a run of another configuration.
         """
-        if self.config.exists():
-            self._refuse_other(config)
+        self.check(config)
         if jax.process_index():
             return
         try:
@@ -49,7 +48,10 @@ class Workdir:
                 f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
             ) from error
 
-    def _refuse_other(self, config: Mapping[str, Any]) -> None:
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Raises UserError when the folder holds a run of another configuration. Writes nothing."""
+        if not self.config.exists():
+            return
         try:
             changed = [k for k in configuration.compare(self.config, config) if not MAY_CHANGE.match(k)]
         except (OSError, json.JSONDecodeError) as error:

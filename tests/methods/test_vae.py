@@ -92,7 +92,6 @@ def test_training_a_linear_model_finds_the_bound_tight():
         return method.step(key, state, batch(data_key))[0]
 
     state = jax.jit(lambda s: jax.lax.fori_loop(0, 1500, turn, s))(state)
-    assert int(state.step) == 1500
     elbo = float(method.evaluate(KEY, state, batch(jax.random.key(8), 20000))["elbo"].total.mean())
     entropy = stats.multivariate_normal(np.zeros(2), 0.5 * np.eye(2)).entropy()
     assert abs(elbo + entropy) < 0.04

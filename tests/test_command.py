@@ -1,0 +1,126 @@
+"""Each mistake of a user gets one line, a remedy and a non-zero exit, and loses nothing."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from support import ROOT, write_idx, write_images, write_texts
+
+RUN = [sys.executable, "main.py"]
+SMALL = "--config=configs/gpt_sentences.py:tiny"
+GAN = "--config=configs/gan_fashion_mnist.py:tiny"
+
+
+def run(*arguments, devices=1, **environment):
+    # One virtual device by default: starting is most of the time of these tests.
+    env = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), **environment}
+    return subprocess.run([*RUN, *map(str, arguments)], cwd=ROOT, env=env, capture_output=True, text=True, timeout=280)
+
+
+def refused(result, code, *said):
+    assert result.returncode == code, result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("aigc_jax: ")
+    for words in said:
+        assert re.search(words, lines[0]), lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--workdir=W"], "Give --config="),
+        ([SMALL], "Give --workdir="),
+        (["--config=configs/gpt_sentence.py", "--workdir=W"], 'Did you mean "configs/gpt_sentences.py"'),
+        (["--config=configs/gpt_sentences.py:huge", "--workdir=W"], 'There is no size "huge"'),
+        ([SMALL, "--workdir=W", "--mode=trian"], "train.*evaluate.*sample"),
+        ([SMALL, "--workdir=W", "--config.train.step=3"], 'no configuration key "train.step".*"train.steps"'),
+        ([SMALL, "--workdir=W", "--config.train.steps=many"], "train.steps|many"),
+        ([SMALL, "--workdir=W", "--config.seed=1.5"], "seed|1.5"),
+        ([SMALL, "--workdir=W", "--config.networks.net.name=transformer.Transformr"], 'Did you mean "Transformer"'),
+        ([SMALL, "--workdir=W", "--config.method.name=autoregresive"], 'Did you mean "autoregressive"'),
+        ([SMALL, "--workdir=W", "--config.optimizers.net.name=adamm"], "one of 'adam'"),
+        ([SMALL, "--workdir=W", "--config.precision=float16"], 'no "float16".*"bfloat16"'),
+        ([SMALL, "--workdir=W", "--config.evaluate.split=tset"], 'no split "tset"'),
+        ([SMALL, "--workdir=W", "--config.train.steps_per_call=3"], "multiple of train.steps_per_call"),
+        ([SMALL, "--workdir=W", "--config.parallel.data=3"], "needs 3 devices and there are 1"),
+    ],
+    ids=lambda value: value[-1].split("=")[0] + value[-1][-8:] if isinstance(value, list) else "",
+)
+def test_a_wrong_command_line_or_configuration(tmp_path, arguments, said):
+    arguments = [a.replace("--workdir=W", f"--workdir={tmp_path / 'run'}") for a in arguments]
+    result = run(*arguments)
+    refused(result, 2, said)
+
+
+def test_a_batch_that_the_devices_do_not_divide(tmp_path):
+    result = run(SMALL, f"--workdir={tmp_path / 'run'}", "--config.data.batch_size=3", devices=2)
+    refused(result, 2, "batch of 3 cannot be split evenly over 2 devices")
+
+
+def test_bad_data(tmp_path):
+    workdir = f"--workdir={tmp_path / 'run'}"
+    refused(run(GAN, workdir, f"--config.data.path={tmp_path / 'none'}"), 1, r"none")
+    refused(run("--config=configs/gpt_tang.py:tiny", workdir, f"--config.data.path={tmp_path / 'none'}"), 1, r"none")
+
+    idx = write_idx(tmp_path / "idx")
+    whole = (idx / "train-images-idx3-ubyte.gz").read_bytes()
+    (idx / "train-images-idx3-ubyte.gz").write_bytes(whole[: len(whole) // 2])
+    refused(run(GAN, workdir, f"--config.data.path={idx}"), 1, r"train-images-idx3-ubyte\.gz")
+
+    images = write_images(tmp_path / "images")
+    (images / "train" / "odd" / "001.png").write_bytes(b"not a picture")
+    shutil.copy(ROOT / "configs" / "dcgan_fashion_mnist.py", tmp_path / "folder.py")
+    text = (tmp_path / "folder.py").read_text("utf-8")
+    text = re.sub(
+        r"data=dict\(.*?\n        \),",
+        f'data=dict(name="image_folder", path="{images}", image_size=28, colour=False, augment=(), batch_size=8),',
+        text,
+        flags=re.DOTALL,
+    )
+    (tmp_path / "folder.py").write_text(text, "utf-8")
+    refused(run(f"--config={tmp_path / 'folder.py'}:tiny", workdir), 1, r"001\.png")
+
+    texts = write_texts(tmp_path / "texts")
+    (texts / "050.txt").write_bytes("天地".encode("gbk"))
+    result = run("--config=configs/gpt_tang.py:tiny", workdir, f"--config.data.path={texts}")
+    refused(result, 1, r"050\.txt", "UTF-8")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_whole_run_and_what_its_folder_refuses(tmp_path):
+    folder = tmp_path / "run"
+    workdir = f"--workdir={folder}"
+    refused(run(SMALL, workdir, "--mode=sample"), 1, "no checkpoint.*train first")
+
+    trained = run(SMALL, workdir)
+    assert trained.returncode == 0, trained.stderr
+    assert "First step after" in trained.stdout
+    for name in ("report.html", "metrics.jsonl", "config.json", "parameters.txt", "checkpoints"):
+        assert (folder / name).exists(), name
+    assert str(folder / "report.html") in trained.stdout
+
+    again = run(SMALL, workdir)
+    assert again.returncode == 0
+    assert "Nothing to train" in again.stdout
+
+    for mode, said in (("evaluate", "bits_per_char"), ("sample", "sample_")):
+        result = run(SMALL, workdir, f"--mode={mode}")
+        assert result.returncode == 0, result.stderr
+        assert said in result.stdout
+
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    refused(
+        run(SMALL, workdir, "--config.optimizers.net.learning_rate=0.5"), 1, "another configuration", "learning_rate"
+    )
+    refused(run(SMALL, workdir, "--config.sample.condition=★", "--mode=sample"), 2, "★")
+    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}, "nothing is lost"
+
+
+def test_a_workdir_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way", "utf-8")
+    refused(run(SMALL, f"--workdir={tmp_path / 'file' / 'run'}"), 1, "cannot be written")
+    assert (tmp_path / "file").read_text("utf-8") == "in the way"

@@ -1,0 +1,149 @@
+"""The documents hold: their code runs, their links lead somewhere, their tables say what the code says."""
+
+import ast
+import importlib
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from support import CONFIGS, ROOT, load_config
+
+import aigc_jax.data.sets
+import aigc_jax.methods
+import aigc_jax.nn
+from aigc_jax.build import build
+from aigc_jax.config import OPTIMIZER, TRUNK, leaves
+from aigc_jax.data import catalogue
+from aigc_jax.train import loop
+from aigc_jax.train.workdir import Workdir
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LAUNCHERS = sorted(path for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
+FILE = re.compile(r'^```python title="(?P<path>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
+ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]*)` \|", re.MULTILINE)
+PACKAGES = {  # folder of a new file -> the package that finds it
+    "aigc_jax/nn": aigc_jax.nn,
+    "aigc_jax/methods": aigc_jax.methods,
+    "aigc_jax/data/sets": aigc_jax.data.sets,
+}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def load_file(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def printed(tmp_path, monkeypatch):
+    """A function: page -> path as printed -> the file, where the package finds it and no old file is touched."""
+    before = set(sys.modules)
+    for folder, package in PACKAGES.items():
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / folder)])
+
+    def write(page: str) -> dict[str, Path]:
+        files = {}
+        for block in FILE.finditer(text(page)):
+            assert not (ROOT / block["path"]).exists(), f"{block['path']} is no longer new: choose another example"
+            path = files[block["path"]] = tmp_path / block["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block["code"], "utf-8")
+        importlib.invalidate_caches()
+        return files
+
+    yield write
+    for name in set(sys.modules) - before:
+        parent, _, child = name.rpartition(".")
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+            vars(sys.modules[parent]).pop(child, None) if parent in sys.modules else None
+
+
+def test_the_printed_family_trains_with_no_old_file_edited(printed, tmp_path):
+    files = printed("docs/add-a-family.md")
+    assert [path.split("/")[-2] for path in files] == ["nn", "methods", "configs", "methods"]
+    config = load_file(files["configs/realnvp_digits.py"]).get_config("tiny").to_dict()
+    run, workdir = build(config), Workdir(tmp_path / "run")
+    before = jax.device_get(run.programs.init().params)
+    loop.train(run, workdir, time.time())
+    kept = run.checkpoints(workdir.checkpoints)
+    assert kept.steps()[-1] == run.pace.steps
+    state, _ = kept.restore(run.programs.described, run.programs.described_sums, run.pace.steps)
+    jax.tree.map(lambda old, new: np.testing.assert_(np.any(old != np.asarray(new))), before, dict(state.params))
+    assert all(np.isfinite(value) for value in loop.evaluate_state(run, state).values())
+    samples = run.programs.sample(jax.random.key(1), state, 4)
+    assert samples.shape == (4, 8, 8, 1) and np.abs(samples).max() <= 1
+
+
+def test_the_printed_tests_of_the_family_pass(printed):
+    module = load_file(printed("docs/add-a-family.md")["tests/methods/test_normalizing_flow.py"])
+    laws = [value for name, value in vars(module).items() if name.startswith("test_")]
+    assert len(laws) == 2
+    for law in laws:
+        law()
+
+
+def test_the_printed_data_set_loads(printed, tmp_path):
+    module = "aigc_jax/data/sets/bars.py"
+    assert list(printed("docs/add-a-data-set.md")) == [module]
+    data, again = (catalogue.load({"name": "bars", "pad": 1}, tmp_path / copy) for copy in "ab")
+    assert data.facts == {"image_shape": (10, 10, 1), "classes": 2}
+    rows = data.splits["train"][np.arange(200)]
+    np.testing.assert_array_equal(rows["image"], again.splits["train"][np.arange(200)]["image"])
+    for image, label in zip(rows["image"][..., 0], rows["label"], strict=True):
+        lines = image if label else image.T
+        assert np.all(lines == lines[0])
+    batch = data.medium.prepare(jax.random.key(0), rows, True)
+    assert batch["image"].shape == (200, 10, 10, 1) and set(np.unique(batch["image"])) == {-1, 1}
+    assert data.medium.write(np.asarray(batch["image"][:9]), tmp_path / "bars").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize(("heading", "keys"), [("TRUNK", leaves(TRUNK)), ("OPTIMIZER", leaves(OPTIMIZER))])
+def test_the_tables_of_keys_are_those_of_the_code(heading, keys):
+    """Every key is there with its default, and no other is."""
+    section = text("docs/configs.md").split(f"<!-- {heading} -->")[1]
+    printed = {key: ast.literal_eval(value) for key, value in ROW.findall(section)}
+    assert printed == keys
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_list_every_configuration(page):
+    assert set(re.findall(r"^\| \[?`?(\w+)`?\]\(configs/\w+\.py\)", text(page), re.MULTILINE)) == set(CONFIGS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_configurations_and_keys_exist(page):
+    content = page.read_text("utf-8")
+    new = {block["path"] for block in FILE.finditer(content)}
+    for path in set(re.findall(r"configs/\w+\.py", content)) - new:
+        assert (ROOT / path).is_file(), f"{page.name} names {path}"
+    known = set().union(*(leaves(load_config(name)) for name in CONFIGS))
+    for key in re.findall(r"--config\.([a-z_0-9.]*[a-z_0-9])(?==)", content):
+        assert key in known, f"{page.name} sets {key}"
+
+
+@pytest.mark.parametrize("path", LAUNCHERS, ids=lambda path: path.name)
+def test_launchers_are_valid_and_explain_themselves(path):
+    subprocess.run(["bash", "-n", str(path)], check=True, timeout=60)
+    content = path.read_text("utf-8")
+    assert content.startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in content
+    assert content.splitlines()[1].startswith("# "), "the arguments are explained on top"
