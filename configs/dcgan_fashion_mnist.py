@@ -36,6 +36,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             discriminator_steps=1,
         ),
         train=dict(steps=4690),  # 10 epochs
+        sample=dict(every=469),
     )
     tiny = {
         "data.batch_size": 8,

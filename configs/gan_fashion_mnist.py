@@ -40,6 +40,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             discriminator_steps=1,
         ),
         train=dict(steps=23450),  # 50 epochs
+        sample=dict(every=2345),
         checkpoint=dict(every=5000),
     )
     tiny = {

@@ -38,7 +38,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         optimizers=dict(
             net=dict(
                 name="adamw",
-                learning_rate=1e-3,
+                learning_rate=2e-3,
                 schedule="cosine",
                 warmup_steps=100,
                 b2=0.99,  # few tokens a batch: a longer average than the 0.95 of large batches
@@ -52,10 +52,10 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_k=0,
             top_p=0.95,
         ),
-        train=dict(steps=2600),
-        evaluate=dict(batch_size=64),
-        checkpoint=dict(every=500, best="bits_per_char"),
-        sample=dict(n=16),
+        train=dict(steps=2400),
+        evaluate=dict(batch_size=64, every=600),
+        checkpoint=dict(every=600, best="bits_per_char"),
+        sample=dict(n=16, every=600),
     )
     tiny = {
         "data.length": 12,

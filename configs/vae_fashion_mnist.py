@@ -45,6 +45,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             importance_samples=(1, 10, 100),
         ),
         train=dict(steps=9380),  # 20 epochs
+        sample=dict(every=2345),
         checkpoint=dict(best="bound_100", best_is="highest"),
     )
     tiny = {

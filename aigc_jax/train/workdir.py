@@ -42,7 +42,9 @@ class Workdir:
             return
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
-            self.config.write_text(configuration.to_json(config), "utf-8")
+            part = self.config.with_suffix(".part")
+            part.write_text(configuration.to_json(config), "utf-8")
+            part.replace(self.config)  # whole or not at all: other processes read it
         except OSError as error:
             raise UserError(
                 f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
