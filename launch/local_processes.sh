@@ -29,7 +29,7 @@ export JAX_COORDINATOR_BIND_ADDRESS="$JAX_COORDINATOR_ADDRESS" # the default lis
 export JAX_NUM_PROCESSES="$count"
 
 processes=()
-end() { kill "${processes[@]}" 2>/dev/null || true; }
+end() { kill -KILL "${processes[@]}" 2>/dev/null || true; } # TERM would wait for a step that never ends
 trap end EXIT
 for ((i = 0; i < count; i++)); do
   if ((i == 0)); then
@@ -42,3 +42,4 @@ done
 for ((i = 0; i < count; i++)); do
   wait -n # in the order in which they end; a failure ends this script, and so the others
 done
+trap - EXIT

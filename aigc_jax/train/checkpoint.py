@@ -115,7 +115,8 @@ class Checkpoints:
             params={name: value for name, value in abstract.params.items() if name not in abstract.ema}, opt_state={}
         )
         found = self._load(step, _items(lean, GROUPS))
-        return _filled(lean, found).replace(step=jax.device_put(np.int32(step), abstract.step.sharding))
+        progress = jax.make_array_from_callback((), abstract.step.sharding, lambda _: np.int32(step))
+        return _filled(lean, found).replace(step=progress)
 
     def _load(self, step: int, wanted: Mapping[str, Any]) -> dict[str, Any]:
         self._refuse_other_networks(step, wanted)

@@ -50,12 +50,17 @@ class Programs:
         self.layout, self.method, self._prepare = layout, method, prepare
         self._example = example
         with jax.set_mesh(layout.mesh):
-            self.root = jax.device_put(jax.random.key(seed), layout.named())
+            # Compiled, not moved: each process makes its own copy of an array that all of them hold.
+            self.root = jax.jit(jax.random.key, static_argnums=0, out_shardings=layout.named())(seed)
         self._frozen = jax.device_put(dict(frozen), shardings(layout, dict(frozen), rules))
         abstract = jax.eval_shape(self._init, self.root, self._frozen)
         self.shardings = shardings(layout, abstract, rules)
         self.described = jax.tree.map(_described, abstract, self.shardings)
-        self.described_sums = jax.tree.map(lambda x: _described(x, layout.named()), jax.eval_shape(self.zero_sums))
+        sums = self._shape_of_sums()
+        self.described_sums = jax.tree.map(lambda x: _described(x, layout.named()), sums)
+        self._zero_sums = jax.jit(
+            lambda: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums), out_shardings=layout.named()
+        )
         self._train = self._compile_train()
         self._evaluate = jax.jit(self._evaluate_batch, out_shardings=layout.named())
         self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
@@ -113,13 +118,14 @@ class Programs:
         with jax.set_mesh(self.layout.mesh):
             return self._train(self.root, state, sums, resident, items)
 
-    def zero_sums(self) -> Sums:
-        """The metrics' sums at a log's beginning."""
+    def _shape_of_sums(self) -> Sums:
         metrics = jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1]
-        return {"metrics": {name: jnp.float32(0) for name in metrics}, "count": jnp.float32(0)}
+        return {"metrics": dict(metrics), "count": jax.ShapeDtypeStruct((), jnp.float32)}
 
     def start_sums(self) -> Sums:
-        return jax.device_put(self.zero_sums(), self.layout.named())
+        """The metrics' sums at a log's beginning: zeros."""
+        with jax.set_mesh(self.layout.mesh):
+            return self._zero_sums()
 
     # Evaluation and sampling, with the state as the mesh holds it
 
