@@ -12,7 +12,7 @@ quickstart: .venv/core  ## train, sample and evaluate a diffusion model on handw
 	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR) --mode=evaluate
 	@echo
 	@echo "Look at  $(WORKDIR)/report.html  and the newest picture in  $(WORKDIR)/samples/"
-	@sed -n 's/^Expect: /Expect: /p' configs/ddpm_digits.py
+	@sed -n 's/.*\(Expected: .*\)/\1/p' configs/ddpm_digits.py
 
 test: .venv/test  ## the whole suite
 	$(RUN) -m pytest -n 2 --dist loadscope

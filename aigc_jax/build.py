@@ -18,6 +18,7 @@ from aigc_jax.learner import Learner, ema
 from aigc_jax.ops.optimizer import optimizer
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import example
+from aigc_jax.train.journal import Tracking
 from aigc_jax.train.loop import Evaluation, Pace, Run, Sampling
 from aigc_jax.train.programs import Programs
 from aigc_jax.train.sharding import Rules, layout
@@ -39,7 +40,8 @@ def build(config: Mapping[str, Any], data_dir: Path | None = None, devices: Sequ
     sampling = Sampling(**bind(Sampling, config["sample"], "sample"))
     _check_intervals(pace, save_every, evaluation, sampling)
     keep = bind(Checkpoints, saving, "checkpoint")
-    tracking = bind(tracking_keys, config["tracking"], "tracking")
+    _check_best(keep["best"], save_every, evaluation)
+    tracking = Tracking(**bind(Tracking, config["tracking"], "tracking"))
 
     section = dict(config["data"])
     batch_size = check(section.pop("batch_size", None), int, "data.batch_size")
@@ -53,12 +55,10 @@ def build(config: Mapping[str, Any], data_dir: Path | None = None, devices: Sequ
     seed = check(config["seed"], int, "seed")
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, frozen={})
+    if keep["best"] and keep["best"] not in (known := programs.measures()):
+        raise ConfigError(f'checkpoint.best: nothing measures "{keep["best"]}".{nearest(keep["best"], known)}')
     checkpoints = partial(Checkpoints, **keep)
     return Run(config, data, batch_size, seed, programs, pace, save_every, evaluation, sampling, checkpoints, tracking)
-
-
-def tracking_keys(*, tensorboard: bool, wandb: str) -> None:
-    """The keys of section `tracking`."""
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[dict[str, Learner], Rules]:
@@ -117,6 +117,14 @@ def _module(package: Any, name: str, where: str) -> Any:
     if name not in known:
         raise ConfigError(f'{where}: there is no "{name}".{nearest(name, known)}')
     return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def _check_best(best: str, save_every: int, evaluation: Evaluation) -> None:
+    if best and (not evaluation.every or not save_every or evaluation.every % save_every):
+        raise ConfigError(
+            f'checkpoint.best is "{best}", and checkpoints are compared by what is measured when they are saved: set '
+            f'evaluate.every ({evaluation.every}) to a multiple of checkpoint.every ({save_every}), or best to "".'
+        )
 
 
 def _check_intervals(pace: Pace, save_every: int, evaluation: Evaluation, sampling: Sampling) -> None:

@@ -100,6 +100,8 @@ def run(mode: str, config: Mapping[str, Any], workdir: str, data_dir: str | None
     from aigc_jax.train import loop
     from aigc_jax.train.workdir import Workdir
 
+    if "://" in workdir:
+        raise ConfigError(f"--workdir={workdir} is no local folder: mount the bucket and give its path.")
     folder = Workdir(Path(workdir).expanduser())
     made = build(config, Path(data_dir) if data_dir else None)
     if mode == "train":

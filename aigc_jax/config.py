@@ -76,6 +76,18 @@ OPTIMIZER: dict[str, Any] = dict(
     accumulate=1,
 )
 
+TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
+    "data.batch_size": 8,
+    "train.steps": 4,
+    "train.log_every": 2,
+    "checkpoint.every": 2,
+    "evaluate.every": 2,
+    "evaluate.batch_size": 8,
+    "evaluate.batches": 1,
+    "sample.every": 0,
+    "sample.n": 8,
+}
+
 SECTIONS = ("data", "networks", "optimizers", "method")
 
 
@@ -83,18 +95,18 @@ def experiment(size: str, full: Mapping[str, Any], tiny: Mapping[str, Any]) -> m
     """The configuration of an experiment: `full`, or with size "tiny" its twin for tests.
 
     full: the sections data, networks, optimizers and method, and what differs from TRUNK.
-    tiny: dotted key -> value, the keys that are smaller in the twin.
+    tiny: dotted key -> value, what is smaller in the twin besides TINY.
     """
     if size not in ("full", "tiny"):
         raise ConfigError(f'There is no size "{size}": use "full" (the default) or ":tiny" after the file\'s name.')
     settings = _merge(TRUNK, full, allow=(*SECTIONS, "train.steps"))
     settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full["optimizers"].items()}
     if size == "tiny":
-        for key, value in tiny.items():
+        for key, value in {**TINY, **tiny}.items():
             *parents, leaf = key.split(".")
-            place = settings
+            place: Any = settings
             for parent in parents:
-                place = place[parent]
+                place = place.get(parent, {})
             if leaf not in place:
                 raise ConfigError(f'The tiny twin sets "{key}", which the full configuration does not have.')
             place[leaf] = value

@@ -39,15 +39,8 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         sample=dict(every=469),
     )
     tiny = {
-        "data.batch_size": 8,
         "networks.generator.widths": (8, 4),
         "networks.discriminator.widths": (4, 8),
         "method.latent": 4,
-        "train.steps": 4,
-        "train.log_every": 2,
-        "checkpoint.every": 2,
-        "evaluate.batches": 1,
-        "evaluate.batch_size": 8,
-        "sample.n": 8,
     }
     return experiment(size, full, tiny)

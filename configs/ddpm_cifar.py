@@ -57,7 +57,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         checkpoint=dict(every=5000, best="bits_per_dim"),
     )
     tiny = {
-        "data.batch_size": 8,
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
@@ -65,11 +64,5 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.attention": (),
         "method.sampler_steps": 3,
         "method.bound_terms": 2,
-        "train.steps": 4,
-        "train.log_every": 2,
-        "checkpoint.every": 2,
-        "evaluate.batches": 1,
-        "evaluate.batch_size": 8,
-        "sample.n": 8,
     }
     return experiment(size, full, tiny)

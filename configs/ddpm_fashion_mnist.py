@@ -54,23 +54,16 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             bound_terms=10,
         ),
         train=dict(steps=3000),
-        evaluate=dict(batches=4),  # 1,024 images: each costs 11 passes
+        evaluate=dict(every=1000, batches=4),  # 1,024 images: each costs 11 passes
         sample=dict(every=500),
         checkpoint=dict(every=500, best="bits_per_dim"),
     )
     tiny = {
-        "data.batch_size": 8,
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
         "networks.net.groups": 2,
         "method.sampler_steps": 3,
         "method.bound_terms": 2,
-        "train.steps": 4,
-        "train.log_every": 2,
-        "checkpoint.every": 2,
-        "evaluate.batches": 1,
-        "evaluate.batch_size": 8,
-        "sample.n": 8,
     }
     return experiment(size, full, tiny)

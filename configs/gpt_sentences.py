@@ -47,11 +47,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-        "train.steps": 4,
         "train.steps_per_call": 1,
-        "train.log_every": 2,
-        "checkpoint.every": 2,
-        "evaluate.batches": 1,
-        "sample.n": 8,
     }
     return experiment(size, full, tiny)

@@ -60,16 +60,9 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
     tiny = {
         "data.length": 12,
         "data.vocabulary_size": 40,
-        "data.batch_size": 8,
         "networks.net.layers": 2,
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-        "train.steps": 4,
-        "train.log_every": 2,
-        "checkpoint.every": 2,
-        "evaluate.batches": 1,
-        "evaluate.batch_size": 8,
-        "sample.n": 8,
     }
     return experiment(size, full, tiny)

@@ -46,20 +46,11 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         ),
         train=dict(steps=9380),  # 20 epochs
         sample=dict(every=2345),
-        checkpoint=dict(best="bound_100", best_is="highest"),
     )
     tiny = {
-        "data.batch_size": 8,
         "networks.net.widths": (4, 4),
         "networks.net.hidden": 8,
         "networks.net.latent": 4,
         "method.importance_samples": (1, 2),
-        "train.steps": 4,
-        "train.log_every": 2,
-        "checkpoint.every": 2,
-        "checkpoint.best": "bound_2",
-        "evaluate.batches": 1,
-        "evaluate.batch_size": 8,
-        "sample.n": 8,
     }
     return experiment(size, full, tiny)

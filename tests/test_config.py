@@ -18,7 +18,7 @@ GOOD = dict(size=3, rate=1, kind="a", shape=(1, 2), flag=True, text="x")
 def full(**changes):
     return {
         "train": {"steps": 10},
-        "data": {"name": "d", "path": c.REQUIRED},
+        "data": {"name": "d", "path": c.REQUIRED, "batch_size": 32},
         "networks": {"net": {"name": "n"}},
         "optimizers": {"net": {}},
         "method": {"name": "m"},
@@ -67,6 +67,8 @@ def test_the_tiny_twin_changes_only_keys_that_exist():
     assert c.experiment("full", full(), {"train.steps": 2}).train.steps == 10
     with pytest.raises(ConfigError, match=r"train\.stepz"):
         c.experiment("tiny", full(), {"train.stepz": 2})
+    with pytest.raises(ConfigError, match=r"trian\.steps"):
+        c.experiment("tiny", full(), {"trian.steps": 2})
     with pytest.raises(ConfigError, match="big"):
         c.experiment("big", full(), {})
 

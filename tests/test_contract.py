@@ -50,7 +50,8 @@ def leaves(tree):
 
 @EVERY
 def test_step_keeps_the_tree_and_moves_every_weight(tiny, name):
-    run = build(tiny(name), devices=jax.devices()[:1])
+    plain = {key: {**value, "warmup_steps": 0} for key, value in tiny(name)["optimizers"].items()}
+    run = build(tiny(name, optimizers=plain), devices=jax.devices()[:1])
     before, after, sums = steps(run)
     described = lambda tree: {k: (v.shape, v.dtype) for k, v in leaves(tree).items()}  # noqa: E731
     assert jax.tree.structure(before) == jax.tree.structure(after)
@@ -76,6 +77,7 @@ def test_same_key_same_bits_and_frozen_stays(tiny, name):
     batch = run.data.medium.prepare(jax.random.key(5), {k: jnp.asarray(v) for k, v in rows.items()}, True)
     step = jax.jit(method.step)
     one, _ = step(jax.random.key(1), state, batch)
+    assert int(one.step) == 0, "the trainer counts"
     same, _ = step(jax.random.key(1), state, batch)
     jax.tree.map(np.testing.assert_array_equal, one, same)
     np.testing.assert_array_equal(one.frozen["given"], frozen["given"])

@@ -70,7 +70,9 @@ def evaluation(size: int, batch_size: int, limit: int) -> Iterator[tuple[np.ndar
         yield np.where(inside, numbers, 0), inside.astype(np.float32)
 
 
-def prefetch(fn: Callable[[int], Result], start: int, stop: int, depth: int, workers: int) -> Generator[Result, None, None]:
+def prefetch(
+    fn: Callable[[int], Result], start: int, stop: int, depth: int, workers: int
+) -> Generator[Result, None, None]:
     """fn(start), ..., fn(stop - 1) in order, up to `depth` of them computed ahead by `workers` threads.
 
     What fn raises is raised here, in its turn. Closing the iterator cancels what has not begun.

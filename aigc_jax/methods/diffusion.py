@@ -45,7 +45,7 @@ def diffusion(
 ) -> Method:
     """The method for images.
 
-    learners: "net" maps (x [B, H, W, C], t int32 [B], deterministic) to float32 [B, H, W, C].
+    learners: "net" maps (x [B, H, W, C], t int32 [B], train) to float32 [B, H, W, C].
     timesteps: T. sampler_steps: how many of them to sample with. eta: of DDIM only. variance: of the
     ancestral sampler and the bound. clip: keep the predicted x_0 in [-1, 1].
     bound_terms: how many of the T - 1 middle terms of the bound to evaluate on each example, at random t,
@@ -80,21 +80,21 @@ def diffusion(
         x0 = batch["image"]
         t = draw(jax.random.randint, time_key, x0.shape[:1], 1, timesteps + 1)
         x, target = noised(noise_key, x0, t)
-        output, extra = net.apply(params, extra, x, t, deterministic=False, key=dropout_key)
+        output, extra = net.apply(params, extra, x, t, train=True, key=dropout_key)
         losses = _means(jnp.square(target - output))
         return losses, (extra, {"simple": jnp.mean(losses)})
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
         image = jnp.zeros(batch["image"].shape, jnp.float32)
         times = jnp.zeros(image.shape[:1], jnp.int32)
-        return initial_state({"net": (net, net.init(key, image, times, deterministic=True))}, frozen)
+        return initial_state({"net": (net, net.init(key, image, times, train=False))}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         return net.update(key, state, loss, batch)
 
     def predict(state: State, x: Array, t: Array) -> tuple[Array, Array]:
         """(the network's output, the x_0 that it implies) for x = x_t; t: int [B]."""
-        output = net.predict(state, x, t, deterministic=True)
+        output = net.predict(state, x, t, train=False)
         x0 = ops.to_data(prediction, process, output, x, t)
         return output, jnp.clip(x0, -1, 1) if clip else x0
 

@@ -19,7 +19,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.errors import UserError
+from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import adversarial
@@ -127,7 +127,7 @@ def gan(
     def sample(key: Key, state: State, n: int, condition: PyTree = None) -> Array:
         """n images, float32 [n, H, W, C] in (-1, 1)."""
         if condition is not None:
-            raise UserError("This GAN has no condition to sample under: leave sample.condition empty.")
+            raise ConfigError("This GAN has no condition to sample under: leave sample.condition empty.")
         return generator.predict(state, noise(key, n))
 
     return Method(init, step, evaluate, sample)

@@ -18,7 +18,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import likelihood as likelihoods
@@ -109,7 +109,7 @@ def vae(
     def sample(key: Key, state: State, n: int, condition: PyTree = None) -> Array:
         """The means of p(x | z) for n draws of z from the prior, float32 [n, H, W, C] in [-1, 1]."""
         if condition is not None:
-            raise UserError("This VAE has no condition to sample under: leave sample.condition empty.")
+            raise ConfigError("This VAE has no condition to sample under: leave sample.condition empty.")
         z = draw(jax.random.normal, key, (n, latent))
         return given_z.mean(net.predict(state, z, method="decode"))
 

@@ -13,9 +13,9 @@ class Dropout(nn.Module):
     rate: float
 
     @nn.compact
-    def __call__(self, x: jax.Array, deterministic: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """x: [B, ...] -> the same shape and dtype."""
-        if deterministic or self.rate == 0:
+        if not train or self.rate == 0:
             return x
         keep = batch.draw(
             lambda key, shape: jax.random.bernoulli(key, 1 - self.rate, shape), self.make_rng("dropout"), x.shape

@@ -81,7 +81,7 @@ class SelfAttention(nn.Module):
                 for old, new in zip(memory, (key, value), strict=True)
             )
         weights = attention_weights(query, key, mask).astype(self.dtype)
-        weights = Dropout(self.dropout)(weights, deterministic=not train)
+        weights = Dropout(self.dropout)(weights, train)
         read = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(batch, time, width)
         return _dense(width, self.out_std, self.dtype, "out")(read), (key, value)
 
@@ -109,10 +109,10 @@ class Block(nn.Module):
         normed = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="attention_norm")(x)
         attention = SelfAttention(self.heads, self.dropout, self.out_std, self.dtype, name="attention")
         found, memory = attention(normed, mask, train, memory, index)
-        x = x + drop(found, deterministic=not train)
+        x = x + drop(found, train)
         hidden = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="mlp_norm")(x)
         hidden = nn.gelu(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
-        return x + drop(_dense(width, self.out_std, self.dtype, "mlp_out")(hidden), deterministic=not train), memory
+        return x + drop(_dense(width, self.out_std, self.dtype, "mlp_out")(hidden), train), memory
 
 
 class Transformer(nn.Module):
@@ -178,7 +178,7 @@ class Transformer(nn.Module):
 
     def _embed(self, tokens: jax.Array, index: jax.Array | int, train: bool) -> jax.Array:
         x = self.embedding(tokens) + self.positions(index + jnp.arange(tokens.shape[1]))
-        return self.drop(x, deterministic=not train)
+        return self.drop(x, train)
 
     def _logits(self, x: jax.Array) -> jax.Array:
         x = self.norm(x)

@@ -38,13 +38,13 @@ class ResBlock(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, x: jax.Array, time: jax.Array, deterministic: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, time: jax.Array, train: bool) -> jax.Array:
         """x: [B, H, W, C], time: [B, E] -> [B, H, W, channels]."""
         h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(x))
         h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype)(h)
         h += nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype)(nn.swish(time))[:, None, None]
         h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(h))
-        h = Dropout(self.dropout)(h, deterministic=deterministic)
+        h = Dropout(self.dropout)(h, train)
         h = nn.Conv(self.channels, (3, 3), kernel_init=ZERO, dtype=self.dtype)(h)
         if x.shape[-1] != self.channels:
             x = nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="shortcut")(x)
@@ -81,12 +81,12 @@ class UNet(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, t: jax.Array, deterministic: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, t: jax.Array, train: bool) -> jax.Array:
         """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C]."""
         common = dict(groups=self.groups, dtype=self.dtype)
 
         def block(h: jax.Array, channels: int, attend: bool, name: str) -> jax.Array:
-            h = ResBlock(channels, self.dropout, **common, name=name)(h, time, deterministic)
+            h = ResBlock(channels, self.dropout, **common, name=name)(h, time, train)
             return Attention(**common, name=f"{name}_attention")(h) if attend else h
 
         time = embed_time(t, self.channels).astype(self.dtype)

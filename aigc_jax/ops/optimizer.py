@@ -47,7 +47,8 @@ def optimizer(
 
 
 def rate(peak: float, schedule: str, warmup_steps: int, steps: int) -> optax.Schedule:
-    """Optimizer step -> learning rate: a linear warm-up, then constant, cosine or linear decay."""
+    """Updates done -> learning rate: a linear warm-up that reaches the peak at update `warmup_steps`, then
+    constant, cosine or linear decay."""
     remaining = max(steps - warmup_steps, 1)
     body = {
         "constant": optax.constant_schedule(peak),
@@ -56,7 +57,9 @@ def rate(peak: float, schedule: str, warmup_steps: int, steps: int) -> optax.Sch
     }[schedule]
     if not warmup_steps:
         return body
-    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_steps), body], [warmup_steps])
+    return optax.join_schedules(
+        [optax.linear_schedule(peak / warmup_steps, peak, max(warmup_steps - 1, 1)), body], [warmup_steps]
+    )
 
 
 def _matrices(params: Any) -> Any:

@@ -41,12 +41,13 @@ class Feed:
     ) -> Generator[Items, None, None]:
         """Batches start … stop - 1, `per_call` at a time, made ahead in a thread."""
         stream = Stream(self._source, batch_size, seed)
+        own = self._programs.own_rows(batch_size)
 
         def items(call: int) -> Items:
             steps = range(call * per_call, (call + 1) * per_call)
             if self._resident:
-                return self._programs.place_items({"index": np.stack([self._index(stream.indices(i)) for i in steps])})
-            rows = [stream[i] for i in steps]
+                return self._programs.place_items({"index": np.stack([_index(stream.indices(i)[own]) for i in steps])})
+            rows = [stream.rows(i, own) for i in steps]
             return self._programs.place_items({name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
         return prefetch(items, start // per_call, stop // per_call, AHEAD, 1)
@@ -55,11 +56,9 @@ class Feed:
         """Every example once, in order, as (rows, mask); the last batch is padded and masked."""
         layout = self._programs.layout
         for indices, mask in evaluation(len(self._source), batch_size, limit):
-            rows: Mapping[str, np.ndarray] = (
-                {"index": self._index(indices)} if self._resident else self._source[indices]
-            )
+            rows: Mapping[str, np.ndarray] = {"index": _index(indices)} if self._resident else self._source[indices]
             yield place(rows, layout.batch()), place({"mask": mask}, layout.batch())["mask"]
 
-    @staticmethod
-    def _index(indices: np.ndarray) -> np.ndarray:
-        return indices.astype(np.int32)
+
+def _index(indices: np.ndarray) -> np.ndarray:
+    return indices.astype(np.int32)

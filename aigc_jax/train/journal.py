@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,6 +16,13 @@ from aigc_jax.errors import UserError
 from aigc_jax.train.workdir import Workdir
 
 
+class Tracking(NamedTuple):
+    """Section `tracking`."""
+
+    tensorboard: bool
+    wandb: str  # a project's name; "" = do not report
+
+
 class Journal:
     """Writes scalars and samples of a run, from process 0 alone.
 
@@ -23,7 +30,7 @@ class Journal:
     to steps that are taken again.
     """
 
-    def __init__(self, workdir: Workdir, start: int, steps: int, *, tensorboard: bool, wandb: str, config: Mapping):
+    def __init__(self, workdir: Workdir, start: int, steps: int, tracking: Tracking, config: Mapping):
         self._chief = jax.process_index() == 0
         self._path, self._steps = workdir.metrics, steps
         self._since, self._from = time.monotonic(), start
@@ -34,12 +41,12 @@ class Journal:
             return
         keep_until(self._path, start)
         self._bar = tqdm(total=steps, initial=start, unit="step", disable=not sys.stderr.isatty(), smoothing=0.05)
-        if tensorboard:
+        if tracking.tensorboard:
             from tensorboardX import SummaryWriter
 
             self._board = SummaryWriter(str(workdir.folder / "tensorboard"), purge_step=start or None)
-        if wandb:
-            self._wandb = _wandb(wandb, workdir, config)
+        if tracking.wandb:
+            self._wandb = _wandb(tracking.wandb, workdir, config)
 
     def advance(self, step: int) -> None:
         """Moves the progress bar to `step`."""

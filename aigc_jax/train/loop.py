@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.errors import UserError
+from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.method import State
 from aigc_jax.train import report
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
-from aigc_jax.train.journal import Journal, duration
+from aigc_jax.train.journal import Journal, Tracking, duration
 from aigc_jax.train.programs import Programs, Sums
 from aigc_jax.train.workdir import Workdir
 
@@ -64,22 +65,32 @@ class Run(NamedTuple):
     evaluation: Evaluation
     sampling: Sampling
     checkpoints: Callable[[Path], Checkpoints]
-    tracking: Mapping[str, Any]
+    tracking: Tracking
 
 
 def train(run: Run, workdir: Workdir, began: float) -> None:
     """Trains to the last step from the newest checkpoint, or from the start where there is none.
 
     began: when the process started, in seconds of `time.time`, to report the time to first step.
+    SIGTERM and Ctrl-C end it after the step at hand with a checkpoint; a second one ends it at once.
     Raises UserError when the loss is no longer finite, or nothing can be saved.
     """
+    with _stoppable() as stopped:
+        _train(run, workdir, began, stopped)
+
+
+def _train(run: Run, workdir: Workdir, began: float, stopped: threading.Event) -> None:
     pace, programs = run.pace, run.programs
     workdir.open(run.config)
     checkpoints = run.checkpoints(workdir.checkpoints)
     feed = Feed(run.data.splits["train"], programs)
     state, sums = _start(run, checkpoints, feed)
     start = int(state.step)
-    journal = Journal(workdir, start, pace.steps, config=run.config, **run.tracking)
+    if start % pace.steps_per_call:
+        raise ConfigError(
+            f"The newest checkpoint is of step {start}: set train.steps_per_call to a divisor of that to go on."
+        )
+    journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
     if start >= pace.steps:
         journal.say(f"Nothing to train: {workdir.checkpoints} holds step {start} of {pace.steps}.")
     elif start:
@@ -115,31 +126,27 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
 
     tasks = [(pace.log_every, log), (run.evaluation.every, measure), (run.sampling.every, show), (run.save_every, save)]
     batches = feed.training(run.batch_size, run.seed, start, pace.steps, pace.steps_per_call)
-    first = True
     try:
-        with _stoppable() as stopped:
-            for step, items in zip(count(start + pace.steps_per_call, pace.steps_per_call), batches, strict=False):
-                with jax.transfer_guard("disallow"):  # nothing moves between host and device by accident
-                    state, sums = programs.train(state, sums, resident, items)
-                if first:
-                    jax.block_until_ready(sums)
-                    journal.say(f"First step after {time.time() - began:.1f} s.")
-                    first = False
-                journal.advance(step)
-                measures.clear()
-                last = step == pace.steps
-                for every, task in tasks:
-                    if last or (every and step % every == 0):
-                        task(step)
-                if stopped.is_set() and not last:
-                    save(step)
-                    checkpoints.close()
-                    journal.say(f"Stopped at step {step} as asked and saved: the same command resumes.")
-                    return
+        for step, items in zip(count(start + pace.steps_per_call, pace.steps_per_call), batches, strict=False):
+            with jax.transfer_guard("disallow"):  # nothing moves between host and device by accident
+                state, sums = programs.train(state, sums, resident, items)
+            if step == start + pace.steps_per_call:
+                jax.block_until_ready(sums)
+                journal.say(f"First step after {time.time() - began:.1f} s.")
+            journal.advance(step)
+            measures.clear()
+            last = step == pace.steps
+            for every, task in tasks:
+                if last or (every and step % every == 0):
+                    task(step)
+            if not last and _agreed(stopped, step % pace.log_every == 0):
+                save(step)
+                journal.say(f"Stopped at step {step} as asked and saved: the same command resumes.")
+                return
     finally:
         batches.close()
         journal.close()
-    checkpoints.close()
+        checkpoints.close()
     if jax.process_index() == 0:
         print(f"\nDone: step {pace.steps} of {pace.steps} after {duration(time.time() - began)}.")
         tell(workdir)
@@ -231,9 +238,16 @@ def _describe(state: State, workdir: Workdir) -> None:
     workdir.parameters.write_text(text + "\n", "utf-8")
 
 
+def _agreed(asked: threading.Event, meeting: bool) -> bool:
+    """Whether to stop now. Several processes have to stop at one step: they ask each other at meetings."""
+    if jax.process_count() == 1:
+        return asked.is_set()
+    return meeting and bool(np.any(multihost_utils.process_allgather(np.bool_(asked.is_set()))))
+
+
 @contextmanager
 def _stoppable() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set; a second one ends the process at once."""
+    """An event that SIGTERM and Ctrl-C set, each once: the second time it ends the process."""
     asked = threading.Event()
 
     def ask(number: int, _: Any) -> None:

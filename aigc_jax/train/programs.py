@@ -14,7 +14,7 @@ import numpy as np
 
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
-from aigc_jax.train.sharding import Layout, Rules, place, shardings
+from aigc_jax.train.sharding import Layout, Rules, shardings
 
 
 class Prepare(Protocol):
@@ -85,8 +85,8 @@ class Programs:
         """One optimizer step; its random numbers come from (seed, step) alone."""
         key = jax.random.fold_in(root, state.step + 1)  # 0 was the initialisation's
         batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), True)
-        state, metrics = self.method.step(jax.random.fold_in(key, MODEL), state, batch)
-        return state.replace(step=state.step + 1), {k: v.astype(jnp.float32) for k, v in metrics.items()}
+        after, metrics = self.method.step(jax.random.fold_in(key, MODEL), state, batch)
+        return after.replace(step=state.step + 1), {k: v.astype(jnp.float32) for k, v in metrics.items()}
 
     def _steps(self, root: Key, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         def one(carry: tuple[State, Sums], item: Batch) -> tuple[tuple[State, Sums], None]:
@@ -141,6 +141,12 @@ class Programs:
         with jax.set_mesh(self.layout.mesh):
             return self._evaluate(key, state, resident, item, mask)
 
+    def measures(self) -> list[str]:
+        """The names of what `evaluate` measures."""
+        rows = jax.tree.leaves(self._example)[0].shape[0]
+        mask = jax.ShapeDtypeStruct((rows,), jnp.float32)
+        return list(jax.eval_shape(self._evaluate_batch, self.root, self.described, {}, self._example, mask))
+
     def _draw(self, key: Key, state: State, n: int, condition: Any) -> PyTree:
         return self.method.sample(key, state, n, condition)
 
@@ -169,10 +175,17 @@ class Programs:
             return tree
         return jax.tree.map(lambda x: jax.device_put(x[0], self.layout.named()), tree)
 
+    def own_rows(self, batch_size: int) -> slice:
+        """The rows of a batch that this process's devices use."""
+        indices = self.layout.batch().addressable_devices_indices_map((batch_size,)).values()
+        bounds = [index[0].indices(batch_size)[:2] for index in indices if index is not None]
+        return slice(min(start for start, _ in bounds), max(stop for _, stop in bounds))
+
     def place_items(self, items: Mapping[str, np.ndarray]) -> Items:
-        """Host rows [K, B, ...] on the devices that use them."""
+        """This process's rows of K batches, [K, rows, ...], on the devices that use them."""
         if self.layout.compile == "jit":
-            return place(items, self.layout.batch(leading=1))
+            sharding = self.layout.batch(leading=1)
+            return {name: jax.make_array_from_process_local_data(sharding, x) for name, x in items.items()}
         count = self.layout.rows
         return {name: np.swapaxes(x.reshape(x.shape[0], count, -1, *x.shape[2:]), 0, 1) for name, x in items.items()}
 

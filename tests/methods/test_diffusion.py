@@ -33,7 +33,7 @@ class Optimal(nn.Module):
     """E[ε | x_t] for normal data, times a weight that starts at 1."""
 
     @nn.compact
-    def __call__(self, x, t, deterministic):
+    def __call__(self, x, t, train):
         alpha_bar = jnp.asarray(ops.process("linear", SETTINGS["timesteps"]).alpha_bar, jnp.float32)
         a = alpha_bar[t][:, None, None, None]
         noise = jnp.sqrt(1 - a) * (x - jnp.sqrt(a) * MEAN) / (a * STD**2 + 1 - a)
@@ -44,7 +44,7 @@ class Zero(nn.Module):
     """A network before training: its output is zero."""
 
     @nn.compact
-    def __call__(self, x, t, deterministic):
+    def __call__(self, x, t, train):
         return nn.Conv(x.shape[-1], (1, 1), kernel_init=nn.initializers.zeros)(x)
 
 
@@ -90,7 +90,7 @@ def test_loss_of_the_best_denoiser_is_its_posterior_s_variance():
 def test_every_time_is_trained_on_equally_often():
     class Record(nn.Module):  # the loss is the mean of t, once the noise is out of it
         @nn.compact
-        def __call__(self, x, t, deterministic):
+        def __call__(self, x, t, train):
             self.param("unused", nn.initializers.zeros, ())
             return x + 100.0 * t[:, None, None, None]
 
@@ -204,7 +204,7 @@ def test_sampling_and_evaluating_read_the_averaged_weights():
 def test_clipping_keeps_the_predicted_data_in_range():
     class Loud(nn.Module):
         @nn.compact
-        def __call__(self, x, t, deterministic):
+        def __call__(self, x, t, train):
             self.param("unused", nn.initializers.zeros, ())
             return 1e3 * jnp.ones_like(x)  # implies an x_0 far below -1
 

@@ -23,9 +23,10 @@ class Plain:
 
     def __init__(self, texts, order, vocabulary):
         self.order, self.vocabulary = order, vocabulary
-        windows = lambda k: [  # noqa: E731
-            tuple(t[i : i + k].tolist()) for t in texts for i in range(len(t) - k + 1) if (k > 1 or i > 0)
-        ]
+
+        def windows(k):
+            return [tuple(t[i : i + k].tolist()) for t in texts for i in range(len(t) - k + 1) if (k > 1 or i > 0)]
+
         self.counts = {order: Counter(windows(order))}
         for k in range(1, order):
             count = Counter(gram[1:] for gram in set(windows(k + 1)))

@@ -13,7 +13,7 @@ from aigc_jax.nn.unet import UNet, embed_time
 
 def shapes(net, image):
     return jax.eval_shape(
-        lambda key: net.init(key, jnp.zeros((2, *image)), jnp.zeros(2, jnp.int32), deterministic=True),
+        lambda key: net.init(key, jnp.zeros((2, *image)), jnp.zeros(2, jnp.int32), train=False),
         jax.random.key(0),
     )["params"]
 
@@ -40,7 +40,7 @@ def variables():
 
 @pytest.fixture(scope="module")
 def apply(variables):
-    return jax.jit(lambda x, t: small().apply(variables, x, t, deterministic=True))
+    return jax.jit(lambda x, t: small().apply(variables, x, t, train=False))
 
 
 def test_the_paper_s_model_for_cifar_has_its_parameters():
@@ -82,7 +82,7 @@ def test_embedding_takes_times_between_steps():
 
 def test_output_and_residual_branches_are_zero_before_training():
     net, x = small(multipliers=(1,)), jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
-    output, variables = jax.jit(lambda key: net.init_with_output(key, x, jnp.array([3, 4]), deterministic=True))(
+    output, variables = jax.jit(lambda key: net.init_with_output(key, x, jnp.array([3, 4]), train=False))(
         jax.random.key(1)
     )
     assert output.shape == x.shape
@@ -106,7 +106,7 @@ def test_dropout_is_drawn_from_its_key():
     net = small(multipliers=(1,))
     variables = filled(net, (4, 4, 1))
     x, t = jax.random.normal(jax.random.key(0), (1, 4, 4, 1)), jnp.array([5])
-    train = jax.jit(lambda key: net.apply(variables, x, t, deterministic=False, rngs={"dropout": key}))
+    train = jax.jit(lambda key: net.apply(variables, x, t, train=True, rngs={"dropout": key}))
     first, second, again = (train(jax.random.key(k)) for k in (0, 1, 0))
     assert not np.allclose(first, second)
     np.testing.assert_array_equal(first, again)
@@ -116,7 +116,7 @@ def test_half_precision_keeps_parameters_and_output_in_float32(variables, apply)
     half = small(dtype=jnp.bfloat16)
     x, t = jax.random.normal(jax.random.key(0), (3, 8, 8, 1)), jnp.array([5, 50, 500])
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(shapes(half, (8, 8, 1))))
-    output = jax.jit(lambda x, t: half.apply(variables, x, t, deterministic=True))(x, t)
+    output = jax.jit(lambda x, t: half.apply(variables, x, t, train=False))(x, t)
     exact = apply(x, t)
     assert output.dtype == jnp.float32
     assert 0 < np.abs(output - exact).max() < 0.1 * np.abs(exact).max()
@@ -125,7 +125,7 @@ def test_half_precision_keeps_parameters_and_output_in_float32(variables, apply)
 def test_heights_that_halve_to_odd_numbers():
     net = small(multipliers=(1, 1, 1))
     output = jax.eval_shape(
-        lambda key: net.init_with_output(key, jnp.zeros((2, 28, 28, 1)), jnp.zeros(2), deterministic=True)[0],
+        lambda key: net.init_with_output(key, jnp.zeros((2, 28, 28, 1)), jnp.zeros(2), train=False)[0],
         jax.random.key(0),
     )
     assert output.shape == (2, 28, 28, 1)

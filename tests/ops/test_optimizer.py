@@ -43,7 +43,9 @@ def test_clipping_scales_to_the_norm():
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
 def test_schedules_warm_up_and_end(schedule):
     schedule_of = rate(2.0, schedule, 10, 110)
-    np.testing.assert_allclose([schedule_of(0), schedule_of(5), schedule_of(10)], [0.0, 1.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        [schedule_of(0), schedule_of(4), schedule_of(9), schedule_of(10)], [0.2, 1.0, 2.0, 2.0], rtol=1e-6
+    )
     middle = {"constant": 2.0, "cosine": 2 * (1 + FINAL_RATE) / 2, "linear": 2 * (1 + FINAL_RATE) / 2}[schedule]
     np.testing.assert_allclose(schedule_of(60), middle, rtol=1e-6)
     np.testing.assert_allclose(schedule_of(110), 2.0 if schedule == "constant" else 2 * FINAL_RATE, rtol=1e-6)

@@ -45,9 +45,7 @@ def test_two_processes_are_one(tmp_path, name):
     finish(start(arguments("one"), 2))
     address = f"127.0.0.1:{free_port()}"
     both = [
-        start(
-            arguments("two"), 1, JAX_COORDINATOR_ADDRESS=address, JAX_NUM_PROCESSES="2", JAX_PROCESS_ID=str(process)
-        )
+        start(arguments("two"), 1, JAX_COORDINATOR_ADDRESS=address, JAX_NUM_PROCESSES="2", JAX_PROCESS_ID=str(process))
         for process in range(2)
     ]
     first, second = (finish(process) for process in both)

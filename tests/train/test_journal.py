@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aigc_jax.train import report
-from aigc_jax.train.journal import Journal, duration, keep_until, read
+from aigc_jax.train.journal import Journal, Tracking, duration, keep_until, read
 from aigc_jax.train.workdir import Workdir
 
 
@@ -17,7 +17,7 @@ def workdir(tmp_path):
 
 
 def records(workdir, start, steps):
-    journal = Journal(workdir, start, 10, tensorboard=False, wandb="", config={})
+    journal = Journal(workdir, start, 10, Tracking(False, ""), {})
     for step in steps:
         journal.scalars(step, "train", {"loss": 1.0 / step})
     journal.close()
@@ -32,7 +32,7 @@ def test_resuming_drops_what_is_taken_again(workdir):
 
 
 def test_what_is_not_finite_is_null_and_the_file_stays_json(workdir):
-    journal = Journal(workdir, 0, 10, tensorboard=False, wandb="", config={})
+    journal = Journal(workdir, 0, 10, Tracking(False, ""), {})
     journal.scalars(1, "train", {"loss": float("nan")})
     journal.close()
     assert json.loads(workdir.metrics.read_text("utf-8"))["loss"] is None
@@ -44,7 +44,7 @@ def test_keep_until_without_a_file_does_nothing(tmp_path):
 
 
 def test_tensorboard_gets_the_scalars(workdir):
-    journal = Journal(workdir, 0, 10, tensorboard=True, wandb="", config={})
+    journal = Journal(workdir, 0, 10, Tracking(True, ""), {})
     journal.scalars(1, "train", {"loss": 0.5})
     journal.close()
     assert any(path.stat().st_size > 0 for path in (workdir.folder / "tensorboard").iterdir())
