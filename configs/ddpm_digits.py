@@ -28,6 +28,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 attention=(),  # the middle, at 4 x 4, always has it
                 dropout=0.0,
                 groups=8,
+                remat=False,  # True: less memory, a third more time
             ),
         ),
         optimizers=dict(

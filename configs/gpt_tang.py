@@ -33,6 +33,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 heads=4,
                 dropout=0.0,  # no poem is seen more than twice
                 tied=True,
+                remat=False,  # True: less memory, a third more time
             ),
         ),
         optimizers=dict(

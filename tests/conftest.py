@@ -7,6 +7,8 @@ from pathlib import Path
 SCRATCH = Path(os.environ.get("AIGC_JAX_TEST_DIR", Path(tempfile.gettempdir()) / f"aigc_jax_tests_{os.getuid()}"))
 SCRATCH.mkdir(mode=0o700, parents=True, exist_ok=True)
 os.environ.setdefault("TFDS_DATA_DIR", str(SCRATCH / "data"))
+# Compiling is most of the suite's time: half of it goes with the optimizations of XLA's back end.
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
 os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "programs"))
 
 from typing import Any  # noqa: E402

@@ -126,6 +126,7 @@ class Transformer(nn.Module):
     dropout: float
     tied: bool  # the output layer is the embedding, transposed (Press & Wolf 2017)
     dtype: Any = jnp.float32
+    remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     TENSOR_RULES: ClassVar = (  # each branch splits its hidden axis (Shoeybi et al. 2019, Megatron-LM)
         ("(qkv|mlp_in)/kernel", 1),
@@ -140,7 +141,8 @@ class Transformer(nn.Module):
         out_std = INIT_STD / (2 * self.layers) ** 0.5
         self.embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
         self.positions = nn.Embed(self.length, self.width, embedding_init=init, dtype=self.dtype)
-        self.blocks = [Block(self.heads, self.dropout, out_std, self.dtype) for _ in range(self.layers)]
+        kind = nn.remat(Block, static_argnums=(3,)) if self.remat else Block  # 3: train
+        self.blocks = [kind(self.heads, self.dropout, out_std, self.dtype) for _ in range(self.layers)]
         self.norm = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype)
         self.drop = Dropout(self.dropout)
         if not self.tied:

@@ -79,14 +79,16 @@ class UNet(nn.Module):
     dropout: float
     groups: int  # of the normalization; divides every level's channels and sums of neighbours
     dtype: Any = jnp.float32
+    remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     @nn.compact
     def __call__(self, x: jax.Array, t: jax.Array, train: bool) -> jax.Array:
         """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C]."""
         common = dict(groups=self.groups, dtype=self.dtype)
+        residual = nn.remat(ResBlock, static_argnums=(3,)) if self.remat else ResBlock  # 3: train
 
         def block(h: jax.Array, channels: int, attend: bool, name: str) -> jax.Array:
-            h = ResBlock(channels, self.dropout, **common, name=name)(h, time, train)
+            h = residual(channels, self.dropout, **common, name=name)(h, time, train)
             return Attention(**common, name=f"{name}_attention")(h) if attend else h
 
         time = embed_time(t, self.channels).astype(self.dtype)
