@@ -15,7 +15,7 @@ quickstart: .venv/core  ## train, sample and evaluate a diffusion model on handw
 	@sed -n 's/.*\(Expected: .*\)/\1/p' configs/ddpm_digits.py
 
 test: .venv/test  ## the whole suite
-	$(RUN) -m pytest -n 2 --dist loadscope
+	$(RUN) -m pytest -n 2 --dist worksteal --durations=15
 
 check: .venv/lint  ## compile, style, types
 	$(RUN) -m compileall -q aigc_jax configs launch main.py

@@ -26,7 +26,9 @@ from aigc_jax.train.sharding import Rules, layout
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
-def build(config: Mapping[str, Any], data_dir: Path | None = None, devices: Sequence[jax.Device] | None = None) -> Run:
+def build(
+    config: Mapping[str, Any], data_dir: str | Path | None = None, devices: Sequence[jax.Device] | None = None
+) -> Run:
     """Checks every key of the configuration, and binds it to the code that reads it.
 
     data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all.
@@ -45,7 +47,7 @@ def build(config: Mapping[str, Any], data_dir: Path | None = None, devices: Sequ
 
     section = dict(config["data"])
     batch_size = check(section.pop("batch_size", None), int, "data.batch_size")
-    data = catalogue.load(section, data_dir)
+    data = catalogue.load(section, Path(data_dir) if data_dir else None)
     if evaluation.split not in data.splits:
         raise ConfigError(
             f'evaluate.split: {data.name} has no split "{evaluation.split}".{nearest(evaluation.split, data.splits)}'

@@ -44,6 +44,8 @@ def parse(values: flags.FlagValues, argv: list[str]) -> Mapping[str, Any]:
         raise ConfigError("Which configuration? Give --config=configs/….py")
     if values.workdir is None:
         raise ConfigError("Where to? Give --workdir=FOLDER for checkpoints, samples and the report.")
+    if "://" in values.workdir:
+        raise ConfigError(f"--workdir={values.workdir} is no local folder: mount the bucket and give its path.")
     if rest[1:]:
         raise ConfigError(f'"{rest[1]}" is no flag: write --name=value.')
     return config
@@ -92,19 +94,3 @@ def prepare_jax(distributed: bool) -> None:
         jax.distributed.initialize(address, count, index)
     elif distributed:
         jax.distributed.initialize()
-
-
-def run(mode: str, config: Mapping[str, Any], workdir: str, data_dir: str | None, began: float) -> None:
-    """Builds the configuration and trains, evaluates or samples it."""
-    from aigc_jax.build import build
-    from aigc_jax.train import loop
-    from aigc_jax.train.workdir import Workdir
-
-    if "://" in workdir:
-        raise ConfigError(f"--workdir={workdir} is no local folder: mount the bucket and give its path.")
-    folder = Workdir(Path(workdir).expanduser())
-    made = build(config, Path(data_dir) if data_dir else None)
-    if mode == "train":
-        loop.train(made, folder, began)
-    else:
-        {"evaluate": loop.evaluate, "sample": loop.sample}[mode](made, folder)

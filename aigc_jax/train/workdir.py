@@ -23,7 +23,8 @@ MAY_CHANGE = re.compile(
 class Workdir:
     """Paths of a run's results. Only process 0 writes; the others see the same names."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: str | Path):
+        folder = Path(folder).expanduser()
         self.folder = folder
         self.config = folder / "config.json"
         self.checkpoints = folder / "checkpoints"
