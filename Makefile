@@ -7,9 +7,8 @@ WORKDIR ?= runs/quickstart
 
 .PHONY: quickstart test check lint clean
 
-quickstart: .venv/core  ## train, sample and evaluate a diffusion model on handwritten digits
+quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
 	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
-	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR) --mode=evaluate
 	@echo
 	@echo "Look at  $(WORKDIR)/report.html  and the newest picture in  $(WORKDIR)/samples/"
 	@sed -n 's/.*\(Expected: .*\)/\1/p' configs/ddpm_digits.py

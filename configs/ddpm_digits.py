@@ -46,9 +46,9 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             eta=0.0,
             variance="small",
             clip=True,
-            bound_terms=10,
+            bound_terms=50,  # fewer than 20 leave the number to chance
         ),
-        train=dict(steps=1500),
+        train=dict(steps=2000),
         checkpoint=dict(every=500),
     )
     tiny = {

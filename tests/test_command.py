@@ -112,6 +112,11 @@ def test_a_whole_run_and_what_its_folder_refuses(tmp_path):
         assert result.returncode == 0, result.stderr
         assert said in result.stdout
 
+    changed = run(SMALL, workdir, "--config.method.temperature=0.5", "--mode=sample")
+    assert "Other settings than in training: method.temperature." in changed.stdout
+    refused(run(SMALL, workdir, "--config.method.temperature=0.5"), 1, "another configuration.*method.temperature")
+    refused(run(SMALL, workdir, "--config.networks.net.width=32", "--mode=sample"), 1, "networks.net.width")
+
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     refused(
         run(SMALL, workdir, "--config.optimizers.net.learning_rate=0.5"), 1, "another configuration", "learning_rate"

@@ -22,7 +22,7 @@ from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
 from aigc_jax.train.journal import Journal, Tracking, duration
 from aigc_jax.train.programs import Programs, Sums
-from aigc_jax.train.workdir import Workdir
+from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
 
 EVALUATION, SAMPLING = 2**31, 2**31 + 1  # random streams beside those of the steps, which are smaller
 
@@ -202,7 +202,9 @@ def restore(run: Run, workdir: Workdir) -> State:
         raise UserError(
             f"There is no checkpoint in {workdir.folder}: train first with the same --config and --workdir."
         )
-    workdir.check(run.config)
+    changed = [key for key in workdir.check(run.config, MAY_CHANGE_AFTER) if key.startswith("method.")]
+    if changed:
+        print(f"Other settings than in training: {', '.join(changed)}.")
     checkpoints = run.checkpoints(workdir.checkpoints)
     steps = checkpoints.steps()
     if not steps:

@@ -19,6 +19,9 @@ MAY_CHANGE = re.compile(
 `train.steps` moves the end of a decaying learning-rate schedule, as it does anywhere.
 """
 
+MAY_CHANGE_AFTER = re.compile(rf"method\.|{MAY_CHANGE.pattern}")
+"""Those that may differ on evaluating and sampling: the method's too, such as a sampler's steps."""
+
 
 class Workdir:
     """Paths of a run's results. Only process 0 writes; the others see the same names."""
@@ -51,17 +54,22 @@ class Workdir:
                 f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
             ) from error
 
-    def check(self, config: Mapping[str, Any]) -> None:
-        """Raises UserError when the folder holds a run of another configuration. Writes nothing."""
+    def check(self, config: Mapping[str, Any], may_change: re.Pattern = MAY_CHANGE) -> list[str]:
+        """The keys, among those that may, in which the run in this folder differs. Writes nothing.
+
+        Raises UserError when others differ: then the folder holds a run of another configuration.
+        """
         if not self.config.exists():
-            return
+            return []
         try:
-            changed = [k for k in configuration.compare(self.config, config) if not MAY_CHANGE.match(k)]
+            changed = configuration.compare(self.config, config)
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{self.config} cannot be read ({error}): choose another --workdir.") from error
-        if changed:
-            more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
+        wrong = [key for key in changed if not may_change.match(key)]
+        if wrong:
+            more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
             raise UserError(
                 f"The work directory {self.folder} holds a run of another configuration "
-                f"({', '.join(changed[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
+                f"({', '.join(wrong[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
             )
+        return changed
