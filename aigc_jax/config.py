@@ -213,7 +213,10 @@ def check(value: Any, kind: Any, where: str) -> Any:
         if not repeated and len(arguments) != len(value):
             raise wrong
         kinds = [arguments[0]] * len(value) if repeated else arguments
-        return tuple(check(v, k, where) for v, k in zip(value, kinds, strict=True))
+        try:
+            return tuple(check(v, k, where) for v, k in zip(value, kinds, strict=True))
+        except ConfigError:
+            raise wrong from None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(kind, type) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
@@ -232,16 +235,23 @@ def _named(kind: Any) -> str:
 
 
 def check_overrides(config: Mapping[str, Any], arguments: Iterable[str]) -> None:
-    """Refuses a command line's --config.a.b=… that names no key of the configuration."""
+    """Refuses a command line's --config.a.b=… that names no key of the configuration, or gives it another type."""
     known = leaves(config)
     for argument in arguments:
         if not argument.startswith(("--config.", "-config.", "--noconfig.")):
             continue
-        key = argument.split("config.", 1)[1].split("=", 1)[0].split("[", 1)[0]
+        name, _, value = argument.split("config.", 1)[1].partition("=")
+        key = name.split("[", 1)[0]
         if key not in known:
-            if any(name.startswith(f"{key}.") for name in known):
+            if any(other.startswith(f"{key}.") for other in known):
                 raise ConfigError(f'"{key}" is a section: set one of its keys, as --config.{key}.…=…')
             raise ConfigError(f'There is no configuration key "{key}".{nearest(key, known)}')
+        kind = type(known[key])
+        if kind in (int, float) and value:
+            try:
+                kind(value)
+            except ValueError:
+                raise ConfigError(f'"{key}" has to be {_named(kind)}, as {known[key]} is, and is "{value}".') from None
 
 
 def to_json(config: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def test_bind_gives_the_arguments_and_turns_ints_into_floats():
         ({"size": 1.0}, '"s.size" has to be an int'),
         ({"size": None}, '"s.size" is required'),
         ({"kind": "c"}, "one of 'a', 'b'"),
-        ({"shape": (1, "b")}, '"s.shape" has to be an int'),
+        ({"shape": (1, "b")}, '"s.shape" has to be a tuple (an int, …)'),
         ({"shape": 5}, '"s.shape" has to be a tuple'),
         ({"flag": 1}, '"s.flag" has to be true or false'),
         ({"text": 2}, '"s.text" has to be a string'),
@@ -85,6 +85,8 @@ def test_an_unknown_section_or_key_is_refused_with_the_nearest_name():
     [
         ("--config.train.step=3", 'Did you mean "train.steps"?'),
         ("--config.train=3", "is a section"),
+        ("--config.train.steps=many", '"train.steps" has to be an int, as 10 is, and is "many"'),
+        ("--config.train.steps=1e3", '"train.steps" has to be an int'),
         ("--noconfig.tracking.tensorbord", 'Did you mean "tracking.tensorboard"?'),
     ],
 )

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run(known, section_of(known.name, [*known.settings, *others]))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"aigc_jax: {error}", file=sys.stderr)
         return error.code
     return 0
 
