@@ -8,7 +8,9 @@ A prompt: --config.sample.condition=春江花月夜 (traditional characters).
 Hardware: 2 CPU cores. Time: about 40 minutes.
 Expected: fewer bits a character on the test poems than the 5-gram with Kneser-Ney smoothing of
 `aigc_jax.metrics.ngram`, and samples in the form of a title and verses of equal length.
-Measured: not yet measured.
+Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 70 min: 6.601 bits/char on the test poems, where the
+5-gram has 6.969 (python benchmarks/ngram.py --config=configs/gpt_tang.py). The samples have titles, verses
+of five or seven characters, and little sense from one verse to the next.
 """
 
 import ml_collections

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -216,18 +217,21 @@ def restore(run: Run, workdir: Workdir) -> State:
 
 def _start(run: Run, checkpoints: Checkpoints, feed: Feed) -> tuple[State, Sums]:
     """The state to go on from, while the training program compiles beside."""
-    programs = run.programs
-    items = next(feed.training(run.batch_size, run.seed, 0, run.pace.steps_per_call, run.pace.steps_per_call))
-    compiling = threading.Thread(target=programs.compile_ahead, args=(feed.resident, items))
-    compiling.start()
-    try:
-        steps = checkpoints.steps()
-        if steps:
-            state, sums = checkpoints.restore(programs.described, programs.described_sums, steps[-1])
-            return programs.thawed(state), sums
-        return programs.init(), programs.start_sums()
-    finally:
-        compiling.join()
+    programs, per_call = run.programs, run.pace.steps_per_call
+    newest = checkpoints.steps()[-1] if checkpoints.steps() else None
+    with ThreadPoolExecutor(1) as beside:
+        compiled = None
+        if newest is None or newest < run.pace.steps:  # else there is nothing left to train
+            items = next(feed.training(run.batch_size, run.seed, 0, per_call, per_call))
+            compiled = beside.submit(programs.compile_ahead, feed.resident, items)
+        if newest is None:
+            state, sums = programs.init(), programs.start_sums()
+        else:
+            state, sums = checkpoints.restore(programs.described, programs.described_sums, newest)
+            state = programs.thawed(state)
+        if compiled is not None:
+            compiled.result()  # raises what compiling raised
+    return state, sums
 
 
 def _describe(state: State, workdir: Workdir) -> None:
