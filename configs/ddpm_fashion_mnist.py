@@ -7,7 +7,8 @@ arXiv:2102.09672), which suits small images better, and DDIM (Song et al. 2021, 
 fewer steps.
 On a GPU: networks.net.channels=64, attention=(14,), data.batch_size=128, train.steps=50000.
 Hardware: 2 CPU cores. Time: about 30 minutes. Expected: recognisable garments of all classes.
-Measured: not yet measured.
+Measured: not yet to the end. After 1,000 steps three in four samples are recognisable garments with eta=1, and with
+eta=0 the same weights leave about one sample in four as noise.
 """
 
 import ml_collections
@@ -49,7 +50,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             prediction="noise",
             sampler="ddim",
             sampler_steps=100,
-            eta=0.0,
+            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
             variance="small",
             clip=True,
             bound_terms=10,
