@@ -10,8 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.errors import ConfigError
-from aigc_jax.nn.strided import Double, Halve
+from aigc_jax.nn.strided import Double, Halve, coarsest
 
 
 class ConvVAE(nn.Module):
@@ -25,11 +24,8 @@ class ConvVAE(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
-        height, width, channels = self.image_shape
-        scale = 2 ** len(self.widths)
-        if height % scale or width % scale:
-            raise ConfigError(f"Images of {height}x{width} cannot be halved {len(self.widths)} times: change data.pad.")
-        self.grid = (height // scale, width // scale, self.widths[-1])
+        channels = self.image_shape[-1]
+        self.grid = (*coarsest(self.image_shape, len(self.widths)), self.widths[-1])
         self.halvings = [Halve(features, bias=True, dtype=self.dtype) for features in self.widths]
         self.encoder_hidden = nn.Dense(self.hidden, dtype=self.dtype)
         self.posterior = nn.Dense(2 * self.latent, dtype=self.dtype)

@@ -11,8 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.errors import ConfigError
-from aigc_jax.nn.strided import Double, Halve
+from aigc_jax.nn.strided import Double, Halve, coarsest
 from aigc_jax.ops import batch
 
 SLOPE = 0.2  # of the leaky ReLU below zero
@@ -57,11 +56,8 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, noise: jax.Array, train: bool = False) -> jax.Array:
-        height, width, channels = self.image_shape
-        scale = 2 ** len(self.widths)
-        if height % scale or width % scale:
-            raise ConfigError(f"Images of {height}x{width} cannot be halved {len(self.widths)} times: change data.pad.")
-        grid = (height // scale, width // scale, self.widths[0])
+        channels = self.image_shape[-1]
+        grid = (*coarsest(self.image_shape, len(self.widths)), self.widths[0])
         project = nn.Dense(grid[0] * grid[1] * grid[2], use_bias=False, kernel_init=weights, dtype=self.dtype)
         x = project(noise.astype(self.dtype)).reshape(-1, *grid)
         x = nn.relu(Norm(self.dtype)(x, train))

@@ -13,8 +13,19 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from aigc_jax.errors import ConfigError
+
 TAPS = 4
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def coarsest(image_shape: tuple[int, int, int], halvings: int) -> tuple[int, int]:
+    """(height, width) of an image after so many halvings. Raises ConfigError where a side does not divide."""
+    height, width, _ = image_shape
+    scale = 2**halvings
+    if height % scale or width % scale:
+        raise ConfigError(f"Images of {height}x{width} cannot be halved {halvings} times: change data.pad.")
+    return height // scale, width // scale
 
 
 def halve(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -218,7 +218,7 @@ def restore(run: Run, workdir: Workdir) -> State:
 def _start(run: Run, checkpoints: Checkpoints, feed: Feed) -> tuple[State, Sums]:
     """The state to go on from, while the training program compiles beside."""
     programs, per_call = run.programs, run.pace.steps_per_call
-    newest = checkpoints.steps()[-1] if checkpoints.steps() else None
+    newest = max(checkpoints.steps(), default=None)
     with ThreadPoolExecutor(1) as beside:
         compiled = None
         if newest is None or newest < run.pace.steps:  # else there is nothing left to train
