@@ -26,14 +26,14 @@ def main(argv: list[str]) -> None:
     config = command.parse(FLAGS, argv)
     command.prepare_jax(FLAGS.distributed)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
-    from aigc_jax.train import loop
+    from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import Workdir
 
     run, workdir = build(config, FLAGS.data_dir), Workdir(FLAGS.workdir)
     if FLAGS.mode == "train":
         loop.train(run, workdir, BEGAN)
     else:
-        {"evaluate": loop.evaluate, "sample": loop.sample}[FLAGS.mode](run, workdir)
+        {"evaluate": trained.evaluate, "sample": trained.sample}[FLAGS.mode](run, workdir)
 
 
 if __name__ == "__main__":

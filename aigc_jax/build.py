@@ -17,10 +17,10 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
 from aigc_jax.ops.optimizer import optimizer
 from aigc_jax.train.checkpoint import Checkpoints
-from aigc_jax.train.feed import example
+from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
-from aigc_jax.train.loop import Evaluation, Pace, Run, Sampling
 from aigc_jax.train.programs import Programs
+from aigc_jax.train.run import Evaluation, Pace, Run, Sampling
 from aigc_jax.train.sharding import Rules, layout
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -59,8 +59,20 @@ def build(
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, frozen={})
     if keep["best"] and keep["best"] not in (known := programs.measures()):
         raise ConfigError(f'checkpoint.best: nothing measures "{keep["best"]}".{nearest(keep["best"], known)}')
-    checkpoints = partial(Checkpoints, **keep)
-    return Run(config, data, batch_size, seed, programs, pace, save_every, evaluation, sampling, checkpoints, tracking)
+    return Run(
+        config=config,
+        data=data,
+        feeds={split: Feed(source, programs) for split, source in data.splits.items()},
+        batch_size=batch_size,
+        seed=seed,
+        programs=programs,
+        pace=pace,
+        save_every=save_every,
+        evaluation=evaluation,
+        sampling=sampling,
+        checkpoints=partial(Checkpoints, **keep),
+        tracking=tracking,
+    )
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[dict[str, Learner], Rules]:

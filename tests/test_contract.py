@@ -12,7 +12,6 @@ from support import CONFIGS, load_config
 from aigc_jax.build import build
 from aigc_jax.data.stream import evaluation
 from aigc_jax.train import loop
-from aigc_jax.train.feed import Feed
 from aigc_jax.train.workdir import Workdir
 
 STEPS = 3
@@ -33,7 +32,7 @@ def tiny(on_small_data):
 def steps(run, count=STEPS):
     """(state before, state after `count` steps, sums of their metrics)."""
     programs = run.programs
-    state, feed = programs.init(), Feed(run.data.splits["train"], programs)
+    state, feed = programs.init(), run.feeds["train"]
     before = jax.device_get(state)
     state, sums = programs.mapped(state), programs.mapped(programs.start_sums())
     resident = programs.mapped(feed.resident)
@@ -132,10 +131,10 @@ def test_interrupted_and_resumed_is_uninterrupted(tiny, name, tmp_path):
 def test_evaluating_and_sampling_change_nothing_and_stay_finite(tiny, name):
     run = build(tiny(name))
     state = run.programs.init()
-    measures = loop.evaluate_state(run, state)
+    measures = run.measure(state)
     assert measures
     assert all(np.isfinite(value) for value in measures.values())
-    assert measures == loop.evaluate_state(run, state)
+    assert measures == run.measure(state)
     samples = run.programs.sample(jax.random.key(1), state, run.sampling.n)
     assert len(samples) == run.sampling.n
     assert np.all(np.isfinite(samples))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,16 @@ class StreamingSource:
     decode: Callable[[Mapping[str, Any]], dict[str, np.ndarray]]
     arrays: None = None
 
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
+
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         parts = [part.tolist() for part in np.array_split(indices, min(WORKERS, max(1, len(indices))))]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            rows = [row for part in pool.map(self._read, parts) for row in part]
+        rows = [row for part in self._pool.map(self._read, parts) for row in part]
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
     def _read(self, numbers: list[int]) -> list[dict[str, np.ndarray]]:

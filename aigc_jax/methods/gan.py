@@ -68,7 +68,6 @@ def gan(
             on_real, extra = discriminator.apply(params, extra, real, train=True, key=real_logit_key)
             on_fake, extra = discriminator.apply(params, extra, fake, train=True, key=fake_logit_key)
             each = game.discriminator(on_real, on_fake)
-            # A penalty on the discriminator's gradient is added to `each` here.
             metrics = {
                 "discriminator_loss": jnp.mean(each),
                 "real_logit": jnp.mean(on_real),

@@ -1,6 +1,7 @@
 """Batches on the devices: looked up there when the split is small, else brought from the host."""
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import cached_property
 
 import jax
 import numpy as np
@@ -32,9 +33,12 @@ class Feed:
     def __init__(self, source: Source, programs: Programs):
         self._source, self._programs = source, programs
         self._resident = source.arrays is not None and sum(x.nbytes for x in source.arrays.values()) <= RESIDENT_BYTES
-        self.resident: Items = {}
-        if self._resident and source.arrays is not None:
-            self.resident = place(source.arrays, programs.layout.named())
+
+    @cached_property
+    def resident(self) -> Items:
+        """The split on every device, from its first use on; {} where it is too large for that."""
+        arrays = self._source.arrays
+        return place(arrays, self._programs.layout.named()) if self._resident and arrays is not None else {}
 
     def training(
         self, batch_size: int, seed: int, start: int, stop: int, per_call: int

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from aigc_jax.errors import UserError
-from aigc_jax.train.workdir import Workdir
+from aigc_jax.train.workdir import Workdir, write_whole
 
 
 class Tracking(NamedTuple):
@@ -106,10 +106,7 @@ def keep_until(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [record for record in read(path) if record["step"] <= step]
-    text = "".join(json.dumps(record) + "\n" for record in kept)
-    part = path.with_suffix(".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    write_whole(path, "".join(json.dumps(record) + "\n" for record in kept))
 
 
 def read(path: Path) -> list[dict[str, Any]]:

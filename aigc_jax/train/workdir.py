@@ -46,9 +46,7 @@ class Workdir:
             return
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
-            part = self.config.with_suffix(".part")
-            part.write_text(configuration.to_json(config), "utf-8")
-            part.replace(self.config)  # whole or not at all: other processes read it
+            write_whole(self.config, configuration.to_json(config))
         except OSError as error:
             raise UserError(
                 f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
@@ -73,3 +71,10 @@ class Workdir:
                 f"({', '.join(wrong[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
             )
         return changed
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file at once: another process, or the next one after a crash, finds the old text or the new."""
+    part = path.with_suffix(".part")
+    part.write_text(text, "utf-8")
+    part.replace(path)

@@ -14,7 +14,6 @@ from support import ROOT, load_config
 from aigc_jax.build import build
 from aigc_jax.errors import ConfigError
 from aigc_jax.train import feed as feeding
-from aigc_jax.train.feed import Feed
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def tiny(on_small_data):
 
 def trained(config, steps=4, per_call=1):
     run = build(config, devices=jax.devices()[:1])
-    state, sums, feed = run.programs.init(), run.programs.start_sums(), Feed(run.data.splits["train"], run.programs)
+    state, sums, feed = run.programs.init(), run.programs.start_sums(), run.feeds["train"]
     for items in feed.training(run.batch_size, run.seed, 0, steps, per_call):
         state, sums = run.programs.train(state, sums, feed.resident, items)
     return jax.device_get((state, sums))

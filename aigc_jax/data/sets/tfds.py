@@ -22,7 +22,7 @@ from aigc_jax.data.store import image_sources, is_prepared, prepared, quiet
 from aigc_jax.errors import ConfigError, UserError
 
 SERVER = ("storage.googleapis.com", 443)
-PATIENCE = 3.0  # seconds to wait for the server
+PATIENCE = 2.0  # seconds to wait for the server: the answer, with the imports before it, is due within 5
 FORMAT = "array_record"  # the one format of TFDS with random access and without TensorFlow
 
 
