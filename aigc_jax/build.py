@@ -1,29 +1,41 @@
 """From a configuration to a run. The only place that imports a family or a network by name."""
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax import linen
 
 from aigc_jax import methods, nn
 from aigc_jax.config import bind, check, nearest
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
+from aigc_jax.method import Method, PyTree
 from aigc_jax.ops.optimizer import optimizer
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
 from aigc_jax.train.run import Evaluation, Pace, Run, Sampling
-from aigc_jax.train.sharding import Rules, layout
+from aigc_jax.train.sharding import Layout, Rules, layout, shardings
+from aigc_jax.train.trained import preferred
+from aigc_jax.train.workdir import Workdir
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+class Source(NamedTuple):
+    """Section `frozen.<name>`: a network of a finished run."""
+
+    workdir: str
+    network: str
 
 
 def build(
@@ -52,15 +64,22 @@ def build(
         raise ConfigError(
             f'evaluate.split: {data.name} has no split "{evaluation.split}".{nearest(evaluation.split, data.splits)}'
         )
-    learners, rules = build_learners(config, data.facts)
-    method = bind_method(config["method"], learners, data.facts)
+    learners = build_learners(config, data.facts)
+    frozen, weights = load_frozen(config, mesh)
+    rules = [
+        rule
+        for module in (*(learner.module for learner in learners.values()), *frozen.values())
+        for rule in _rules(module)
+    ]
+    method = bind_method(config["method"], learners, frozen, data.facts)
     seed = check(config["seed"], int, "seed")
     shapes = example(data.splits["train"], batch_size, mesh)
-    programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, frozen={})
+    programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights)
     if keep["best"] and keep["best"] not in (known := programs.measures()):
         raise ConfigError(f'checkpoint.best: nothing measures "{keep["best"]}".{nearest(keep["best"], known)}')
     return Run(
         config=config,
+        networks={name: described(learner.module) for name, learner in learners.items()},
         data=data,
         feeds={split: Feed(source, programs) for split, source in data.splits.items()},
         batch_size=batch_size,
@@ -75,11 +94,9 @@ def build(
     )
 
 
-def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[dict[str, Learner], Rules]:
-    """Each network with its optimizer, and what they split over the mesh's tensor axis."""
-    dtype = PRECISIONS.get(config["precision"])
-    if dtype is None:
-        raise ConfigError(f'precision: there is no "{config["precision"]}".{nearest(config["precision"], PRECISIONS)}')
+def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
+    """Each network with its optimizer."""
+    dtype = _dtype(config)
     steps = check(config["train"]["steps"], int, "train.steps")
     if config["networks"].keys() != config["optimizers"].keys():
         raise ConfigError(
@@ -87,11 +104,9 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple
             "have to have the same names: give each network its optimizer."
         )
     learners: dict[str, Learner] = {}
-    rules: list[tuple[str, int]] = []
     for name, section in config["networks"].items():
         network = _network(section["name"], f"networks.{name}.name")
         module = network(**bind(network, section, f"networks.{name}", {**facts, "dtype": dtype}))
-        rules.extend(getattr(network, "TENSOR_RULES", ()))
         where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
         decay, warmup, accumulate = (
             check(settings.pop(key, None), kind, f"{where}.{key}")
@@ -100,19 +115,75 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple
         kind = check(settings["name"], optimizer.__annotations__["kind"], f"{where}.name")
         tx = optimizer(kind, steps, **bind(optimizer, settings, where))
         learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate)
-    return learners, rules
+    return learners
 
 
-def bind_method(section: Mapping[str, Any], learners: Mapping[str, Learner], facts: Mapping[str, Any]) -> Any:
-    """The family that `method.name` names, with its learners and keys bound."""
+def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, linen.Module], dict[str, PyTree]]:
+    """The trained networks that the method reads: their modules, and their variables on the mesh.
+
+    Each is a network of another run, read from that run's work directory alone: neither its data nor its
+    configuration file are needed. Raises UserError where there is no such run.
+    """
+    modules: dict[str, linen.Module] = {}
+    variables: dict[str, PyTree] = {}
+    for name, section in config.get("frozen", {}).items():
+        where = f"frozen.{name}"
+        source = Source(**bind(Source, section, where))
+        workdir = Workdir(source.workdir)
+        settings, networks = workdir.recorded()
+        if source.network not in networks:
+            raise ConfigError(
+                f'{where}.network: {workdir.folder} has no "{source.network}".{nearest(source.network, networks)}'
+            )
+        fields = networks[source.network]
+        network = _network(fields["name"], where)
+        modules[name] = network(**bind(network, fields, where, {"dtype": _dtype(config)}))
+        keep = {key: value for key, value in settings["checkpoint"].items() if key != "every"}
+        checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
+        place = partial(shardings, mesh, rules=_rules(modules[name]))
+        variables[name] = checkpoints.restore_network(source.network, step, place)
+    return modules, variables
+
+
+def described(module: linen.Module) -> dict[str, Any]:
+    """What a network was built from: its class, as `networks.*.name` has it, and its fields."""
+    file, kind = type(module).__module__.rpartition(".")[2], type(module).__name__
+    fields = [field.name for field in dataclasses.fields(module) if field.name not in ("parent", "name", "dtype")]
+    return {"name": f"{file}.{kind}", **{field: getattr(module, field) for field in fields}}
+
+
+def bind_method(
+    section: Mapping[str, Any],
+    learners: Mapping[str, Learner],
+    frozen: Mapping[str, linen.Module],
+    facts: Mapping[str, Any],
+) -> Method:
+    """The family that `method.name` names, with its learners, its frozen networks and its keys bound."""
     module = _module(methods, section["name"], "method.name")
     if set(module.NETWORKS) != set(learners):
         raise ConfigError(
             f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
             f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
         )
+    if set(reads := getattr(module, "FROZEN", ())) != set(frozen):
+        raise ConfigError(
+            f"method {section['name']} reads the trained networks {', '.join(reads) or 'none'}; "
+            f"the configuration has {', '.join(frozen) or 'none'}: name them so under frozen."
+        )
     family = getattr(module, section["name"])
-    return family(learners, **bind(family, section, "method", facts))
+    return family(learners, **bind(family, section, "method", {**facts, "frozen": frozen}))
+
+
+def _rules(module: linen.Module) -> Rules:
+    """What the network splits over the mesh's tensor axis."""
+    return getattr(module, "TENSOR_RULES", ())
+
+
+def _dtype(config: Mapping[str, Any]) -> Any:
+    precision = config["precision"]
+    if precision not in PRECISIONS:
+        raise ConfigError(f'precision: there is no "{precision}".{nearest(precision, PRECISIONS)}')
+    return PRECISIONS[precision]
 
 
 def _network(name: str, where: str) -> Callable[..., Any]:

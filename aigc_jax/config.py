@@ -6,7 +6,6 @@ name is refused, what it needs and does not get is asked for, and every value is
 its annotation. So no key is read by nobody, and no default hides in the code.
 """
 
-import dataclasses
 import difflib
 import inspect
 import json
@@ -88,13 +87,14 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "sample.n": 8,
 }
 
-SECTIONS = ("data", "networks", "optimizers", "method")
+SECTIONS = ("data", "networks", "optimizers", "method", "frozen")
 
 
 def experiment(size: str, full: Mapping[str, Any], tiny: Mapping[str, Any]) -> ml_collections.ConfigDict:
     """The configuration of an experiment: `full`, or with size "tiny" its twin for tests.
 
-    full: the sections data, networks, optimizers and method, and what differs from TRUNK.
+    full: the sections data, networks, optimizers, method and, where the family reads trained networks, frozen;
+    and what differs from TRUNK.
     tiny: dotted key -> value, what is smaller in the twin besides TINY.
     """
     if size not in ("full", "tiny"):
@@ -158,9 +158,9 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
     vocabulary, ...); a parameter of that name that the section does not give is filled from it.
     Positional-only parameters are the caller's to give.
     """
-    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
-    if dataclasses.is_dataclass(function):
-        hints |= typing.get_type_hints(function)
+    hints = typing.get_type_hints(function)  # of a class: its fields'
+    if inspect.isclass(function):
+        hints |= typing.get_type_hints(function.__init__)
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(function).parameters.items()

@@ -6,6 +6,7 @@ import pytest
 
 from aigc_jax import config as c
 from aigc_jax.errors import ConfigError
+from aigc_jax.train.run import Pace
 
 
 def reader(*, size: int, rate: float, kind: Literal["a", "b"], shape: tuple[int, ...], flag: bool, text: str) -> None:
@@ -53,6 +54,11 @@ def test_bind_refuses(change, said):
     assert said in str(caught.value)
     assert caught.value.code == 2
     assert "\n" not in str(caught.value)
+
+
+def test_the_fields_of_a_named_tuple_are_checked_too():
+    with pytest.raises(ConfigError, match='"train.steps" has to be an int'):
+        c.bind(Pace, {"steps": "many", "steps_per_call": 1, "log_every": 1}, "train")
 
 
 def test_bind_asks_for_what_is_missing_and_fills_facts():

@@ -4,7 +4,7 @@ Each network's params, ema, opt_state and extra are items of their own, so that 
 the averaged weights and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from aigc_jax.errors import UserError
-from aigc_jax.method import State
+from aigc_jax.method import PyTree, State
 
 GROUPS = ("params", "ema", "extra", "opt_state")
 PROGRESS = "progress"  # the step, and the metrics added up since the last log
@@ -68,6 +68,11 @@ class Checkpoints:
         measured = [c for c in self._orbax.checkpoints if c.metrics and self._best in c.metrics]
         return min(measured, key=lambda c: self._sign * c.metrics[self._best]).step if measured else None
 
+    def preferred(self) -> int | None:
+        """The step to evaluate and sample at: the best where one is measured, else the newest; None = there is none."""
+        best = self.best()
+        return best if best is not None else max(self.steps(), default=None)
+
     def save(self, state: State, sums: Any, measures: Mapping[str, float]) -> None:
         """Begins to save; returns once the arrays are copied, while orbax writes on.
 
@@ -117,6 +122,29 @@ class Checkpoints:
         found = self._load(step, _items(lean, GROUPS))
         progress = jax.make_array_from_callback((), abstract.step.sharding, lambda _: np.int32(step))
         return _filled(lean, found).replace(step=progress)
+
+    def restore_network(self, network: str, step: int, place: Callable[[PyTree], PyTree]) -> dict[str, PyTree]:
+        """One network's variables, as its module's `apply` takes them; the weights averaged where an average was kept.
+
+        place: shapes -> shardings of the same tree. Raises UserError where no such network was saved.
+        """
+        saved = self._orbax.checkpointables_metadata(step).metadata
+        weights = next((item for item in (f"ema.{network}", f"params.{network}") if item in saved), None)
+        if weights is None:
+            known = sorted(item.split(".", 1)[1] for item in saved if item.startswith("params."))
+            raise UserError(f'The checkpoint {self.folder / str(step)} has no network "{network}": {", ".join(known)}.')
+        wanted = {
+            item: jax.tree.map(
+                lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), getattr(saved[item], "tree", saved[item])
+            )
+            for item in (weights, f"extra.{network}")
+            if item in saved
+        }
+        wanted = jax.tree.map(
+            lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), wanted, place(wanted)
+        )
+        found = self._load(step, wanted)
+        return {"params": found[weights], **found.get(f"extra.{network}", {})}
 
     def _load(self, step: int, wanted: Mapping[str, Any]) -> dict[str, Any]:
         self._refuse_other_networks(step, wanted)

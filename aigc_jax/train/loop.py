@@ -33,7 +33,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
 
 def _train(run: Run, workdir: Workdir, began: float, stopped: threading.Event) -> None:
     pace, programs = run.pace, run.programs
-    workdir.open(run.config)
+    workdir.open(run.config, run.networks)
     checkpoints = run.checkpoints(workdir.checkpoints)
     feed = run.feeds["train"]
     state, sums = _start(run, checkpoints, feed)

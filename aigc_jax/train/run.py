@@ -46,6 +46,7 @@ class Run(NamedTuple):
     """What `build` returns and every mode uses."""
 
     config: Mapping[str, Any]
+    networks: Mapping[str, Mapping[str, Any]]  # what each was built from: its class and the fields of its module
     data: DataSet
     feeds: Mapping[str, Feed]  # by split
     batch_size: int

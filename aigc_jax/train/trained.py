@@ -1,7 +1,11 @@
 """The modes that read a trained run: evaluate it, sample from it."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
 
@@ -26,17 +30,22 @@ def restore(run: Run, workdir: Workdir) -> State:
 
     Raises UserError where there is no checkpoint, or the run there is another configuration's.
     """
-    if not workdir.checkpoints.is_dir():
-        raise UserError(
-            f"There is no checkpoint in {workdir.folder}: train first with the same --config and --workdir."
-        )
+    checkpoints, step = preferred(run.checkpoints, workdir)
     changed = [key for key in workdir.check(run.config, MAY_CHANGE_AFTER) if key.startswith("method.")]
     if changed:
         print(f"Other settings than in training: {', '.join(changed)}.")
-    checkpoints = run.checkpoints(workdir.checkpoints)
-    steps = checkpoints.steps()
-    if not steps:
-        raise UserError(f"No checkpoint in {workdir.checkpoints} is finished: train on with the same command.")
-    best = checkpoints.best()
-    step = best if best is not None else steps[-1]
     return run.programs.thawed(checkpoints.restore_for_sampling(run.programs.described, step))
+
+
+def preferred(opened: Callable[[Path], Checkpoints], workdir: Workdir) -> tuple[Checkpoints, int]:
+    """A run's checkpoints, and the step to read: the best where one is measured, else the newest.
+
+    Raises UserError where there is none.
+    """
+    checkpoints = opened(workdir.checkpoints) if workdir.checkpoints.is_dir() else None  # opening makes the folder
+    step = checkpoints.preferred() if checkpoints else None
+    if checkpoints is None or step is None:
+        raise UserError(
+            f"There is no checkpoint in {workdir.folder}: train first, with the same --config and --workdir."
+        )
+    return checkpoints, step

@@ -30,14 +30,15 @@ class Workdir:
         folder = Path(folder).expanduser()
         self.folder = folder
         self.config = folder / "config.json"
+        self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
         self.report = folder / "report.html"
 
-    def open(self, config: Mapping[str, Any]) -> None:
-        """Makes the folder and records the resolved configuration.
+    def open(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
+        """Makes the folder and records the resolved configuration and what its networks were built from.
 
         Raises UserError when it cannot be written, or holds a run of another configuration.
         """
@@ -47,6 +48,7 @@ class Workdir:
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
             write_whole(self.config, configuration.to_json(config))
+            write_whole(self.networks, configuration.to_json(networks))
         except OSError as error:
             raise UserError(
                 f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
@@ -71,6 +73,21 @@ class Workdir:
                 f"({', '.join(wrong[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
             )
         return changed
+
+    def recorded(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The configuration of the run in this folder, and what its networks were built from.
+
+        Raises UserError where there is no run.
+        """
+        try:
+            config, networks = (json.loads(path.read_text("utf-8")) for path in (self.config, self.networks))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"There is no run in {self.folder} ({Path(error.filename).name} is missing): train it first."
+            ) from error
+        except (OSError, json.JSONDecodeError) as error:
+            raise UserError(f"The run in {self.folder} cannot be read ({error}).") from error
+        return config, networks
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from aigc_jax.train.workdir import Workdir
 @pytest.fixture
 def workdir(tmp_path):
     made = Workdir(tmp_path / "run")
-    made.open({"seed": 0, "train": {"steps": 10}, "networks": {"net": {"width": 3}}})
+    made.open({"seed": 0, "train": {"steps": 10}, "networks": {"net": {"width": 3}}}, {})
     return made
 
 

@@ -1,0 +1,157 @@
+"""A family may read the networks of a finished run: their weights arrive, stay as they are and are saved nowhere."""
+
+import importlib
+import shutil
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from support import load_config
+
+import aigc_jax.methods
+from aigc_jax.build import build
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.nn.conv_vae import ConvVAE
+from aigc_jax.train import loop, trained
+from aigc_jax.train.workdir import Workdir
+
+READER = '''
+"""A network that learns from an image how far from the origin a trained VAE encodes it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.learner import initial_state
+from aigc_jax.method import Measure, Method
+
+NETWORKS = ("net",)
+FROZEN = ("codec",)
+
+
+def reader(learners, /, *, frozen: Any, weight: float):
+    net, codec = learners["net"], frozen["codec"]
+
+    def distance(state, images):
+        return weight * jnp.sum(codec.apply(state.frozen["codec"], images, method="encode")[0] ** 2, axis=-1)
+
+    def init(key, batch, frozen):
+        return initial_state({"net": (net, net.init(key, batch["image"]))}, frozen)
+
+    def step(key, state, batch):
+        target = distance(state, batch["image"])
+
+        def loss(params, extra, key, batch):
+            output, extra = net.apply(params, extra, batch[0], train=True, key=key)
+            losses = (output - batch[1]) ** 2
+            return losses, (extra, {"loss": jnp.mean(losses)})
+
+        return net.update(key, state, loss, (batch["image"], target))
+
+    def evaluate(key, state, batch):
+        return {"target": Measure.of(distance(state, batch["image"]))}
+
+    def sample(key, state, n, condition):
+        z = jax.random.normal(key, (n, codec.latent))
+        return jnp.tanh(codec.apply(state.frozen["codec"], z, method="decode")[..., 0])
+
+    return Method(init, step, evaluate, sample)
+'''
+
+
+@pytest.fixture(scope="module")
+def codec(on_small_data, tmp_path_factory):
+    """(the run of a tiny VAE, its work directory after training)."""
+    config = on_small_data(load_config("vae_fashion_mnist", "tiny"))
+    run, workdir = build(config), Workdir(tmp_path_factory.mktemp("codec") / "run")
+    loop.train(run, workdir, time.time())
+    return run, workdir
+
+
+@pytest.fixture
+def config(on_small_data, codec, tmp_path, monkeypatch):
+    """Of the family above, which the package finds beside its own."""
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "reader.py").write_text(READER, "utf-8")
+    monkeypatch.setattr(aigc_jax.methods, "__path__", [*aigc_jax.methods.__path__, str(tmp_path / "methods")])
+    importlib.invalidate_caches()
+    gan = on_small_data(load_config("gan_fashion_mnist", "tiny"))
+    yield {
+        **gan,
+        "networks": {"net": gan["networks"]["discriminator"]},
+        "optimizers": {"net": gan["optimizers"]["discriminator"]},
+        "method": {"name": "reader", "weight": 1.0},
+        "frozen": {"codec": {"workdir": str(codec[1].folder), "network": "net"}},
+    }
+    sys.modules.pop("aigc_jax.methods.reader", None)
+    vars(aigc_jax.methods).pop("reader", None)
+
+
+def equal(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_the_weights_of_another_run_arrive_averaged_and_on_the_mesh(config, codec):
+    expected = trained.restore(*codec).weights("net")
+    for parallel in ({}, {"data": 2, "fsdp": 4}):
+        run = build({**config, "parallel": {**config["parallel"], **parallel}})
+        state = run.programs.init()
+        equal(state.frozen["codec"]["params"], expected)
+        split = [leaf.sharding.spec for leaf in jax.tree.leaves(state.frozen) if "fsdp" in leaf.sharding.spec]
+        assert bool(split) == bool(parallel)
+    described = {k: tuple(v) if isinstance(v, list) else v for k, v in codec[1].recorded()[1]["net"].items()}
+    assert described.pop("name") == "conv_vae.ConvVAE"
+    images = run.data.splits["test"][np.arange(8)]
+    prepared = run.data.medium.prepare(jax.random.key(0), images, False)
+    found = run.programs.method.evaluate(jax.random.key(0), state, prepared)["target"].total
+    mean, _ = ConvVAE(**described).apply({"params": expected}, prepared["image"], method="encode")
+    np.testing.assert_allclose(found, np.sum(np.asarray(mean) ** 2, axis=-1), rtol=1e-4)
+
+
+def test_they_are_neither_moved_nor_saved_and_a_run_resumes_with_them(config, codec, tmp_path):
+    workdir, broken = Workdir(tmp_path / "run"), Workdir(tmp_path / "broken")
+    run = build(config)
+    loop.train(run, workdir, time.time())
+    items = {path.name for path in (workdir.checkpoints / str(run.pace.steps)).iterdir()}
+    assert not [name for name in items if "codec" in name or "frozen" in name]
+    shutil.copytree(workdir.folder, broken.folder)
+    shutil.rmtree(broken.checkpoints / str(run.pace.steps))
+    loop.train(build(config), broken, time.time())
+    one, other = trained.restore(run, workdir), trained.restore(run, broken)
+    equal(one, other)
+    equal(one.frozen["codec"]["params"], trained.restore(*codec).weights("net"))
+    assert len(list(workdir.samples.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "kind"),
+    [
+        ({"workdir": "nowhere"}, "There is no run in nowhere", UserError),
+        ({"workdir": None}, '"frozen.codec.workdir" is required', ConfigError),
+        ({"network": "encoder"}, 'has no "encoder". Known: net.', ConfigError),
+        ({"step": 3}, 'Nothing reads the configuration key "frozen.codec.step"', ConfigError),
+    ],
+)
+def test_what_is_not_there_is_named(config, change, said, kind):
+    wrong = {**config, "frozen": {"codec": {**config["frozen"]["codec"], **change}}}
+    with pytest.raises(kind) as error:
+        build(wrong)
+    assert said in str(error.value)
+
+
+def test_a_run_without_checkpoint_is_named(config, codec, tmp_path):
+    shutil.copytree(codec[1].folder, tmp_path / "bare", ignore=shutil.ignore_patterns("checkpoints"))
+    with pytest.raises(UserError, match=r"There is no checkpoint in .*bare"):
+        build({**config, "frozen": {"codec": {"workdir": str(tmp_path / "bare"), "network": "net"}}})
+    assert not (tmp_path / "bare" / "checkpoints").exists(), "looking at a run writes nothing into it"
+
+
+def test_names_are_those_that_the_family_reads(config):
+    with pytest.raises(ConfigError, match="reads the trained networks codec; the configuration has none"):
+        build({key: value for key, value in config.items() if key != "frozen"})
+    plain = {**config["method"], "name": "vae"}
+    with pytest.raises(ConfigError, match="reads the trained networks none; the configuration has codec"):
+        build({**config, "method": plain})
