@@ -1,10 +1,12 @@
-"""Checkpoints: saved by orbax in the background, kept by rule, restored onto any mesh.
+"""Checkpoints: saved by orbax in the background, kept by rule, verified, restored onto any mesh.
 
 Each network's params, ema, opt_state and extra are items of their own, so that a sampler reads
-the averaged weights and nothing else.
+the averaged weights and nothing else. A step counts as saved when its manifest is on disk.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +16,7 @@ from orbax.checkpoint import v1 as ocp
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import PyTree, State
+from aigc_jax.train import manifest
 
 GROUPS = ("params", "ema", "extra", "opt_state")
 PROGRESS = "progress"  # the step, and the metrics added up since the last log
@@ -57,21 +60,25 @@ class Checkpoints:
             preservation_policy=policies.AnyPreservationPolicy(kept),
             cleanup_tmp_directories=True,
         )
-        self._saving: Any = None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._saving: Future[None] | None = None
 
     def steps(self) -> list[int]:
         """The steps saved, in order."""
-        return [checkpoint.step for checkpoint in self._orbax.checkpoints]
+        return [checkpoint.step for checkpoint in self._finished()]
+
+    def _finished(self) -> list[Any]:
+        return [c for c in self._orbax.checkpoints if (self.folder / str(c.step) / manifest.NAME).is_file()]
 
     def best(self) -> int | None:
         """The step whose measure is best, if any was measured."""
-        measured = [c for c in self._orbax.checkpoints if c.metrics and self._best in c.metrics]
+        measured = [c for c in self._finished() if c.metrics and self._best in c.metrics]
         return min(measured, key=lambda c: self._sign * c.metrics[self._best]).step if measured else None
 
-    def preferred(self) -> int | None:
-        """The step to evaluate and sample at: the best where one is measured, else the newest; None = there is none."""
+    def preferred(self) -> list[int]:
+        """The steps to evaluate and sample at, best choice first: the best measured, then the newest."""
         best = self.best()
-        return best if best is not None else max(self.steps(), default=None)
+        return sorted(self.steps(), key=lambda step: (step != best, -step))
 
     def save(self, state: State, sums: Any, measures: Mapping[str, float]) -> None:
         """Begins to save; returns once the arrays are copied, while orbax writes on.
@@ -84,25 +91,36 @@ class Checkpoints:
             return
         items = _items(state, GROUPS) | {PROGRESS: {"step": state.step, "sums": sums}}
         metrics = {self._best: float(measures[self._best])} if self._best in measures else None
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(items))
         try:
-            self._saving = self._orbax.save_checkpointables_async(step, items, metrics=metrics)
+            if jax.process_index() == 0:
+                manifest.begin(self.folder / str(step))
+            written = self._orbax.save_checkpointables_async(step, items, metrics=metrics)
         except OSError as error:
-            raise _unsaved(self.folder, error) from error
+            raise _unsaved(self.folder, step, size, error) from error
+        self._saving = self._beside.submit(self._finish, written, step, size)
+
+    def _finish(self, written: Any, step: int, size: int) -> None:
+        try:
+            written.result()
+            self._orbax.wait()
+            if jax.process_index() == 0:
+                manifest.write(self.folder / str(step))
+        except Exception as error:  # orbax raises many kinds, of tensorstore's and its own
+            raise _unsaved(self.folder, step, size, error) from error
 
     def wait(self) -> None:
         """Returns when everything begun is on disk; raises UserError when it could not be written."""
-        if self._saving is not None:
-            try:
-                self._saving.result()
-                self._orbax.wait()
-            except Exception as error:  # orbax raises many kinds, of tensorstore's and its own
-                raise _unsaved(self.folder, error) from error
-            finally:
-                self._saving = None
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            saving.result()
 
     def close(self) -> None:
-        self.wait()
-        self._orbax.close()
+        try:
+            self.wait()
+        finally:
+            self._beside.shutdown()
+            self._orbax.close()
 
     def restore(self, abstract: State, sums: Any, step: int) -> tuple[State, Any]:
         """The whole state at `step`, in the shardings of `abstract`.
@@ -153,7 +171,7 @@ class Checkpoints:
         except Exception as error:  # a damaged file surfaces as any of orbax's or tensorstore's errors
             raise UserError(
                 f"The checkpoint {self.folder / str(step)} cannot be read ({_first_line(error)}): "
-                "delete that folder to go on from the checkpoint before it."
+                "move that folder elsewhere to go on from the checkpoint before it."
             ) from error
 
     def _refuse_other_networks(self, step: int, wanted: Mapping[str, Any]) -> None:
@@ -204,8 +222,13 @@ def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
 
 
-def _unsaved(folder: Path, error: BaseException) -> UserError:
+def _unsaved(folder: Path, step: int, size: int, error: BaseException) -> UserError:
+    try:
+        room = f"{shutil.disk_usage(folder).free:,} bytes are free"
+    except OSError:
+        room = "the folder is gone"
     return UserError(
-        f"The checkpoint could not be written under {folder} ({_first_line(error)}): make room or choose another "
-        "--workdir; the checkpoints saved before are intact and the same command resumes from them."
+        f"The checkpoint of step {step} could not be written under {folder} ({_first_line(error)}; it holds {size:,} "
+        f"bytes, {room}): make room or choose another --workdir; the checkpoints saved before are intact and the same "
+        "command resumes from them."
     )

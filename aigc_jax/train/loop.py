@@ -15,6 +15,7 @@ from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
 from aigc_jax.train.journal import Journal, duration
 from aigc_jax.train.programs import Sums
+from aigc_jax.train.recovery import recover
 from aigc_jax.train.run import Run
 from aigc_jax.train.stopping import agreed, stoppable
 from aigc_jax.train.workdir import Workdir
@@ -34,15 +35,18 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
 def _train(run: Run, workdir: Workdir, began: float, stopped: threading.Event) -> None:
     pace, programs = run.pace, run.programs
     workdir.open(run.config, run.networks)
+    newest, damaged = recover(workdir.checkpoints)
     checkpoints = run.checkpoints(workdir.checkpoints)
     feed = run.feeds["train"]
-    state, sums = _start(run, checkpoints, feed)
+    state, sums = _start(run, checkpoints, feed, newest)
     start = int(state.step)
     if start % pace.steps_per_call:
         raise ConfigError(
             f"The newest checkpoint is of step {start}: set train.steps_per_call to a divisor of that to go on."
         )
     journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
+    for line in damaged:
+        journal.say(line)
     if start >= pace.steps:
         journal.say(f"Nothing to train: {workdir.checkpoints} holds step {start} of {pace.steps}.")
     elif start:
@@ -112,10 +116,9 @@ def tell(workdir: Workdir) -> None:
     print(f"  checkpoints  {workdir.checkpoints}")
 
 
-def _start(run: Run, checkpoints: Checkpoints, feed: Feed) -> tuple[State, Sums]:
-    """The state to go on from, while the training program compiles beside."""
+def _start(run: Run, checkpoints: Checkpoints, feed: Feed, newest: int | None) -> tuple[State, Sums]:
+    """The state of the newest checkpoint, or of the start, while the training program compiles beside."""
     programs, per_call = run.programs, run.pace.steps_per_call
-    newest = max(checkpoints.steps(), default=None)
     with ThreadPoolExecutor(1) as beside:
         compiled = None
         if newest is None or newest < run.pace.steps:  # else there is nothing left to train

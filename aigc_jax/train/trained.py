@@ -1,13 +1,17 @@
 """The modes that read a trained run: evaluate it, sample from it."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.train import manifest
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
+
+READ = ("params", "ema", "extra")  # what evaluating and sampling read of a checkpoint
 
 
 def evaluate(run: Run, workdir: Workdir) -> None:
@@ -38,14 +42,17 @@ def restore(run: Run, workdir: Workdir) -> State:
 
 
 def preferred(opened: Callable[[Path], Checkpoints], workdir: Workdir) -> tuple[Checkpoints, int]:
-    """A run's checkpoints, and the step to read: the best where one is measured, else the newest.
+    """A run's checkpoints, and the step to read: the best where one is measured, else the newest intact one.
 
-    Raises UserError where there is none.
+    Raises UserError where there is none. Says which are passed over because they are damaged.
     """
-    checkpoints = opened(workdir.checkpoints) if workdir.checkpoints.is_dir() else None  # opening makes the folder
-    step = checkpoints.preferred() if checkpoints else None
-    if checkpoints is None or step is None:
-        raise UserError(
-            f"There is no checkpoint in {workdir.folder}: train first, with the same --config and --workdir."
-        )
-    return checkpoints, step
+    if workdir.checkpoints.is_dir():  # opening would make the folder
+        checkpoints = opened(workdir.checkpoints)
+        for step in checkpoints.preferred():
+            fault = manifest.fault(workdir.checkpoints / str(step), READ)
+            if not fault:
+                return checkpoints, step
+            print(f"The checkpoint of step {step} is damaged ({fault}) and passed over.", file=sys.stderr)
+    raise UserError(
+        f"There is no intact checkpoint in {workdir.folder}: train first, with the same --config and --workdir."
+    )
