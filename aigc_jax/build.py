@@ -74,7 +74,7 @@ def build(
     method = bind_method(config["method"], learners, frozen, data.facts)
     seed = check(config["seed"], int, "seed")
     shapes = example(data.splits["train"], batch_size, mesh)
-    programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights)
+    programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
     if keep["best"] and keep["best"] not in (known := programs.measures()):
         raise ConfigError(f'checkpoint.best: nothing measures "{keep["best"]}".{nearest(keep["best"], known)}')
     return Run(

@@ -11,7 +11,7 @@ import jax
 from absl import flags, logging
 
 from aigc_jax.config import check_overrides, nearest
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError, Stopped, UserError
 
 CACHE = "AIGC_JAX_CACHE"  # environment: folder of compiled programs; empty = keep none
 
@@ -20,6 +20,15 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     """The exit code of `function(argv)`; a UserError becomes one line on the standard error."""
     try:
         function(argv)
+    except Stopped as stopped:
+        print(stopped, flush=True)
+        sys.stderr.flush()
+        os._exit(
+            stopped.code
+        )  # what was abandoned may still compute in a thread, and the interpreter would wait for it
+    except KeyboardInterrupt:
+        print("aigc_jax: stopped.", file=sys.stderr)
+        return 130
     except UserError as error:
         print(f"aigc_jax: {error}", file=sys.stderr)
         return error.code

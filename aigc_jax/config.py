@@ -28,6 +28,8 @@ TRUNK: dict[str, Any] = dict(
     train=dict(
         steps_per_call=1,  # optimizer steps compiled into one program: raise it where steps are short
         log_every=100,
+        max_skipped=10,  # updates in a row that could not be taken: then it goes back and leaves their batches out
+        spike=0.0,  # a gradient this many times larger than usual is no update; 0 = however large it is
     ),
     evaluate=dict(
         every=0,  # steps; 0 = only after the last one
@@ -42,7 +44,7 @@ TRUNK: dict[str, Any] = dict(
     ),
     checkpoint=dict(
         every=1000,
-        keep_last=2,
+        keep_last=3,  # at least 2: the one before is what a damaged one is replaced by
         keep_best=1,
         best="",  # the evaluation measure that decides which is best; "" = none
         best_is="lowest",

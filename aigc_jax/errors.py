@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can mend."""
+"""How a run ends early: by a mistake that a user can mend, or because it was asked to stop."""
 
 
 class UserError(Exception):
@@ -18,3 +18,11 @@ class ConfigError(UserError):
 
     def __init__(self, message: str):
         super().__init__(message, code=2)
+
+
+class Stopped(Exception):
+    """The run is over because it was asked to stop. code: of the exit, 128 + the signal's number, as shells have it."""
+
+    def __init__(self, line: str, code: int):
+        super().__init__(line)
+        self.code = code

@@ -56,7 +56,7 @@ def test_step_keeps_the_tree_and_moves_every_weight(tiny, name):
     assert jax.tree.structure(before) == jax.tree.structure(after)
     assert described(before) == described(after)
     assert int(after.step) == STEPS
-    assert float(sums["count"]) == STEPS
+    assert float(sums["watch"].taken) == STEPS
     assert all(np.isfinite(value) for value in sums["metrics"].values())
     for path, leaf in leaves(after).items():
         assert np.all(np.isfinite(leaf)), path

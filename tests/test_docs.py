@@ -80,7 +80,7 @@ def test_the_printed_family_trains_with_no_old_file_edited(printed, tmp_path):
     loop.train(run, workdir, time.time())
     kept = run.checkpoints(workdir.checkpoints)
     assert kept.steps()[-1] == run.pace.steps
-    state, _ = kept.restore(run.programs.described, run.programs.described_sums, run.pace.steps)
+    state, _, _ = kept.restore(run.programs.described, run.programs.described_sums, run.pace.steps)
     jax.tree.map(lambda old, new: np.testing.assert_(np.any(old != np.asarray(new))), before, dict(state.params))
     assert all(np.isfinite(value) for value in run.measure(state).values())
     samples = run.programs.sample(jax.random.key(1), state, 4)

@@ -1,7 +1,7 @@
 """Which examples make up batch i: a function of (seed, i), so that a run resumes by its step alone."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,6 +56,15 @@ class Stream:
     def rows(self, i: int, rows: slice) -> dict[str, np.ndarray]:
         """Only these rows of batch i: what the devices of one process need."""
         return self.source[self.indices(i)[rows]]
+
+
+def batch_number(step: int, left_out: Sequence[tuple[int, int]]) -> int:
+    """The batch of a step, 0 for the first: the step-th of those that are in none of the ranges [first, beyond)."""
+    number = step
+    for first, beyond in sorted(left_out):
+        if number >= first:
+            number += beyond - first
+    return number
 
 
 def evaluation(size: int, batch_size: int, limit: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

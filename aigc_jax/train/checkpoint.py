@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from aigc_jax.errors import UserError
+from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.method import PyTree, State
 from aigc_jax.train import manifest
 
@@ -40,6 +40,11 @@ class Checkpoints:
         best_is: Literal["lowest", "highest"],
         keep_every: int,
     ):
+        if keep_last < 2:
+            raise ConfigError(
+                f"checkpoint.keep_last is {keep_last}, and has to be at least 2: where the newest is damaged, "
+                "training goes on from the one before."
+            )
         policies = ocp.training.preservation_policies
         kept: list[Any] = [policies.LatestN(keep_last)]
         if best:
@@ -62,6 +67,7 @@ class Checkpoints:
         )
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._saving: Future[None] | None = None
+        self._unfinished: int | None = None  # a step that was saved between its tasks
 
     def steps(self) -> list[int]:
         """The steps saved, in order."""
@@ -80,16 +86,20 @@ class Checkpoints:
         best = self.best()
         return sorted(self.steps(), key=lambda step: (step != best, -step))
 
-    def save(self, state: State, sums: Any, measures: Mapping[str, float]) -> None:
+    def save(self, state: State, sums: Any, measures: Mapping[str, float], done: int = 0) -> None:
         """Begins to save; returns once the arrays are copied, while orbax writes on.
 
+        done: how many of the step's tasks are done, where it was stopped between them; 0 = all.
         Waits for the save before it, and raises what went wrong there.
         """
         self.wait()
         step = int(state.step)
         if step in self.steps():
-            return
-        items = _items(state, GROUPS) | {PROGRESS: {"step": state.step, "sums": sums}}
+            if step != self._unfinished:
+                return
+            self._orbax.delete(step)  # it says that tasks are left to do, which are done now
+        self._unfinished = step if done else None
+        items = _items(state, GROUPS) | {PROGRESS: _progress(state.step, sums, done)}
         metrics = {self._best: float(measures[self._best])} if self._best in measures else None
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(items))
         try:
@@ -122,15 +132,17 @@ class Checkpoints:
             self._beside.shutdown()
             self._orbax.close()
 
-    def restore(self, abstract: State, sums: Any, step: int) -> tuple[State, Any]:
-        """The whole state at `step`, in the shardings of `abstract`.
+    def restore(self, abstract: State, sums: Any, step: int) -> tuple[State, Any, int]:
+        """The whole state at `step`, in the shardings of `abstract`, the sums, and `done` as `save` was given it.
 
         Raises UserError when it was saved by other networks, naming the first leaf that differs.
         """
-        wanted = _items(abstract, GROUPS) | {PROGRESS: {"step": abstract.step, "sums": sums}}
+        wanted = _items(abstract, GROUPS) | {PROGRESS: {"step": abstract.step, "sums": sums, "done": abstract.step}}
         found = self._load(step, wanted)
         progress = found.pop(PROGRESS)
-        return _filled(abstract, found).replace(step=progress["step"]), progress["sums"]
+        done = int(progress["done"])
+        self._unfinished = step if done else None
+        return _filled(abstract, found).replace(step=progress["step"]), progress["sums"], done
 
     def restore_for_sampling(self, abstract: State, step: int) -> State:
         """The averaged weights, the weights that have no average, and the collections beside them."""
@@ -138,8 +150,7 @@ class Checkpoints:
             params={name: value for name, value in abstract.params.items() if name not in abstract.ema}, opt_state={}
         )
         found = self._load(step, _items(lean, GROUPS))
-        progress = jax.make_array_from_callback((), abstract.step.sharding, lambda _: np.int32(step))
-        return _filled(lean, found).replace(step=progress)
+        return _filled(lean, found).replace(step=_scalar(step, abstract.step.sharding))
 
     def restore_network(self, network: str, step: int, place: Callable[[PyTree], PyTree]) -> dict[str, PyTree]:
         """One network's variables, as its module's `apply` takes them; the weights averaged where an average was kept.
@@ -186,6 +197,14 @@ class Checkpoints:
                         f"{there.get(leaf, 'absent')} there and {here.get(leaf, 'absent')} in this configuration: "
                         "use the configuration it was trained with, or another --workdir."
                     )
+
+
+def _progress(step: jax.Array, sums: Any, done: int) -> dict[str, Any]:
+    return {"step": step, "sums": sums, "done": _scalar(done, step.sharding)}
+
+
+def _scalar(value: int, sharding: jax.sharding.Sharding) -> jax.Array:
+    return jax.make_array_from_callback((), sharding, lambda _: np.int32(value))
 
 
 def _items(state: State, groups: tuple[str, ...]) -> dict[str, Any]:

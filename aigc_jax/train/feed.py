@@ -1,13 +1,13 @@
 """Batches on the devices: looked up there when the split is small, else brought from the host."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import jax
 import numpy as np
 
 from aigc_jax.data.dataset import Source
-from aigc_jax.data.stream import Stream, evaluation, prefetch
+from aigc_jax.data.stream import Stream, batch_number, evaluation, prefetch
 from aigc_jax.errors import ConfigError
 from aigc_jax.train.programs import Items, Programs
 from aigc_jax.train.sharding import Layout, place
@@ -41,17 +41,28 @@ class Feed:
         return place(arrays, self._programs.layout.named()) if self._resident and arrays is not None else {}
 
     def training(
-        self, batch_size: int, seed: int, start: int, stop: int, per_call: int
+        self,
+        batch_size: int,
+        seed: int,
+        start: int,
+        stop: int,
+        per_call: int,
+        left_out: Sequence[tuple[int, int]] = (),
     ) -> Generator[Items, None, None]:
-        """Batches start … stop - 1, `per_call` at a time, made ahead in a thread."""
+        """The batches of steps start … stop - 1, `per_call` at a time, made ahead in a thread.
+
+        left_out: ranges of batches [first, beyond) that are passed over.
+        """
         stream = Stream(self._source, batch_size, seed)
         own = self._programs.own_rows(batch_size)
 
         def items(call: int) -> Items:
-            steps = range(call * per_call, (call + 1) * per_call)
+            numbers = [batch_number(step, left_out) for step in range(call * per_call, (call + 1) * per_call)]
             if self._resident:
-                return self._programs.place_items({"index": np.stack([_index(stream.indices(i)[own]) for i in steps])})
-            rows = [stream.rows(i, own) for i in steps]
+                return self._programs.place_items(
+                    {"index": np.stack([_index(stream.indices(i)[own]) for i in numbers])}
+                )
+            rows = [stream.rows(i, own) for i in numbers]
             return self._programs.place_items({name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
         return prefetch(items, start // per_call, stop // per_call, AHEAD, 1)

@@ -14,6 +14,7 @@ import numpy as np
 
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.train import guard
 from aigc_jax.train.sharding import Layout, Rules, shardings
 
 
@@ -24,7 +25,7 @@ class Prepare(Protocol):
 
 
 Items = Mapping[str, Any]  # rows, or {"index"} into the resident split; [K, B, ...]
-Sums = Mapping[str, Any]  # metrics added up since the last log, and how many
+Sums = Mapping[str, Any]  # metrics added up since the last log, and what `guard` remembers
 
 DATA, MODEL = 0, 1  # streams of random keys within a step
 
@@ -35,6 +36,7 @@ class Programs:
     example: a batch's leaves as `jax.ShapeDtypeStruct`, before `prepare`.
     rules: what the networks split over the mesh's tensor axis.
     frozen: pretrained weights that the method reads; they are never saved.
+    spike: a gradient this many times larger than usual is no update; 0 = however large it is.
     """
 
     def __init__(
@@ -46,9 +48,10 @@ class Programs:
         rules: Rules,
         seed: int,
         frozen: Mapping[str, PyTree],
+        spike: float,
     ):
         self.layout, self.method, self._prepare = layout, method, prepare
-        self._example = example
+        self._example, self._spike = example, spike
         with jax.set_mesh(layout.mesh):
             # Compiled, not moved: each process makes its own copy of an array that all of them hold.
             self.root = jax.jit(jax.random.key, static_argnums=0, out_shardings=layout.named())(seed)
@@ -61,7 +64,14 @@ class Programs:
         self._zero_sums = jax.jit(
             lambda: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums), out_shardings=layout.named()
         )
-        self._train = self._compile_train()
+        self._next_sums = jax.jit(
+            lambda sums: {
+                "metrics": jax.tree.map(jnp.zeros_like, sums["metrics"]),
+                "watch": guard.logged(sums["watch"]),
+            },
+            out_shardings=layout.named(),
+        )
+        self._train, self._compiled = self._compile_train(), False
         self._evaluate = jax.jit(self._evaluate_batch, out_shardings=layout.named())
         self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
 
@@ -93,8 +103,11 @@ class Programs:
     def _steps(self, root: Key, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         def one(carry: tuple[State, Sums], item: Batch) -> tuple[tuple[State, Sums], None]:
             state, sums = carry
-            state, metrics = self._step(root, state, resident, item)
-            return (state, jax.tree.map(jnp.add, sums, {"metrics": dict(metrics), "count": jnp.float32(1)})), None
+            after, metrics = self._step(root, state, resident, item)
+            good, watch = guard.judge(metrics, sums["watch"], after.step, self._spike)
+            kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, state).replace(step=after.step)
+            added = {name: jnp.where(good, metrics[name], 0) for name in metrics}
+            return (kept, {"metrics": jax.tree.map(jnp.add, sums["metrics"], added), "watch": watch}), None
 
         if len(jax.tree.leaves(items)[0]) == 1:  # a loop of one step would cost compile time for nothing
             return one((state, sums), jax.tree.map(lambda x: x[0], items))[0]
@@ -108,10 +121,10 @@ class Programs:
 
     def compile_ahead(self, resident: Batch, items: Items) -> None:
         """Compiles the training program for these shapes now, for a caller in another thread."""
-        if self.layout.compile == "jit":
+        if self.layout.compile == "jit" and not self._compiled:
             with jax.set_mesh(self.layout.mesh):
                 lowered = self._train.lower(self.root, self.described, self.described_sums, resident, items)
-                self._train = lowered.compile()
+                self._train, self._compiled = lowered.compile(), True
 
     def train(self, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         """As many steps as `items` has batches. `state` and `sums` are given up to it."""
@@ -121,13 +134,18 @@ class Programs:
             return self._train(self.root, state, sums, resident, items)
 
     def _shape_of_sums(self) -> Sums:
-        metrics = jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1]
-        return {"metrics": dict(metrics), "count": jax.ShapeDtypeStruct((), jnp.float32)}
+        metrics = dict(jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1])
+        return {"metrics": metrics, "watch": jax.eval_shape(guard.start, metrics)}
 
     def start_sums(self) -> Sums:
-        """The metrics' sums at a log's beginning: zeros."""
+        """The sums before the first step: zeros."""
         with jax.set_mesh(self.layout.mesh):
             return self._zero_sums()
+
+    def next_sums(self, sums: Sums) -> Sums:
+        """The sums after a log: metrics begin at zero, and what is remembered over logs stays."""
+        with jax.set_mesh(self.layout.mesh):
+            return self._next_sums(sums)
 
     # Evaluation and sampling, with the state as the mesh holds it
 

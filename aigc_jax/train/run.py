@@ -23,6 +23,8 @@ class Pace(NamedTuple):
     steps: int
     steps_per_call: int
     log_every: int
+    max_skipped: int
+    spike: float
 
 
 class Evaluation(NamedTuple):

@@ -1,29 +1,61 @@
-"""Stopping as asked: SIGTERM and Ctrl-C end a run after the step at hand, at one step in all processes."""
+"""Stopping as asked: SIGTERM and Ctrl-C end a run after the step at hand, at one step in all processes.
 
+What is long beside a step, evaluating and sampling, is abandoned; a run that is resumed does it again.
+"""
+
+import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, TimeoutError
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+Result = TypeVar("Result")
+
+POLL = 0.1  # seconds between looks at whether to stop, while something else computes
+MEET = 2.0  # seconds between the meetings at which several processes agree on stopping
+
+
+class Asked:
+    """Whether SIGTERM or Ctrl-C came. Before `defer` they end the process at once: there is nothing to save yet."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self._event = threading.Event()
+        self._deferred = False
+
+    def __call__(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+    def defer(self) -> None:
+        """From now on a first signal is only noted; a second one ends the process at once."""
+        self._deferred = True
+
+    def _handle(self, number: int, _: Any) -> None:
+        first, self.code = not self._event.is_set(), 128 + number
+        self._event.set()
+        if not (first and self._deferred):
+            os.write(2, b"aigc_jax: stopped at once; what was saved before is intact.\n")  # print is not reentrant
+            os._exit(self.code)  # threads that compile or compute would keep the interpreter waiting
+
 
 @contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set, each once: the second time it ends the process."""
-    asked = threading.Event()
-
-    def ask(number: int, _: Any) -> None:
-        asked.set()
-        signal.signal(number, signal.SIG_DFL)
-
+def stoppable() -> Iterator[Asked]:
+    """Handles SIGTERM and Ctrl-C while it lasts."""
+    asked = Asked()
     if threading.current_thread() is not threading.main_thread():  # only that one may handle signals
         yield asked
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, asked._handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield asked
     finally:
@@ -31,8 +63,59 @@ def stoppable() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def agreed(asked: threading.Event, meeting: bool) -> bool:
-    """Whether to stop now. Several processes have to stop at one step: they ask each other at meetings."""
-    if jax.process_count() == 1:
-        return asked.is_set()
-    return meeting and bool(np.any(multihost_utils.process_allgather(np.bool_(asked.is_set()))))
+class Abandoned(Exception):
+    """What was being done is given up, because the run was asked to stop."""
+
+
+def unless_asked(asked: Asked, work: Callable[[], Result]) -> Result:
+    """The result of work(), computed in a thread that is left to itself when the run is asked to stop.
+
+    Raises Abandoned then. With several processes, which have to do the same, work is finished always.
+    """
+    if jax.process_count() > 1:
+        return work()
+    future = beside(work)
+    while not asked():
+        try:
+            return future.result(POLL)
+        except TimeoutError:
+            if future.done():  # work itself timed out
+                raise
+    raise Abandoned
+
+
+def beside(work: Callable[[], Result]) -> Future[Result]:
+    """What work() comes to, computed in a thread that no exit of the process waits for."""
+    future: Future[Result] = Future()
+
+    def settle() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=settle, daemon=True, name="beside").start()
+    return future
+
+
+class Meetings:
+    """Where several processes ask each other whether to stop, about every two seconds.
+
+    They have to stop at one step, and so meet at calls of the training program that all of them know beforehand.
+    """
+
+    def __init__(self) -> None:
+        self._next, self._last, self._since = 1, 0, time.monotonic()
+
+    def agreed(self, asked: Asked, call: int) -> bool:
+        """Whether to stop after this call of the training program, whose number all processes share."""
+        if jax.process_count() == 1:
+            return asked()
+        if call < self._next:
+            return False
+        now = time.monotonic()
+        pace = (now - self._since) / (call - self._last)  # the other processes' may differ: the slowest decides
+        heard = multihost_utils.process_allgather(np.array([asked(), pace], np.float32))
+        self._last, self._since = call, now
+        self._next = call + max(1, min(int(MEET / max(float(heard[:, 1].max()), 1e-9)), 2 * call))
+        return bool(np.any(heard[:, 0]))

@@ -33,6 +33,8 @@ class Workdir:
         self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
+        self.time = folder / "time.jsonl"
+        self.left_out = folder / "left_out.json"
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
         self.report = folder / "report.html"

@@ -58,7 +58,7 @@ def test_restored_on_another_mesh_bit_for_bit(keeper, mesh):
     state = on(state_of(7), 4, 2)
     keeper.save(state, SUMS, {})
     keeper.wait()
-    restored, sums = keeper.restore(described(on(state_of(0, seed=1), *mesh)), SUMS, 7)
+    restored, sums, _ = keeper.restore(described(on(state_of(0, seed=1), *mesh)), SUMS, 7)
     same(restored, state)
     same(sums, SUMS)
     kernel = restored.params["generator"]["kernel"]

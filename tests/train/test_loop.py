@@ -102,7 +102,7 @@ def test_sigterm_saves_the_step_at_hand_and_the_run_goes_on(tmp_path):
             process.send_signal(signal.SIGTERM)
             break
     rest, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+    assert process.returncode == 143, errors
     assert "as asked and saved" in rest
     stopped = int(rest.split("Stopped at step ")[1].split()[0])
     assert 3 <= stopped < 400

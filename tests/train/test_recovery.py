@@ -95,7 +95,7 @@ def test_a_damaged_newest_step_is_named_set_aside_and_made_again(finished, copy,
     said = capsys.readouterr().out
     assert f"step 4 is damaged ({path.relative_to(copy.checkpoints / '4').as_posix()} " in said
     assert "Resuming from step 2 of 4." in said
-    assert len(list((copy.folder / "damaged").glob("4_*"))) == 1
+    assert len(list((copy.folder / "set_aside").glob("4_*"))) == 1
     jax.tree.map(np.testing.assert_array_equal, contents(config, copy), contents(config, original))
     assert copy.metrics.read_bytes() == original.metrics.read_bytes()
 

@@ -1,0 +1,97 @@
+"""What is done with a run at intervals: log, evaluate, sample, save."""
+
+import math
+from collections.abc import Callable
+
+import jax
+
+from aigc_jax.method import State
+from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.clock import Clock
+from aigc_jax.train.journal import Journal
+from aigc_jax.train.programs import Sums
+from aigc_jax.train.run import Run
+from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
+from aigc_jax.train.workdir import Workdir
+
+
+class Unsound(Exception):
+    """Too many updates in a row could not be taken: those of the steps first + 1 ... beyond."""
+
+    def __init__(self, first: int, beyond: int):
+        super().__init__(
+            f"{beyond - first} updates in a row, steps {first + 1} to {beyond}, were not finite or far too large"
+        )
+        self.first, self.beyond = first, beyond
+
+
+class Cut(Exception):
+    """The tasks of a step were cut off, because the run was asked to stop. done: how many of them are done."""
+
+    def __init__(self, done: int, sums: Sums):
+        super().__init__()
+        self.done, self.sums = done, sums
+
+
+class Tasks:
+    """The tasks of a run under way. A task gets the state as training holds it, and gives the sums to go on with."""
+
+    def __init__(
+        self, run: Run, workdir: Workdir, journal: Journal, checkpoints: Checkpoints, clock: Clock, asked: Asked
+    ):
+        self._run, self._workdir, self._journal, self._checkpoints = run, workdir, journal, checkpoints
+        self._clock, self._asked = clock, asked
+        self._measures: dict[str, float] = {}
+        self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
+            (run.pace.log_every, "log", self._log),
+            (run.evaluation.every, "evaluate", self._evaluate),
+            (run.sampling.every, "sample", self._sample),
+            (run.save_every, "save", self._save),
+        ]
+
+    def do(self, step: int, state: State, sums: Sums, done: int = 0) -> Sums:
+        """Does what is due at this step, in order, from task number `done` on.
+
+        Raises Unsound where training should not go on so, and Cut where it is asked to stop.
+        """
+        programs, last = self._run.programs, step == self._run.pace.steps
+        due = [number for number, (every, *_) in enumerate(self._tasks) if last or (every and step % every == 0)]
+        self._measures.clear()
+        if not due:
+            return sums
+        jax.block_until_ready(sums)  # until here it is the steps that take the time
+        state, held = programs.canonical(state), programs.canonical(sums)
+        for number in due:
+            _, kind, task = self._tasks[number]
+            if number >= done:
+                try:
+                    with self._clock.during(kind):
+                        task(step, state, held)
+                except Abandoned:
+                    raise Cut(number, programs.mapped(held)) from None
+                if task == self._log:
+                    held = programs.next_sums(held)
+        return programs.mapped(held)
+
+    def _log(self, step: int, state: State, sums: Sums) -> None:
+        found = jax.device_get(sums)
+        watch, taken = found["watch"], float(found["watch"].taken)
+        means = {name: float(total) / taken for name, total in found["metrics"].items()} if taken else {}
+        if watch.skipped:
+            means["skipped"] = float(watch.skipped)
+        self._journal.scalars(step, "train", means)
+        self._clock.record()
+        if watch.longest >= self._run.pace.max_skipped:
+            raise Unsound(int(watch.until - watch.longest), int(watch.until))
+
+    def _evaluate(self, step: int, state: State, sums: Sums) -> None:
+        self._measures.update(unless_asked(self._asked, lambda: self._run.measure(state)))
+        self._journal.scalars(step, self._run.evaluation.split, self._measures)
+
+    def _sample(self, step: int, state: State, sums: Sums) -> None:
+        stem = self._workdir.samples / f"step_{step:08d}"
+        self._journal.picture(step, unless_asked(self._asked, lambda: self._run.draw(state, stem)))
+
+    def _save(self, step: int, state: State, sums: Sums) -> None:
+        finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}
+        self._checkpoints.save(state, sums, finite)
