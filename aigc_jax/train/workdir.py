@@ -12,7 +12,7 @@ from aigc_jax import config as configuration
 from aigc_jax.errors import UserError
 
 MAY_CHANGE = re.compile(
-    r"train\.(steps|steps_per_call|log_every)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
+    r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
 )
 """Keys that may differ on resuming: they change neither the networks nor the order of the data.
 
