@@ -46,6 +46,7 @@ def preferred(opened: Callable[[Path], Checkpoints], workdir: Workdir) -> tuple[
 
     Raises UserError where there is none. Says which are passed over because they are damaged.
     """
+    passed = False
     if workdir.checkpoints.is_dir():  # opening would make the folder
         checkpoints = opened(workdir.checkpoints)
         for step in checkpoints.preferred():
@@ -53,6 +54,8 @@ def preferred(opened: Callable[[Path], Checkpoints], workdir: Workdir) -> tuple[
             if not fault:
                 return checkpoints, step
             print(f"The checkpoint of step {step} is damaged ({fault}) and passed over.", file=sys.stderr)
+            passed = True
     raise UserError(
-        f"There is no intact checkpoint in {workdir.folder}: train first, with the same --config and --workdir."
+        f"There is no {'intact ' if passed else ''}checkpoint in {workdir.folder}: train first, with the same --config "
+        "and --workdir."
     )
