@@ -37,4 +37,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.guarded(main, sys.argv))
+    command.leave(command.guarded(main, sys.argv))

@@ -3,6 +3,7 @@
 import os
 import runpy
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,23 @@ from aigc_jax.errors import ConfigError, Stopped, UserError
 CACHE = "AIGC_JAX_CACHE"  # environment: folder of compiled programs; empty = keep none
 
 
+def leave(code: int) -> None:
+    """Ends the process; with an error or a stop at once, since threads may still be computing or writing in vain."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code:
+        os._exit(code)
+    sys.exit(0)
+
+
 def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     """The exit code of `function(argv)`; a UserError becomes one line on the standard error."""
+    _quieten()
     try:
         function(argv)
     except Stopped as stopped:
-        print(stopped, flush=True)
-        sys.stderr.flush()
-        os._exit(
-            stopped.code
-        )  # what was abandoned may still compute in a thread, and the interpreter would wait for it
+        print(stopped)
+        return stopped.code
     except KeyboardInterrupt:
         print("aigc_jax: stopped.", file=sys.stderr)
         return 130
@@ -37,6 +45,21 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
         print(f"aigc_jax: {error.strerror or error}{where}: what was saved before is intact.", file=sys.stderr)
         return 1
     return 0
+
+
+def _quieten() -> None:
+    """Drops the tracebacks of threads that write to a full or vanished disk: the main thread says that in one line."""
+    in_callback, in_thread = sys.unraisablehook, threading.excepthook
+
+    def callback_hook(failed: "sys.UnraisableHookArgs") -> None:
+        if str(failed.exc_value) != "Event loop is closed":  # of writes that are left when one beside them failed
+            in_callback(failed)
+
+    def thread_hook(failed: threading.ExceptHookArgs) -> None:
+        if not issubclass(failed.exc_type, OSError):
+            in_thread(failed)
+
+    sys.unraisablehook, threading.excepthook = callback_hook, thread_hook
 
 
 def parse(values: flags.FlagValues, argv: list[str]) -> Mapping[str, Any]:
@@ -85,7 +108,7 @@ def prepare_jax(distributed: bool) -> None:
     A cluster is found from its environment (TPU, SLURM, …) with `distributed`, or told by
     JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(logging.FATAL)  # orbax logs a failed write many times over, besides raising it
     folder = os.environ.get(CACHE, str(Path.home() / ".cache" / "aigc_jax"))
     if folder:
         # Entries are programs that jax executes: the folder is the user's alone.

@@ -7,6 +7,7 @@ the averaged weights and nothing else. A step counts as saved when its manifest 
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,7 +131,8 @@ class Checkpoints:
             self.wait()
         finally:
             self._beside.shutdown()
-            self._orbax.close()
+            with suppress(Exception):  # what went wrong with the last save, once more
+                self._orbax.close()
 
     def restore(self, abstract: State, sums: Any, step: int) -> tuple[State, Any, int]:
         """The whole state at `step`, in the shardings of `abstract`, the sums, and `done` as `save` was given it.

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,7 +93,8 @@ class Journal:
     def close(self) -> None:
         for thing in (self._bar, self._board):
             if thing is not None:
-                thing.close()
+                with suppress(OSError):  # of a full disk, which is said where something is lost by it
+                    thing.close()
         if self._wandb is not None:
             self._wandb.finish()
 
