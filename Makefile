@@ -5,7 +5,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 RUN = .venv/bin/python
 WORKDIR ?= runs/quickstart
 
-.PHONY: quickstart test check lint clean
+.PHONY: quickstart test soak check lint clean
 
 quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
 	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
@@ -15,6 +15,9 @@ quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handw
 
 test: .venv/test  ## the whole suite
 	$(RUN) -m pytest -n 2 --dist worksteal --durations=15
+
+soak: .venv/test  ## interrupt, damage and starve real runs; SEED=… repeats one
+	$(RUN) -m tests.soak --write $(if $(SEED),--seed=$(SEED))
 
 check: .venv/lint  ## compile, style, types
 	$(RUN) -m compileall -q aigc_jax configs launch main.py

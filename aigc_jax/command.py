@@ -14,6 +14,7 @@ from absl import flags, logging
 from aigc_jax.config import check_overrides, nearest
 from aigc_jax.errors import ConfigError, Stopped, UserError
 
+HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
 CACHE = "AIGC_JAX_CACHE"  # environment: folder of compiled programs; empty = keep none
 
 
@@ -123,6 +124,6 @@ def prepare_jax(distributed: bool) -> None:
             raise ConfigError(
                 f"JAX_COORDINATOR_ADDRESS is set: JAX_NUM_PROCESSES and JAX_PROCESS_ID have to be numbers ({error})."
             ) from error
-        jax.distributed.initialize(address, count, index)
+        jax.distributed.initialize(address, count, index, heartbeat_timeout_seconds=HEARTBEAT)
     elif distributed:
-        jax.distributed.initialize()
+        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT)

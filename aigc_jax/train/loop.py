@@ -16,6 +16,7 @@ from aigc_jax.train.recovery import left_out, pass_over, recover
 from aigc_jax.train.run import Run
 from aigc_jax.train.stopping import Asked, Meetings, beside, stoppable
 from aigc_jax.train.tasks import Cut, Tasks, Unsound
+from aigc_jax.train.watchdog import Watchdog
 from aigc_jax.train.workdir import Workdir
 
 
@@ -66,7 +67,8 @@ def _train(
         omitted = left_out(workdir)
         batches = feed.training(run.batch_size, run.seed, start, pace.steps, pace.steps_per_call, omitted)
         closing.callback(batches.close)
-        meetings = Meetings()
+        meetings, watchdog = Meetings(), Watchdog()
+        closing.callback(watchdog.close)
         asked.defer()
         step = start
         try:
@@ -81,7 +83,9 @@ def _train(
                     jax.block_until_ready(sums)
                     journal.say(f"First step after {timing.wall():.1f} s.")
                 journal.advance(step)
-                sums = tasks.do(step, state, sums)
+                watchdog.beat()
+                with watchdog.patient():
+                    sums = tasks.do(step, state, sums)
                 if step < pace.steps and meetings.agreed(asked, call):
                     raise Cut(0, sums)
                 timing.charge("input")

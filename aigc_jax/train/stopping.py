@@ -26,7 +26,7 @@ class Asked:
     """Whether SIGTERM or Ctrl-C came. Before `defer` they end the process at once: there is nothing to save yet."""
 
     def __init__(self) -> None:
-        self.code = 0
+        self.code = 128 + signal.SIGTERM  # of the exit; another process may be the one that was asked
         self._event = threading.Event()
         self._deferred = False
 

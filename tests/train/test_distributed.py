@@ -2,19 +2,22 @@
 
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from support import ROOT, write_idx
 
 
-def start(arguments, devices, **environment):
+def start(arguments, devices, command=("main.py",), **environment):
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), **environment}
     return subprocess.Popen(
-        [sys.executable, "main.py", *arguments],
+        [sys.executable, *command, *arguments],
         cwd=ROOT,
         env=env,
         stdout=subprocess.PIPE,
@@ -64,3 +67,82 @@ def test_two_processes_are_one(tmp_path, name):
     # A run of two processes goes on as one.
     resumed = finish(start([*arguments("two"), "--mode=sample"], 1))
     assert "samples of step" in resumed
+
+
+LONG_RUN = [
+    "--config=configs/gpt_sentences.py:tiny",
+    "--config.train.steps=100000",
+    "--config.train.log_every=50",
+    "--config.checkpoint.every=50",
+    "--config.evaluate.every=0",
+    "--config.tracking.tensorboard=False",
+]
+
+
+def two(tmp_path, command=("main.py",)):
+    """Two processes of a run that would take long, after their first checkpoint."""
+    address = f"127.0.0.1:{free_port()}"
+    both = [
+        start(
+            [*LONG_RUN, f"--workdir={tmp_path / 'run'}"],
+            1,
+            command,
+            JAX_COORDINATOR_ADDRESS=address,
+            JAX_NUM_PROCESSES="2",
+            JAX_PROCESS_ID=str(process),
+        )
+        for process in range(2)
+    ]
+    until = time.monotonic() + 200
+    while not list((tmp_path / "run" / "checkpoints").glob("*/manifest.json")):
+        assert time.monotonic() < until and all(process.poll() is None for process in both)
+        time.sleep(0.2)
+    return both
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_signal_to_one_stops_both_at_one_step(tmp_path, asked):
+    both = two(tmp_path)
+    both[asked].send_signal(signal.SIGTERM)
+    outputs = [process.communicate(timeout=60) for process in both]
+    steps = [re.findall(r"Stopped at step (\d+) as asked", out) for out, _ in outputs]
+    assert steps[0] == steps[1] and len(steps[0]) == 1, outputs
+    assert [process.returncode for process in both] == [128 + signal.SIGTERM] * 2
+    assert (tmp_path / "run" / "checkpoints" / steps[0][0] / "manifest.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_dies_ends_the_other(tmp_path, killed):
+    both = two(tmp_path)
+    both[killed].kill()
+    began = time.monotonic()
+    both[1 - killed].communicate(timeout=120)
+    assert both[1 - killed].returncode != 0
+    assert time.monotonic() - began < 120
+
+
+HANGING = """
+import sys, time
+sys.argv[0] = "main.py"
+import jax, main
+from aigc_jax import command
+from aigc_jax.train import stopping, watchdog
+watchdog.PATIENCE = 5.0
+agreed = stopping.Meetings.agreed
+def hang(self, asked, call):
+    if call == 200 and jax.process_index() == 1:
+        time.sleep(1000)
+    return agreed(self, asked, call)
+stopping.Meetings.agreed = hang
+command.leave(command.guarded(main.main, sys.argv))
+"""
+
+
+def test_a_process_that_hangs_ends_the_other(tmp_path):
+    both = two(tmp_path, ("-c", HANGING))
+    _, errors = both[0].communicate(timeout=60)
+    both[1].kill()
+    both[1].communicate()
+    assert both[0].returncode == 1
+    assert "another process hangs" in errors

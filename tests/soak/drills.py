@@ -1,0 +1,264 @@
+"""The drills. Each takes a folder, a count and a generator of random numbers, and gives a `Result`."""
+
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from aigc_jax.errors import UserError
+from aigc_jax.train import clock
+from aigc_jax.train.recovery import recover, saved
+from tests.soak.runs import FAMILIES, Process, contents, difference, saving, watch, whole
+
+SOON = 10.0  # seconds from SIGTERM to the end
+
+
+class Result(NamedTuple):
+    """passed of count; remarks: what else was counted; faults: what went wrong, a line each."""
+
+    passed: int
+    count: int
+    remarks: str
+    faults: list[str]
+
+
+class Field:
+    """Where drills take place: small data, and one unbroken run of each family to compare with."""
+
+    def __init__(self, folder: Path, data: Path):
+        self.folder, self.data = folder, data
+        self._expected: dict[str, tuple] = {}
+
+    def unbroken(self, name: str) -> Path:
+        folder = self.folder / f"unbroken_{name}"
+        if name not in self._expected:
+            for fault in whole(name, folder, self.data):
+                raise RuntimeError(fault)
+            self._expected[name] = contents(folder)
+        return folder
+
+    def fault(self, name: str, folder: Path) -> str:
+        self.unbroken(name)
+        found = difference(self._expected[name], contents(folder))
+        return f"{name}: {found} differs from the unbroken run" if found else ""
+
+
+def kills(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """SIGKILL at random moments, every third while a checkpoint is written; then the run goes on to its end."""
+    faults: list[str] = []
+    done = inside = passed = chain = 0
+    while done < count:
+        name = FAMILIES[chain % len(FAMILIES)]
+        folder, killed = field.folder / f"kill_{chain}", 0
+        chain += 1
+        while done + killed < count and killed < 13:
+            process = Process(name, folder, field.data)
+            process.after_first_step()
+            if (done + killed) % 3 == 0:
+                while not saving(folder) and not process.ended:
+                    time.sleep(0.001)
+                watch(process, random.uniform(0, 0.08))
+            else:
+                watch(process, random.uniform(0, 1.5))
+            if process.ended:
+                break
+            inside += saving(folder)
+            process.send(signal.SIGKILL)
+            process.wait()
+            killed += 1
+        fault = next(whole(name, folder, field.data), "") or field.fault(name, folder)
+        done += killed
+        passed += killed if not fault else 0
+        faults += [fault] if fault else []
+    return Result(passed, done, f"{inside} inside a save, {chain} runs", faults)
+
+
+def terminations(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """SIGTERM at random moments from the first second on; saved and ended soon, with code 143; then on to the end."""
+    faults, passed, slowest, phases = [], 0, 0.0, {"before the first step": 0, "after": 0}
+    for number in range(count):
+        name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"term_{number}"
+        process = Process(name, folder, field.data)
+        if number % 4 == 0:  # starting and compiling
+            watch(process, random.uniform(1, 5))
+        else:
+            process.after_first_step()
+            watch(process, random.uniform(0, 2.5))
+        phases[
+            "after" if any(line.startswith("First step") for line in process.lines) else "before the first step"
+        ] += 1
+        process.send(signal.SIGTERM)
+        asked = time.monotonic()
+        code = process.wait()
+        slowest = max(slowest, time.monotonic() - asked)
+        fault = "" if code in (143, -signal.SIGTERM, 0) else f"{name} ended with {code}: {process.text()[-300:]}"
+        if time.monotonic() - asked > SOON:
+            fault = f"{name} took {time.monotonic() - asked:.1f} s to end"
+        fault = fault or next(whole(name, folder, field.data), "") or field.fault(name, folder)
+        passed += not fault
+        faults += [fault] if fault else []
+    remarks = f"slowest end {slowest:.1f} s; " + ", ".join(f"{n} {phase}" for phase, n in phases.items())
+    return Result(passed, count, remarks, faults)
+
+
+def flip(path: Path, random: np.random.RandomState) -> None:
+    """One bit."""
+    data = bytearray(path.read_bytes())
+    data[random.randint(len(data))] ^= 1 << random.randint(8)
+    path.write_bytes(data)
+
+
+def truncate(path: Path, random: np.random.RandomState) -> None:
+    """To a random length."""
+    path.write_bytes(path.read_bytes()[: random.randint(path.stat().st_size)])
+
+
+def remove(path: Path, _: np.random.RandomState) -> None:
+    """The whole file."""
+    path.unlink()
+
+
+DAMAGES: tuple[Callable[[Path, np.random.RandomState], None], ...] = (flip, truncate, remove)
+
+
+def files(step: Path) -> list[Path]:
+    """Those of a checkpoint that hold anything, its manifest among them."""
+    return sorted(path for path in step.rglob("*") if path.is_file() and path.stat().st_size)
+
+
+def damages(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """A random file of the newest checkpoint flipped, cut or removed: named, and the one before is gone on from.
+
+    Every tenth is trained on to the end, and compared with the unbroken run.
+    """
+    faults, passed = [], 0
+    for number in range(count):
+        name, damage = FAMILIES[number % len(FAMILIES)], DAMAGES[number % len(DAMAGES)]
+        folder = field.folder / f"damage_{number}"
+        shutil.copytree(field.unbroken(name), folder)
+        newest, before = saved(folder / "checkpoints")[-1:-3:-1]
+        there = files(folder / "checkpoints" / str(newest))
+        path = there[random.randint(len(there))]
+        damage(path, random)
+        named = path.relative_to(folder / "checkpoints" / str(newest)).as_posix()
+        if number % 10 == 0:
+            fault = next(whole(name, folder, field.data), "") or field.fault(name, folder)
+        else:
+            step, lines = recover(folder / "checkpoints")
+            said = " ".join(lines)
+            right = step == before and named in said and f"step {newest}" in said
+            fault = "" if right else f"{name}: {damage.__name__} of {named}: step {step}, {said!r}"
+        passed += not fault
+        faults += [fault] if fault else []
+        shutil.rmtree(folder)
+    return Result(passed, count, f"{len(DAMAGES)} kinds, any file", faults)
+
+
+def none_intact(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """Every checkpoint damaged: the run ends with code 1 and starts nothing anew."""
+    faults, passed = [], 0
+    for number in range(count):
+        name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"none_{number}"
+        shutil.copytree(field.unbroken(name), folder)
+        for step in saved(folder / "checkpoints"):
+            there = files(folder / "checkpoints" / str(step))
+            DAMAGES[random.randint(len(DAMAGES))](there[random.randint(len(there))], random)
+        if number < 2:
+            process = Process(name, folder, field.data)
+            code = process.wait()
+            fault = "" if code == 1 and "is intact" in process.text() else f"{name} ended with {code}: {process.text()}"
+        else:
+            try:
+                fault = f"{name}: went on from {recover(folder / 'checkpoints')}"
+            except UserError as error:
+                fault = "" if "is intact" in str(error) else str(error)
+        passed += not fault
+        faults += [fault] if fault else []
+        shutil.rmtree(folder)
+    return Result(passed, count, "", faults)
+
+
+def full_disks(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """The disk fills at a random moment: one line with the path and bytes, code 1, and it goes on when there is room.
+
+    Needs the right to mount a file system in memory; without it nothing is counted.
+    """
+    import subprocess
+
+    faults, passed = [], 0
+    disk = field.folder / "disk"
+    disk.mkdir(exist_ok=True)
+    for number in range(count):
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            return Result(0, 0, "not run: a file system in memory cannot be mounted here", [])
+        try:
+            name, folder = FAMILIES[number % len(FAMILIES)], disk / "run"
+            process = Process(name, folder, field.data)
+            process.after_first_step()
+            watch(process, random.uniform(0, 1.0))
+            _fill(disk / "ballast")
+            code, text = process.wait(), process.text()
+            said = [line for line in process.lines if line.startswith("aigc_jax: ")]
+            fault = ""
+            if code != 1 or len(said) != 1 or str(disk) not in said[0] or "Traceback" in text or "Done" in text:
+                fault = f"{name} ended with {code}: {text[-500:]}"
+            (disk / "ballast").unlink()
+            fault = fault or next(whole(name, folder, field.data), "") or field.fault(name, folder)
+            passed += not fault
+            faults += [fault] if fault else []
+        finally:
+            subprocess.run(["umount", disk], check=False)
+    return Result(passed, count, "", faults)
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                continue
+
+
+def goodput(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """Where the time of a run goes that is killed `count` times: all of it is accounted for."""
+    name, folder, wall = "ddpm_digits", field.folder / "goodput", 0.0
+    settings = {
+        "train.steps": 3000,
+        "checkpoint.every": 100,
+        "train.log_every": 20,
+        "sample.every": 0,
+        "evaluate.every": 0,
+    }
+    for number in range(count + 1):
+        began = time.time()
+        process = Process(name, folder, field.data, **settings)
+        if number < count:
+            process.after_first_step()
+            watch(process, random.uniform(2, 4))
+            process.send(signal.SIGKILL)
+        process.wait()
+        wall += time.time() - began
+    seconds, starts = clock.total(folder / "time.jsonl")
+    accounted = sum(seconds.values()) / wall
+    good = starts == count + 1 and abs(accounted - 1) < 0.1
+    table = "; ".join(f"{kind} {value:.1f} s" for kind, value in seconds.items() if value)
+    return Result(int(good), 1, f"{accounted:.1%} of {wall:.0f} s accounted for: {table}", [])
+
+
+DRILLS: dict[str, tuple[Callable[[Field, int, np.random.RandomState], Result], int]] = {
+    "kills": (kills, 50),
+    "damages": (damages, 60),
+    "none_intact": (none_intact, 10),
+    "full_disks": (full_disks, 10),
+    "terminations": (terminations, 20),
+    "goodput": (goodput, 5),
+}
