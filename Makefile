@@ -4,8 +4,9 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 RUN = .venv/bin/python
 WORKDIR ?= runs/quickstart
+LOCK = --generate-hashes --custom-compile-command='make lock' --no-annotate --python-platform linux --upgrade --quiet
 
-.PHONY: quickstart test soak check lint clean
+.PHONY: quickstart test soak lock sbom check lint clean
 
 quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
 	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
@@ -18,6 +19,15 @@ test: .venv/test  ## the whole suite
 
 soak: .venv/test  ## interrupt, damage and starve real runs; SEED=… repeats one
 	$(RUN) -m tests.soak --write $(if $(SEED),--seed=$(SEED))
+
+lock: .venv/core  ## requirements/lock-*.txt: every package with its hashes
+	$(PIP) uv
+	$(RUN) -m uv pip compile setup.py --constraint requirements/constraints.txt $(LOCK) --python-version 3.11 -o requirements/lock-3.11.txt
+	$(RUN) -m uv pip compile setup.py $(LOCK) --python-version 3.12 -o requirements/lock-3.12.txt
+
+sbom: .venv/core  ## sbom.json: what a plain installation is made of, as CycloneDX
+	$(PIP) cyclonedx-bom
+	.venv/bin/cyclonedx-py requirements requirements/lock-3.12.txt --of JSON -o sbom.json
 
 check: .venv/lint  ## compile, style, types
 	$(RUN) -m compileall -q aigc_jax configs launch main.py

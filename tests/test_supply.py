@@ -1,0 +1,39 @@
+"""What is installed is named and hashed."""
+
+import re
+
+import pytest
+from support import ROOT
+
+LOCKS = sorted((ROOT / "requirements").glob("lock-*.txt"))
+
+
+def pinned(path):
+    """Package -> (version, its hashes)."""
+    found, name = {}, None
+    for line in path.read_text("utf-8").splitlines():
+        if match := re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", line):
+            name = match[1].lower().replace("_", "-")
+            found[name] = match[2], []
+        elif match := re.match(r"\s+--hash=sha256:([0-9a-f]{64})", line):
+            found[name][1].append(match[1])
+        else:
+            assert not line.strip() or line.startswith("#"), f"{path.name}: {line}"
+    return found
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+def test_every_package_has_hashes_and_every_requirement_a_package(path):
+    packages = pinned(path)
+    assert all(hashes for _, hashes in packages.values())
+    block = (ROOT / "setup.py").read_text("utf-8").split("install_requires=[")[1].split("],")[0]
+    required = {name.lower().replace("_", "-") for name in re.findall(r'^\s+"([A-Za-z0-9_-]+)', block, re.MULTILINE)}
+    assert len(required) > 10
+    assert required <= set(packages)
+
+
+def test_both_pythons_are_locked_and_one_agrees_with_what_is_tested():
+    assert [path.name for path in LOCKS] == ["lock-3.11.txt", "lock-3.12.txt"]
+    tested = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)$", (ROOT / "requirements/constraints.txt").read_text(), re.M))
+    for name, (version, _) in pinned(LOCKS[0]).items():
+        assert tested.get(name, version) == version, name
