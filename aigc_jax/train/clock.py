@@ -24,8 +24,8 @@ KINDS = {  # in the order in which they are shown
 class Clock:
     """Adds up seconds by kind. At any moment exactly one kind is charged, so that they add up to the wall time."""
 
-    def __init__(self, began: float, path: Path):
-        """began: when the process started, in seconds of `time.time`; path: where records of this run lie."""
+    def __init__(self, began: float, path: Path | None):
+        """began: when the process started, in seconds of `time.time`; path: of the run's records, None = keep none."""
         self._began, self._path = began, path
         self._kind, self._since = "start", began
         self.seconds = dict.fromkeys(KINDS, 0.0)
@@ -62,6 +62,8 @@ class Clock:
     def record(self) -> None:
         """Writes the seconds so far: a process that is killed leaves them behind."""
         self.charge(self._kind)
+        if self._path is None:
+            return
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"began": self._began, **{k: round(v, 3) for k, v in self.seconds.items()}}) + "\n")
 

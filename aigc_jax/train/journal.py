@@ -122,6 +122,15 @@ def read(path: Path) -> list[dict[str, Any]]:
     return records
 
 
+def measured(path: Path, step: int, group: str) -> dict[str, float]:
+    """What is recorded of one step under `group`, without what was not finite."""
+    found: dict[str, float] = {}
+    for record in read(path):
+        if (record["step"], record["group"]) == (step, group):
+            found |= {key: v for key, v in record.items() if key not in ("step", "group") and v is not None}
+    return found
+
+
 def duration(seconds: float) -> str:
     """'48 s', '3 min 20 s', '2 h 05 min'."""
     seconds = round(seconds)

@@ -28,7 +28,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     Raises Stopped then, and UserError when training diverges for good, or nothing can be saved.
     """
     workdir.open(run.config, run.networks)
-    timing = clock.Clock(began, workdir.time)
+    timing = clock.Clock(began, workdir.time if jax.process_index() == 0 else None)
     reached = max((record["step"] for record in read(workdir.metrics)), default=0)
     newest, said = recover(workdir.checkpoints)
     with stoppable() as asked:

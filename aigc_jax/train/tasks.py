@@ -8,7 +8,7 @@ import jax
 from aigc_jax.method import State
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
-from aigc_jax.train.journal import Journal
+from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
 from aigc_jax.train.run import Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
@@ -57,6 +57,8 @@ class Tasks:
         programs, last = self._run.programs, step == self._run.pace.steps
         due = [number for number, (every, *_) in enumerate(self._tasks) if last or (every and step % every == 0)]
         self._measures.clear()
+        if done:  # what was measured before it was stopped decides which checkpoint is best
+            self._measures.update(measured(self._workdir.metrics, step, self._run.evaluation.split))
         if not due:
             return sums
         jax.block_until_ready(sums)  # until here it is the steps that take the time

@@ -22,6 +22,7 @@ SETTINGS = {  # evaluation and sampling take seconds, steps none
     "evaluate.batches": 0,
     "evaluate.batch_size": 32,
     "sample.every": 2,
+    "checkpoint.best": "bits_per_dim",
     "sample.n": 128,
     "tracking.tensorboard": False,
 }
@@ -52,11 +53,13 @@ def unbroken(tmp_path_factory):
 def contents(workdir):
     """(metrics, samples, state at the last step) of a finished run."""
     config = load_config("ddpm_digits", "tiny")
+    config["checkpoint"] = {**config["checkpoint"], "best": "bits_per_dim"}
     run = build(config, devices=jax.devices()[:1])
     keeper = run.checkpoints(workdir.checkpoints)
     state = jax.device_get(keeper.restore(run.programs.described, run.programs.described_sums, 4))
     samples = {path.name: path.read_bytes() for path in workdir.samples.iterdir()}
-    return workdir.metrics.read_text("utf-8"), samples, state
+    measured = [(checkpoint.step, checkpoint.metrics) for checkpoint in keeper._finished()]
+    return workdir.metrics.read_text("utf-8"), (samples, measured), state
 
 
 def same(one, other):
