@@ -71,13 +71,13 @@ class Clock:
 def total(path: Path) -> tuple[dict[str, float], int]:
     """(seconds by kind over all processes of a run, how many processes these were), from their last records."""
     last: dict[float, Mapping[str, float]] = {}
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
             record = json.loads(line)
-        except json.JSONDecodeError:  # cut short by a crash
+            last[record["began"]] = {kind: float(record[kind]) for kind in KINDS}
+        except (ValueError, RecursionError, TypeError, KeyError):  # cut short by a crash
             continue
-        last[record.pop("began")] = record
-    return {kind: sum(record.get(kind, 0.0) for record in last.values()) for kind in KINDS}, len(last)
+    return {kind: sum(record[kind] for record in last.values()) for kind in KINDS}, len(last)
 
 
 def table(seconds: Mapping[str, float]) -> list[str]:

@@ -112,13 +112,15 @@ def keep_until(path: Path, step: int) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics file, without lines that a crash cut short."""
+    """The records of a metrics file, without lines that a crash cut short or that are no records."""
     records = []
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int) and isinstance(record.get("group"), str):
+            records.append(record)
     return records
 
 

@@ -52,7 +52,7 @@ def fault(folder: Path, groups: Collection[str] = ()) -> str:
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in recorded.items()}
     except FileNotFoundError:
         return f"{NAME} is missing"
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return f"{NAME} cannot be read ({type(error).__name__})"
     there = set(_files(folder))
     for name in sorted(expected.keys() ^ there):

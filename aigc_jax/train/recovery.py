@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 from aigc_jax.data.stream import batch_number
 from aigc_jax.errors import UserError
 from aigc_jax.train import manifest
-from aigc_jax.train.workdir import Workdir, write_whole
+from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
 NONE, NONE_INTACT = -1, -2  # in place of a step, for processes to tell each other
 
@@ -80,11 +80,20 @@ def saved(folder: Path) -> list[int]:
 
 def left_out(workdir: Workdir) -> list[tuple[int, int]]:
     """Ranges [first, beyond) of batches that training passes over."""
-    return [(entry["batches"][0], entry["batches"][1]) for entry in _entries(workdir)]
+    return [entry["batches"] for entry in _entries(workdir)]
 
 
 def _entries(workdir: Workdir) -> list[dict[str, Any]]:
-    return json.loads(workdir.left_out.read_text("utf-8")) if workdir.left_out.exists() else []
+    if not workdir.left_out.exists():
+        return []
+    try:
+        entries = json.loads(workdir.left_out.read_text("utf-8"))
+        return [{"batches": (int(e["batches"][0]), int(e["batches"][1])), "from": int(e["from"])} for e in entries]
+    except DAMAGED as error:
+        raise UserError(
+            f"{workdir.left_out} cannot be read ({error!r}), and says which batches this run passes over: put a copy "
+            "there, or choose another --workdir."
+        ) from error
 
 
 def pass_over(workdir: Workdir, first: int, beyond: int, what: str) -> tuple[int | None, list[str]]:

@@ -23,6 +23,10 @@ MAY_CHANGE_AFTER = re.compile(rf"method\.|{MAY_CHANGE.pattern}")
 """Those that may differ on evaluating and sampling: the method's too, such as a sampler's steps."""
 
 
+DAMAGED = (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError)
+"""What reading a JSON file raises that is missing, cut short, no UTF-8, or of another form than was written."""
+
+
 class Workdir:
     """Paths of a run's results. Only process 0 writes; the others see the same names."""
 
@@ -65,8 +69,8 @@ class Workdir:
             return []
         try:
             changed = configuration.compare(self.config, config)
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(f"{self.config} cannot be read ({error}): choose another --workdir.") from error
+        except DAMAGED as error:
+            raise UserError(f"{self.config} cannot be read ({error!r}): choose another --workdir.") from error
         wrong = [key for key in changed if not may_change.match(key)]
         if wrong:
             more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
@@ -87,8 +91,8 @@ class Workdir:
             raise UserError(
                 f"There is no run in {self.folder} ({Path(error.filename).name} is missing): train it first."
             ) from error
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(f"The run in {self.folder} cannot be read ({error}).") from error
+        except DAMAGED as error:
+            raise UserError(f"The run in {self.folder} cannot be read ({error!r}).") from error
         return config, networks
 
 

@@ -49,7 +49,7 @@ def poems(path: Path) -> Iterator[tuple[str, str]]:
     try:
         for record in json.loads(read_file(path)):
             yield " ".join(record["title"].split()), "\n".join(record["paragraphs"])
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is no list of poems with title and paragraphs ({error!r}): fetch it again.") from error
 
 
