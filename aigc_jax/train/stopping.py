@@ -5,6 +5,7 @@ What is long beside a step, evaluating and sampling, is abandoned; a run that is
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,9 +34,6 @@ class Asked:
     def __call__(self) -> bool:
         return self._event.is_set()
 
-    def wait(self, seconds: float) -> bool:
-        return self._event.wait(seconds)
-
     def defer(self) -> None:
         """From now on a first signal is only noted; a second one ends the process at once."""
         self._deferred = True
@@ -43,9 +41,12 @@ class Asked:
     def _handle(self, number: int, _: Any) -> None:
         first, self.code = not self._event.is_set(), 128 + number
         self._event.set()
-        if not (first and self._deferred):
-            os.write(2, b"aigc_jax: stopped at once; what was saved before is intact.\n")  # print is not reentrant
-            os._exit(self.code)  # threads that compile or compute would keep the interpreter waiting
+        if first and self._deferred:
+            return
+        if number == signal.SIGINT and "IPython" in sys.modules:  # a notebook's kernel outlives what it runs
+            raise KeyboardInterrupt
+        os.write(2, b"aigc_jax: stopped at once; what was saved before is intact.\n")  # print is not reentrant
+        os._exit(self.code)  # threads that compile or compute would keep the interpreter waiting
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 from support import ROOT, load_config
 
 from aigc_jax.build import build
+from aigc_jax.train.stopping import stoppable
 from aigc_jax.train.workdir import Workdir
 
 SETTINGS = {  # evaluation and sampling take seconds, steps none
@@ -128,6 +129,18 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
     rest, _ = process.communicate(timeout=60)
     assert process.returncode in (128 + signal.SIGTERM, 128 + signal.SIGINT)
     assert "stopped at once" in rest
+
+
+def test_an_interrupted_notebook_keeps_its_kernel(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    with stoppable() as asked, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)  # before the first step
+    with stoppable() as asked:
+        asked.defer()
+        signal.raise_signal(signal.SIGINT)
+        assert asked()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_the_time_adds_up_to_the_wall(unbroken):
