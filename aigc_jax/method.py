@@ -59,7 +59,11 @@ class Method(NamedTuple):
     """(key, batch, frozen) -> State. Only the batch's shapes and dtypes are read."""
 
     step: Callable[[Key, State, Batch], tuple[State, Mapping[str, Array]]]
-    """(key, state, batch) -> (State, metrics): one update of every network. Metrics are scalars."""
+    """(key, state, batch) -> (State, metrics): one update of every network. Metrics are scalars.
+
+    The trainer takes the step when all of them are finite. `Learner.update` gives each network's gradient norm, as
+    <network>_gradient, among them; an update by other means has to give one too.
+    """
 
     evaluate: Callable[[Key, State, Batch], Mapping[str, Measure]]
     """(key, state, batch) -> measures, with the averaged weights, nothing updated."""
