@@ -10,7 +10,8 @@ Expected: fewer bits a character on the test poems than the 5-gram with Kneser-N
 `aigc_jax.metrics.ngram`, and samples in the form of a title and verses of equal length.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 70 min: 6.601 bits/char on the test poems, where the
 5-gram has 6.969 (python benchmarks/ngram.py --config=configs/gpt_tang.py). The samples have titles, verses
-of five or seven characters, and little sense from one verse to the next.
+of five or seven characters, and little sense from one verse to the next. With train.steps=1800, on cores of its own:
+6.792 bits/char in 31 min.
 """
 
 import ml_collections
