@@ -30,7 +30,8 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     workdir.open(run.config, run.networks)
     timing = clock.Clock(began, workdir.time if jax.process_index() == 0 else None)
     reached = max((record["step"] for record in read(workdir.metrics)), default=0)
-    newest, said = recover(workdir.checkpoints)
+    with timing.during("restore"):
+        newest, said = recover(workdir.checkpoints)
     with stoppable() as asked:
         while True:
             try:

@@ -36,7 +36,7 @@ class Field:
     def unbroken(self, name: str) -> Path:
         folder = self.folder / f"unbroken_{name}"
         if name not in self._expected:
-            for fault in whole(name, folder, self.data):
+            if fault := whole(name, folder, self.data):
                 raise RuntimeError(fault)
             self._expected[name] = contents(folder)
         return folder
@@ -70,7 +70,7 @@ def kills(field: Field, count: int, random: np.random.RandomState) -> Result:
             process.send(signal.SIGKILL)
             process.wait()
             killed += 1
-        fault = next(whole(name, folder, field.data), "") or field.fault(name, folder)
+        fault = whole(name, folder, field.data) or field.fault(name, folder)
         done += killed
         passed += killed if not fault else 0
         faults += [fault] if fault else []
@@ -95,10 +95,15 @@ def terminations(field: Field, count: int, random: np.random.RandomState) -> Res
         asked = time.monotonic()
         code = process.wait()
         slowest = max(slowest, time.monotonic() - asked)
-        fault = "" if code in (143, -signal.SIGTERM, 0) else f"{name} ended with {code}: {process.text()[-300:]}"
+        over = "Done" in process.text()  # before the signal came; -15 is before Python handles signals
+        fault = (
+            ""
+            if code in (143, -signal.SIGTERM) or (code == 0 and over)
+            else f"{name} ended with {code}: {process.text()[-300:]}"
+        )
         if time.monotonic() - asked > SOON:
             fault = f"{name} took {time.monotonic() - asked:.1f} s to end"
-        fault = fault or next(whole(name, folder, field.data), "") or field.fault(name, folder)
+        fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
         passed += not fault
         faults += [fault] if fault else []
     remarks = f"slowest end {slowest:.1f} s; " + ", ".join(f"{n} {phase}" for phase, n in phases.items())
@@ -146,7 +151,7 @@ def damages(field: Field, count: int, random: np.random.RandomState) -> Result:
         damage(path, random)
         named = path.relative_to(folder / "checkpoints" / str(newest)).as_posix()
         if number % 10 == 0:
-            fault = next(whole(name, folder, field.data), "") or field.fault(name, folder)
+            fault = whole(name, folder, field.data) or field.fault(name, folder)
         else:
             step, lines = recover(folder / "checkpoints")
             said = " ".join(lines)
@@ -210,7 +215,7 @@ def full_disks(field: Field, count: int, random: np.random.RandomState) -> Resul
             if code != 1 or len(said) != 1 or str(disk) not in said[0] or "Traceback" in text or "Done" in text:
                 fault = f"{name} ended with {code}: {text[-500:]}"
             (disk / "ballast").unlink()
-            fault = fault or next(whole(name, folder, field.data), "") or field.fault(name, folder)
+            fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
             passed += not fault
             faults += [fault] if fault else []
         finally:

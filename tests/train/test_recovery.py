@@ -16,6 +16,7 @@ from aigc_jax.errors import UserError
 from aigc_jax.train import loop, manifest, trained
 from aigc_jax.train.recovery import recover, saved
 from aigc_jax.train.workdir import Workdir
+from tests.soak import drills
 
 
 def payload(folder):
@@ -24,10 +25,8 @@ def payload(folder):
 
 
 def flip(folder, seed=0):
-    path, random = payload(folder), np.random.RandomState(seed)
-    data = bytearray(path.read_bytes())
-    data[random.randint(len(data))] ^= 1 << random.randint(8)
-    path.write_bytes(data)
+    path = payload(folder)
+    drills.flip(path, np.random.RandomState(seed))
     return path
 
 
@@ -128,10 +127,8 @@ def test_every_flipped_bit_is_found(finished, tmp_path, seed):
     files = sorted(path for path in (tmp_path / "4").rglob("*") if path.is_file() and path.stat().st_size)
     files.remove(tmp_path / "4" / manifest.NAME)
     assert manifest.fault(tmp_path / "4") == ""
-    path, random = files[seed % len(files)], np.random.RandomState(seed)
-    data = bytearray(path.read_bytes())
-    data[random.randint(len(data))] ^= 1 << random.randint(8)
-    path.write_bytes(data)
+    path = files[seed % len(files)]
+    drills.flip(path, np.random.RandomState(seed))
     assert manifest.fault(tmp_path / "4") == f"{path.relative_to(tmp_path / '4').as_posix()} has another SHA-256"
 
 
