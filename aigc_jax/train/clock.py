@@ -1,10 +1,13 @@
 """Where the time of a run goes, from the start of its process on; kept over interruptions."""
 
 import json
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 PRODUCTIVE = "steps"
 KINDS = {  # in the order in which they are shown
@@ -19,23 +22,48 @@ KINDS = {  # in the order in which they are shown
     "save": "saving, as far as training waits for it",
     "restore": "verifying and reading a checkpoint",
 }
+OFTEN = 1.0  # seconds between records: what a process that is killed leaves uncounted at most
 
 
 class Clock:
-    """Adds up seconds by kind. At any moment exactly one kind is charged, so that they add up to the wall time."""
+    """Adds up seconds by kind. At any moment exactly one kind is charged, so that they add up to the wall time.
+
+    While it is entered, the seconds so far are on disk, in one line of `path` for this process.
+    """
 
     def __init__(self, began: float, path: Path | None):
         """began: when the process started, in seconds of `time.time`; path: of the run's records, None = keep none."""
+        self.step = 0  # the last one taken, which the loop sets
+        self.seconds = dict.fromkeys(KINDS, 0.0)
         self._began, self._path = began, path
         self._kind, self._since = "start", began
-        self.seconds = dict.fromkeys(KINDS, 0.0)
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._recorder = threading.Thread(target=self._keep_recording, daemon=True, name="clock")
+        self._file, self._at = -1, 0
+
+    def __enter__(self) -> "Clock":
+        if self._path is not None:
+            with suppress(OSError):  # a full disk is said where something is lost by it
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+                self._at = _after_last_line(self._file)
+                self._recorder.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._file >= 0:
+            self._recorder.join()
+            self.record()
+            os.close(self._file)
 
     def charge(self, kind: str) -> str:
         """From now on time is of this kind. Returns the kind before."""
-        now, before = time.time(), self._kind
-        self.seconds[before] += now - self._since
-        self._kind, self._since = kind, now
-        return before
+        with self._lock:
+            now, before = time.time(), self._kind
+            self.seconds[before] += now - self._since
+            self._kind, self._since = kind, now
+            return before
 
     @contextmanager
     def during(self, kind: str) -> Iterator[None]:
@@ -60,24 +88,49 @@ class Clock:
         return time.time() - self._began
 
     def record(self) -> None:
-        """Writes the seconds so far: a process that is killed leaves them behind."""
-        self.charge(self._kind)
-        if self._path is None:
+        """Writes the seconds so far over those written before."""
+        if self._file < 0:
             return
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"began": self._began, **{k: round(v, 3) for k, v in self.seconds.items()}}) + "\n")
+        with self._lock, suppress(OSError):
+            self.charge(self._kind)
+            # Of fixed decimals and width: a line never becomes shorter, and so covers the one before.
+            seconds = ", ".join(f'"{kind}": {value:.3f}' for kind, value in self.seconds.items())
+            line = f'{{"began": {self._began:.6f}, {seconds}, "step": {self.step:>12}}}\n'
+            os.pwrite(self._file, line.encode(), self._at)
+
+    def _keep_recording(self) -> None:
+        while not self._over.wait(OFTEN):
+            self.record()
 
 
-def total(path: Path) -> tuple[dict[str, float], int]:
-    """(seconds by kind over all processes of a run, how many processes these were), from their last records."""
-    last: dict[float, Mapping[str, float]] = {}
+def _after_last_line(file: int) -> int:
+    """Where a new line begins; a last one that was cut short is ended before."""
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        size += os.pwrite(file, b"\n", size)
+    return size
+
+
+class Spent(NamedTuple):
+    """What the processes of a run so far have left in their records."""
+
+    seconds: Mapping[str, float]  # by kind, added up
+    starts: int  # processes
+    reached: int  # the furthest step that any of them took; 0 = none
+
+
+def spent(path: Path) -> Spent:
+    """Of all processes of a run. Lines that a crash cut short are passed over."""
+    seconds, starts, reached = dict.fromkeys(KINDS, 0.0), 0, 0
     for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
-            record = json.loads(line)
-            last[record["began"]] = {kind: float(record[kind]) for kind in KINDS}
-        except (ValueError, RecursionError, TypeError, KeyError):  # cut short by a crash
+            record: Any = json.loads(line)
+            found, step = {kind: float(record[kind]) for kind in KINDS}, int(record["step"])
+        except (ValueError, RecursionError, TypeError, KeyError, OverflowError):
             continue
-    return {kind: sum(record[kind] for record in last.values()) for kind in KINDS}, len(last)
+        seconds = {kind: seconds[kind] + found[kind] for kind in KINDS}
+        starts, reached = starts + 1, max(reached, step)
+    return Spent(seconds, starts, reached)
 
 
 def table(seconds: Mapping[str, float]) -> list[str]:

@@ -10,7 +10,7 @@ from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
 from aigc_jax.train import clock, report
 from aigc_jax.train.checkpoint import Checkpoints
-from aigc_jax.train.journal import Journal, duration, read
+from aigc_jax.train.journal import Journal, duration
 from aigc_jax.train.programs import Sums
 from aigc_jax.train.recovery import left_out, pass_over, recover
 from aigc_jax.train.run import Run
@@ -28,11 +28,10 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     Raises Stopped then, and UserError when training diverges for good, or nothing can be saved.
     """
     workdir.open(run.config, run.networks)
-    timing = clock.Clock(began, workdir.time if jax.process_index() == 0 else None)
-    reached = max((record["step"] for record in read(workdir.metrics)), default=0)
-    with timing.during("restore"):
-        newest, said = recover(workdir.checkpoints)
-    with stoppable() as asked:
+    reached = clock.spent(workdir.time).reached
+    with stoppable() as asked, clock.Clock(began, workdir.time if jax.process_index() == 0 else None) as timing:
+        with timing.during("restore"):
+            newest, said = recover(workdir.checkpoints)
         while True:
             try:
                 _train(run, workdir, timing, asked, newest, said, reached)
@@ -53,7 +52,6 @@ def _train(
     """
     pace, programs, feed = run.pace, run.programs, run.feeds["train"]
     with ExitStack() as closing:
-        closing.callback(timing.record)
         checkpoints = run.checkpoints(workdir.checkpoints)
         closing.callback(timing.within("save", checkpoints.close))
         state, sums, done = _start(run, checkpoints, timing, newest)
@@ -84,6 +82,7 @@ def _train(
                     jax.block_until_ready(sums)
                     journal.say(f"First step after {timing.wall():.1f} s.")
                 journal.advance(step)
+                timing.step = step
                 watchdog.beat()
                 with watchdog.patient():
                     sums = tasks.do(step, state, sums)
@@ -146,10 +145,10 @@ def _describe(state: State, workdir: Workdir) -> None:
 
 def tell(workdir: Workdir, steps: int, seconds: float) -> None:
     """The last lines of a run: where its time went, and where everything is."""
-    spent, processes = clock.total(workdir.time)
+    spent = clock.spent(workdir.time)
     print(f"\nDone: step {steps} of {steps} after {duration(seconds)}.")
-    print(f"Where the time went{f', over {processes} starts' if processes > 1 else ''}:")
-    print("\n".join(f"  {line}" for line in clock.table(spent)))
+    print(f"Where the time went{f', over {spent.starts} starts' if spent.starts > 1 else ''}:")
+    print("\n".join(f"  {line}" for line in clock.table(spent.seconds)))
     page = report.write(workdir)
     newest = max(workdir.samples.iterdir(), key=lambda path: path.stat().st_mtime, default=workdir.samples)
     print(f"  samples      {newest}\n  report       {page}\n  measures     {workdir.metrics}")

@@ -82,7 +82,6 @@ class Tasks:
         if watch.skipped:
             means["skipped"] = float(watch.skipped)
         self._journal.scalars(step, "train", means)
-        self._clock.record()
         if watch.longest >= self._run.pace.max_skipped:
             raise Unsound(int(watch.until - watch.longest), int(watch.until))
 

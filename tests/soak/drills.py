@@ -252,7 +252,7 @@ def goodput(field: Field, count: int, random: np.random.RandomState) -> Result:
             process.send(signal.SIGKILL)
         process.wait()
         wall += time.time() - began
-    seconds, starts = clock.total(folder / "time.jsonl")
+    seconds, starts, _ = clock.spent(folder / "time.jsonl")
     accounted = sum(seconds.values()) / wall
     good = starts == count + 1 and abs(accounted - 1) < 0.1
     table = "; ".join(f"{kind} {value:.1f} s" for kind, value in seconds.items() if value)
