@@ -66,6 +66,7 @@ class Checkpoints:
             preservation_policy=policies.AnyPreservationPolicy(kept),
             cleanup_tmp_directories=True,
         )
+        self._place = _place(folder)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._saving: Future[None] | None = None
         self._unfinished: int | None = None  # a step that was saved between its tasks
@@ -105,6 +106,7 @@ class Checkpoints:
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(items))
         try:
             if jax.process_index() == 0:
+                self._refuse_other_place()
                 manifest.begin(self.folder / str(step))
             written = self._orbax.save_checkpointables_async(step, items, metrics=metrics)
         except OSError as error:
@@ -116,9 +118,15 @@ class Checkpoints:
             written.result()
             self._orbax.wait()
             if jax.process_index() == 0:
+                self._refuse_other_place()
                 manifest.write(self.folder / str(step))
         except Exception as error:  # orbax raises many kinds, of tensorstore's and its own
             raise _unsaved(self.folder, step, size, error) from error
+
+    def _refuse_other_place(self) -> None:
+        """Raises OSError when the folder was taken away: orbax would make another, without what was saved before."""
+        if _place(self.folder) != self._place:
+            raise FileNotFoundError("the folder was moved or removed")
 
     def wait(self) -> None:
         """Returns when everything begun is on disk; raises UserError when it could not be written."""
@@ -237,6 +245,15 @@ def _described(tree: Any) -> dict[str, str]:
         for path, leaf in leaves
         if hasattr(leaf, "shape")
     }
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    """What tells a folder from another of the same name; (0, 0) where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def _first_line(error: BaseException) -> str:

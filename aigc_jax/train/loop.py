@@ -145,11 +145,10 @@ def _describe(state: State, workdir: Workdir) -> None:
 
 def tell(workdir: Workdir, steps: int, seconds: float) -> None:
     """The last lines of a run: where its time went, and where everything is."""
-    spent = clock.spent(workdir.time)
+    spent, page = clock.spent(workdir.time), report.write(workdir)
     print(f"\nDone: step {steps} of {steps} after {duration(seconds)}.")
     print(f"Where the time went{f', over {spent.starts} starts' if spent.starts > 1 else ''}:")
     print("\n".join(f"  {line}" for line in clock.table(spent.seconds)))
-    page = report.write(workdir)
     newest = max(workdir.samples.iterdir(), key=lambda path: path.stat().st_mtime, default=workdir.samples)
     print(f"  samples      {newest}\n  report       {page}\n  measures     {workdir.metrics}")
     print(f"  checkpoints  {workdir.checkpoints}")

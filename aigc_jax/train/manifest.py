@@ -19,7 +19,6 @@ THREADS = min(8, os.cpu_count() or 1)  # hashlib frees the interpreter's lock
 
 def begin(folder: Path) -> None:
     """Says that this folder is about to be written."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     _mark(folder).touch()
 
 

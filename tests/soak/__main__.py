@@ -4,6 +4,7 @@ Random moments come from a seed that is printed, so that a failure can be had ag
 """
 
 import argparse
+import os
 import platform
 import secrets
 import sys
@@ -16,10 +17,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}
+
 from support import write_idx
 
 from tests.soak.drills import DRILLS, Field, Result
+from tests.soak.laws import LAWS
+from tests.soak.peers import PEERS
 
+ALL = DRILLS | PEERS | LAWS
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
 
 
@@ -27,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of the random moments")
     parser.add_argument("--share", type=float, default=1.0, help="of each drill's count")
-    parser.add_argument("--only", nargs="*", choices=DRILLS, default=list(DRILLS))
+    parser.add_argument("--only", nargs="*", choices=ALL, default=list(ALL))
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
@@ -35,9 +41,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         field = Field(Path(folder), write_idx(Path(folder) / "idx"))
         for name in arguments.only:
-            drill, count = DRILLS[name]
+            drill, count = ALL[name]
             began = time.monotonic()
-            random = np.random.RandomState([arguments.seed, list(DRILLS).index(name)])
+            random = np.random.RandomState([arguments.seed, list(ALL).index(name)])
             result = drill(field, max(1, round(count * arguments.share)), random)
             results[name] = result, (time.monotonic() - began) / 60
             print(
@@ -53,7 +59,7 @@ def page(seed: int, results: dict[str, tuple[Result, float]]) -> str:
     """docs/reliability.md."""
     rows = []
     for name, (result, minutes) in results.items():
-        what = " ".join((DRILLS[name][0].__doc__ or "").split())
+        what = " ".join((ALL[name][0].__doc__ or "").split())
         rows.append(f"| {what} | {result.passed} of {result.count} | {minutes:.1f} | {result.remarks} |")
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "orbax-checkpoint"))
     return "\n".join(

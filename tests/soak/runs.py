@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +20,45 @@ from aigc_jax.train.workdir import Workdir
 
 ROOT = Path(__file__).parent.parent.parent
 FAMILIES = ("ddpm_digits", "dcgan_fashion_mnist", "vae_fashion_mnist", "gpt_sentences")
-STEPS, EVERY = 120, 4  # of a run; between its checkpoints
+STEPS, EVERY = 80, 4  # of a run; between its checkpoints
+
+
+def command_line(name: str, folder: Path, data: Path, settings: Mapping[str, Any]) -> list[str]:
+    """The flags of a family's tiny twin."""
+    settings = {
+        "train.steps": STEPS, "train.log_every": EVERY, "checkpoint.every": EVERY, "evaluate.every": 40,
+        "sample.every": 40, "tracking.tensorboard": False, **settings,
+    }  # fmt: skip
+    if "fashion" in name:
+        settings["data.path"] = data
+    overrides = [f"--config.{key}={value}" for key, value in settings.items()]
+    return [f"--config=configs/{name}.py:tiny", f"--workdir={folder}", *overrides]
 
 
 class Process:
-    """A run under way, and the lines that it has said."""
+    """A run under way, or one process of it, and the lines that it has said.
 
-    def __init__(self, name: str, folder: Path, data: Path, **settings: Any):
-        settings = {
-            "train.steps": STEPS, "train.log_every": EVERY, "checkpoint.every": EVERY, "evaluate.every": 40,
-            "sample.every": 40, "tracking.tensorboard": False, **settings,
-        }  # fmt: skip
-        if "fashion" in name:
-            settings["data.path"] = data
+    rank, of, port: where several processes make up the run.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, data: Path, *, rank: int = 0, of: int = 1, port: int = 0, **settings: Any
+    ):
+        environment = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"}
+        if of > 1:
+            address = f"127.0.0.1:{port}"
+            environment |= {"JAX_COORDINATOR_ADDRESS": address, "JAX_COORDINATOR_BIND_ADDRESS": address}
+            environment |= {"JAX_NUM_PROCESSES": str(of), "JAX_PROCESS_ID": str(rank)}
         self._process = subprocess.Popen(
-            [sys.executable, "main.py", f"--config=configs/{name}.py:tiny", f"--workdir={folder}"]
-            + [f"--config.{key}={value}" for key, value in settings.items()],
+            [
+                sys.executable,
+                "-m",
+                "tests.soak.noting",
+                notes(folder, rank),
+                *command_line(name, folder, data, settings),
+            ],
             cwd=ROOT,
-            env={**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -74,6 +97,15 @@ class Process:
         return "\n".join(self.lines)
 
 
+def pair(name: str, folder: Path, data: Path, **settings: Any) -> tuple[Process, Process]:
+    """A run of two processes."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    one, other = (Process(name, folder, data, rank=rank, of=2, port=port, **settings) for rank in range(2))
+    return one, other
+
+
 def saving(folder: Path) -> bool:
     """Whether a checkpoint is being written."""
     return any((folder / "checkpoints").glob("*.writing"))
@@ -86,14 +118,42 @@ def watch(process: Process, seconds: float) -> None:
         time.sleep(min(0.002, max(0.0, until - time.monotonic())))
 
 
+def notes(folder: Path, rank: int | str = 0) -> Path:
+    """What `noting` writes of one process of a run."""
+    return folder.parent / f"{folder.name}.examples.{rank}"
+
+
+def examples(folder: Path, upto: int) -> list[list[int]]:
+    """The examples of steps 1 ... upto, as they made it into the final state, each batch in the order of its rows.
+
+    Raises ValueError where a step took others when it was taken again, or one is missing.
+    """
+    found: dict[tuple[int, int], list[int]] = {}
+    for path in sorted(folder.parent.glob(f"{folder.name}.examples.*")):
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                step, row, numbers = json.loads(line)
+            except ValueError:  # a kill cut it short
+                continue
+            if found.setdefault((step, row), numbers) != numbers:
+                raise ValueError(f"step {step} was taken on {numbers} and on {found[step, row]}")
+    batches: dict[int, list[int]] = {}
+    for (step, _), numbers in sorted(found.items()):
+        batches.setdefault(step, []).extend(numbers)
+    if missing := set(range(1, upto + 1)) - batches.keys():
+        raise ValueError(f"nothing was noted of steps {sorted(missing)}")
+    return [batches[step] for step in range(1, upto + 1)]
+
+
 def contents(folder: Path) -> tuple[Any, ...]:
-    """All that a finished run leaves that has to be the same: state and sums at the last step, metrics, samples."""
+    """All that a finished run leaves that has to be the same: state and sums, metrics, samples, examples by step."""
     workdir = Workdir(folder)
     run = build(json.loads(workdir.config.read_text("utf-8")), devices=jax.devices()[:1])
     keeper = run.checkpoints(workdir.checkpoints)
     state = jax.device_get(keeper.restore(run.programs.described, run.programs.described_sums, run.pace.steps))
     samples = {path.name: path.read_bytes() for path in sorted(workdir.samples.iterdir())}
-    return state, workdir.metrics.read_text("utf-8"), samples
+    keeper.close()
+    return state, workdir.metrics.read_text("utf-8"), samples, examples(folder, run.pace.steps)
 
 
 def difference(one: tuple[Any, ...], other: tuple[Any, ...]) -> str:
@@ -102,12 +162,18 @@ def difference(one: tuple[Any, ...], other: tuple[Any, ...]) -> str:
     for (path, left), (_, right) in zip(*leaves, strict=True):
         if not np.array_equal(left, right):
             return jax.tree_util.keystr(path)
-    if one[1] != other[1]:
-        return "metrics.jsonl"
-    return "" if one[2] == other[2] else "samples"
+    kinds = ("the state", "metrics.jsonl", "samples", "the order of the examples")
+    return next((kind for kind, left, right in zip(kinds[1:], one[1:], other[1:], strict=True) if left != right), "")
 
 
 def whole(name: str, folder: Path, data: Path, **settings: Any) -> str:
     """Runs to the end. '' where that succeeds, else what is wrong."""
     process = Process(name, folder, data, **settings)
     return "" if process.wait() == 0 else f"{name} did not end: {process.text()[-500:]}"
+
+
+def whole_pair(name: str, folder: Path, data: Path, **settings: Any) -> str:
+    """`whole`, in two processes."""
+    both = pair(name, folder, data, **settings)
+    codes = [process.wait() for process in both]
+    return "" if codes == [0, 0] else f"{name} did not end: {[process.text()[-500:] for process in both]}"

@@ -121,3 +121,22 @@ def test_a_truncated_checkpoint_is_named(keeper):
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"checkpoints/1 cannot be read"):
         keeper.restore(described(state), SUMS, 1)
+
+
+def test_a_folder_that_was_moved_away_is_not_made_again(tmp_path):
+    keeper, state = Checkpoints(tmp_path / "checkpoints", **KEEP), on(state_of(1), 8, 1)
+    keeper.save(state, SUMS, {})
+    keeper.wait()
+    (tmp_path / "checkpoints").rename(tmp_path / "away")
+    with pytest.raises(UserError, match="moved or removed; it holds"):
+        keeper.save(state.replace(step=jnp.int32(2)), SUMS, {})
+    assert not (tmp_path / "checkpoints").exists()
+    (tmp_path / "checkpoints").mkdir()  # as another process may
+    with pytest.raises(UserError, match="moved or removed"):
+        keeper.save(state.replace(step=jnp.int32(2)), SUMS, {})
+    assert not list((tmp_path / "checkpoints").iterdir())
+    (tmp_path / "checkpoints").rmdir()
+    (tmp_path / "away").rename(tmp_path / "checkpoints")
+    keeper.save(state.replace(step=jnp.int32(2)), SUMS, {})
+    keeper.close()
+    assert keeper.steps() == [1, 2]
