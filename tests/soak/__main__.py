@@ -4,6 +4,7 @@ Random moments come from a seed that is printed, so that a failure can be had ag
 """
 
 import argparse
+import json
 import os
 import platform
 import secrets
@@ -12,6 +13,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +26,11 @@ from support import write_idx
 from tests.soak.drills import DRILLS, Field, Result
 from tests.soak.laws import LAWS
 from tests.soak.peers import PEERS
+from tests.soak.runs import ROOT
 
 ALL = DRILLS | PEERS | LAWS
-PAGE = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
+DOCS = ROOT / "docs"
+RECORDS, PAGE = DOCS / "reliability.json", DOCS / "reliability.md"
 
 
 def main() -> int:
@@ -34,10 +38,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of the random moments")
     parser.add_argument("--share", type=float, default=1.0, help="of each drill's count")
     parser.add_argument("--only", nargs="*", choices=ALL, default=list(ALL))
-    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    parser.add_argument("--write", action="store_true", help="record the results in docs/")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    results: dict[str, tuple[Result, float]] = {}
+    whole = True
     with tempfile.TemporaryDirectory() as folder:
         field = Field(Path(folder), write_idx(Path(folder) / "idx"))
         for name in arguments.only:
@@ -45,40 +49,59 @@ def main() -> int:
             began = time.monotonic()
             random = np.random.RandomState([arguments.seed, list(ALL).index(name)])
             result = drill(field, max(1, round(count * arguments.share)), random)
-            results[name] = result, (time.monotonic() - began) / 60
-            print(
-                f"{name:<14} {result.passed}/{result.count}  {results[name][1]:.1f} min  {result.remarks}", flush=True
-            )
+            minutes = (time.monotonic() - began) / 60
+            print(f"{name:<18} {result.passed}/{result.count}  {minutes:.1f} min  {result.remarks}", flush=True)
             print("".join(f"  {fault}\n" for fault in result.faults), end="", flush=True)
+            whole = whole and result.passed == result.count
+            if arguments.write:
+                record(name, arguments.seed, result, minutes)
     if arguments.write:
-        PAGE.write_text(page(arguments.seed, results), "utf-8")
-    return int(any(result.passed < result.count for result, _ in results.values()))
+        print(f"Written: {PAGE}")
+    return int(not whole)
 
 
-def page(seed: int, results: dict[str, tuple[Result, float]]) -> str:
+def record(name: str, seed: int, result: Result, minutes: float) -> None:
+    """Puts one drill's result into the records, in place of an older one, and writes the page anew."""
+    records = json.loads(RECORDS.read_text("utf-8")) if RECORDS.exists() else {}
+    records[name] = {
+        "passed": result.passed,
+        "count": result.count,
+        "seed": seed,
+        "minutes": round(minutes, 1),
+        "remarks": result.remarks,
+        "python": platform.python_version(),
+        "jax": version("jax"),
+        "orbax": version("orbax-checkpoint"),
+    }
+    records = {name: records[name] for name in ALL if name in records}
+    RECORDS.write_text(json.dumps(records, indent=1) + "\n", "utf-8")
+    PAGE.write_text(page(records), "utf-8")
+
+
+def page(records: dict[str, dict[str, Any]]) -> str:
     """docs/reliability.md."""
     rows = []
-    for name, (result, minutes) in results.items():
+    for name, found in records.items():
         what = " ".join((ALL[name][0].__doc__ or "").split())
-        rows.append(f"| {what} | {result.passed} of {result.count} | {minutes:.1f} | {result.remarks} |")
-    versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "orbax-checkpoint"))
-    return "\n".join(
-        [
-            "# Reliability, measured",
-            "",
-            "Written by `make soak`, which interrupts, damages and starves real runs of four families' tiny twins",
-            "(DDPM, DCGAN, VAE, GPT) at random moments, and holds what they come to against an unbroken run: weights,",
-            "optimizers, averages, statistics, metrics and samples, bit for bit. What is promised stands in",
-            "[resuming.md](resuming.md).",
-            "",
-            f"`make soak SEED={seed}` draws the same moments. Python {platform.python_version()}, {versions}.",
-            "",
-            "| drill | passed | minutes | remarks |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-        ]
+        passed = f"{found['passed']} of {found['count']}" if found["count"] else "—"
+        rows.append(f"| `{name}` | {what} | {passed} | {found['remarks']} | {found['minutes']:.1f} | {found['seed']} |")
+    versions = sorted(
+        {f"Python {r['python']}, jax {r['jax']}, orbax {r['orbax']}, {r['date']}" for r in records.values()}
     )
+    return HEAD + "\n".join([*rows, "", *(f"Measured with {each}, on two CPU cores." for each in versions), ""])
+
+
+HEAD = """# Reliability, measured
+
+Written by `make soak`, which interrupts, damages and starves real runs at random moments. They are the tiny twins of
+four families (DDPM, DCGAN, VAE, GPT), each held against an unbroken run: weights, optimizers, averages, statistics,
+metrics, samples and the order of the examples, bit for bit. What is promised stands in [resuming.md](resuming.md).
+
+`make soak SEED=…` draws the moments of a row again; `python -m tests.soak --only NAME --seed=…` those of one drill.
+
+| drill | what happens, and what has to come of it | passed | remarks | minutes | seed |
+|---|---|---|---|---|---|
+"""
 
 
 if __name__ == "__main__":

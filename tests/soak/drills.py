@@ -1,8 +1,10 @@
 """Interruptions and damage. Each drill takes a field, a count and a random generator, and gives a `Result`."""
 
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from aigc_jax.errors import UserError
 from aigc_jax.train import clock
 from aigc_jax.train.recovery import recover, saved
-from tests.soak.runs import FAMILIES, Process, contents, difference, notes, saving, watch, whole, whole_pair
+from tests.soak.runs import FAMILIES, ROOT, Process, contents, difference, notes, saving, watch, whole, whole_pair
 
 SOON = 10.0  # seconds from SIGTERM to the end
 LONGER = {"train.steps": 200, "checkpoint.every": 20, "train.log_every": 20, "evaluate.every": 0, "sample.every": 0}
@@ -316,6 +318,16 @@ def goodput(field: Field, count: int, random: np.random.RandomState) -> Result:
     return Result(int(passed), 1, remarks, [])
 
 
+def hostile(field: Field, count: int, random: np.random.RandomState) -> Result:
+    """Hostile files (data, checkpoints, work directories) and the static gate over the package: refused in one line."""
+    suites = ["tests/data/test_hostile.py", "tests/test_supply.py"]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *suites], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    passed, failed = (sum(map(int, re.findall(rf"(\d+) {kind}", found))) for kind in ("passed", "(?:failed|error)"))
+    return Result(passed, passed + failed, "", [found[-2000:]] if failed or not passed else [])
+
+
 DRILLS: dict[str, tuple[Drill, int]] = {
     "kills": (kills, 50),
     "terminations": (terminations, 20),
@@ -323,5 +335,6 @@ DRILLS: dict[str, tuple[Drill, int]] = {
     "none_intact": (none_intact, 10),
     "full_disks": (full_disks, 10),
     "lost_folders": (lost_folders, 10),
+    "hostile": (hostile, 1),
     "goodput": (goodput, 5),
 }
