@@ -85,9 +85,7 @@ def page(records: dict[str, dict[str, Any]]) -> str:
         what = " ".join((ALL[name][0].__doc__ or "").split())
         passed = f"{found['passed']} of {found['count']}" if found["count"] else "—"
         rows.append(f"| `{name}` | {what} | {passed} | {found['remarks']} | {found['minutes']:.1f} | {found['seed']} |")
-    versions = sorted(
-        {f"Python {r['python']}, jax {r['jax']}, orbax {r['orbax']}, {r['date']}" for r in records.values()}
-    )
+    versions = sorted({f"Python {r['python']}, jax {r['jax']}, orbax {r['orbax']}" for r in records.values()})
     return HEAD + "\n".join([*rows, "", *(f"Measured with {each}, on two CPU cores." for each in versions), ""])
 
 

@@ -322,7 +322,7 @@ def hostile(field: Field, count: int, random: np.random.RandomState) -> Result:
     """Hostile files (data, checkpoints, work directories) and the static gate over the package: refused in one line."""
     suites = ["tests/data/test_hostile.py", "tests/test_supply.py"]
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *suites], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", "-v", *suites], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout
     passed, failed = (sum(map(int, re.findall(rf"(\d+) {kind}", found))) for kind in ("passed", "(?:failed|error)"))
     return Result(passed, passed + failed, "", [found[-2000:]] if failed or not passed else [])
