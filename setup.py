@@ -38,7 +38,14 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "test": ["pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "nbclient>=0.10", "ipykernel>=6"],
+        "test": [
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
+            "nbclient>=0.10",
+            "ipykernel>=6",
+            "kubernetes-validate>=1.33",
+        ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "pre-commit>=4"],
         "tensorflow": ["tensorflow"],  # preparing some of TFDS's own data sets
         "wandb": ["wandb"],

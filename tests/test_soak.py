@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from support import write_idx
 
-from tests.soak.drills import Field, damages, full_disks, kills
+from tests.soak.drills import Field, damages, full_disks, kills, lost_folders
+from tests.soak.laws import injections, meshes, refusals, remainders, rollbacks, spikes
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +14,22 @@ def field(tmp_path_factory):
     return Field(folder, write_idx(folder / "idx"))
 
 
+A_FEW = [
+    (kills, 3),
+    (damages, 1),
+    (full_disks, 1),
+    (lost_folders, 1),
+    (meshes, 36),
+    (injections, 4),
+    (rollbacks, 2),
+    (spikes, 2),
+    (refusals, 4),
+    (remainders, 2),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("drill", "count"), [(kills, 3), (damages, 1), (full_disks, 1)])
+@pytest.mark.parametrize(("drill", "count"), A_FEW, ids=lambda value: getattr(value, "__name__", None))
 def test_nothing_is_lost(field, drill, count):
     result = drill(field, count, np.random.RandomState(0))
     if not result.count:

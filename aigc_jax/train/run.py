@@ -61,8 +61,8 @@ class Run(NamedTuple):
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
 
-    def measure(self, state: State) -> dict[str, float]:
-        """The means over the evaluation split, added up in float64."""
+    def measure(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """The means over the evaluation split, added up in float64. between: is called after every batch."""
         key = jax.random.fold_in(self.programs.root, EVALUATION)
         totals: dict[str, np.ndarray] = {}
         feed = self.feeds[self.evaluation.split]
@@ -71,6 +71,7 @@ class Run(NamedTuple):
             found = self.programs.evaluate(jax.random.fold_in(key, number), state, feed.resident, rows, mask)
             for name, sums in jax.device_get(dict(found)).items():
                 totals[name] = totals.get(name, np.zeros(2)) + np.array([sums.total, sums.weight], np.float64)
+            between()
         return {name: float(total / weight) for name, (total, weight) in totals.items()}
 
     def draw(self, state: State, stem: Path) -> Path:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, TimeoutError
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, TypeVar
 
 import jax
@@ -68,14 +69,21 @@ class Abandoned(Exception):
     """What was being done is given up, because the run was asked to stop."""
 
 
-def unless_asked(asked: Asked, work: Callable[[], Result]) -> Result:
-    """The result of work(), computed in a thread that is left to itself when the run is asked to stop.
+def unless_asked(asked: Asked, work: Callable[[Callable[[], None]], Result]) -> Result:
+    """The result of work(between), computed in a thread that is left to itself when the run is asked to stop.
 
-    Raises Abandoned then. With several processes, which have to do the same, work is finished always.
+    Raises Abandoned then. Several processes have to do the same, and compute it in place: they agree on abandoning it
+    where work calls `between`, after parts of it that all of them do.
     """
     if jax.process_count() > 1:
-        return work()
-    future = beside(work)
+        meetings, calls = Meetings(), count(1)
+
+        def between() -> None:
+            if meetings.agreed(asked, next(calls)):
+                raise Abandoned
+
+        return work(between)
+    future = beside(lambda: work(lambda: None))
     while not asked():
         try:
             return future.result(POLL)

@@ -86,12 +86,12 @@ class Tasks:
             raise Unsound(int(watch.until - watch.longest), int(watch.until))
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
-        self._measures.update(unless_asked(self._asked, lambda: self._run.measure(state)))
+        self._measures.update(unless_asked(self._asked, lambda between: self._run.measure(state, between)))
         self._journal.scalars(step, self._run.evaluation.split, self._measures)
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         stem = self._workdir.samples / f"step_{step:08d}"
-        self._journal.picture(step, unless_asked(self._asked, lambda: self._run.draw(state, stem)))
+        self._journal.picture(step, unless_asked(self._asked, lambda _: self._run.draw(state, stem)))
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
         finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}

@@ -46,12 +46,7 @@ def test_two_processes_are_one(tmp_path, name):
         return [f"--config=configs/{name}.py:tiny", f"--workdir={tmp_path / folder}", *data]
 
     finish(start(arguments("one"), 2))
-    address = f"127.0.0.1:{free_port()}"
-    both = [
-        start(arguments("two"), 1, JAX_COORDINATOR_ADDRESS=address, JAX_NUM_PROCESSES="2", JAX_PROCESS_ID=str(process))
-        for process in range(2)
-    ]
-    first, second = (finish(process) for process in both)
+    first, second = (finish(process) for process in two_of(arguments("two")))
     assert "Done" in first
     assert not [line for line in second.splitlines() if not line.startswith("[Gloo]")], "the second says nothing"
 
@@ -79,20 +74,16 @@ LONG_RUN = [
 ]
 
 
+def two_of(arguments, command=("main.py",)):
+    """Two processes of a run."""
+    address = f"127.0.0.1:{free_port()}"
+    group = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2", "PYTHONUNBUFFERED": "1"}
+    return [start(arguments, 1, command, **group, JAX_PROCESS_ID=str(process)) for process in range(2)]
+
+
 def two(tmp_path, command=("main.py",)):
     """Two processes of a run that would take long, after their first checkpoint."""
-    address = f"127.0.0.1:{free_port()}"
-    both = [
-        start(
-            [*LONG_RUN, f"--workdir={tmp_path / 'run'}"],
-            1,
-            command,
-            JAX_COORDINATOR_ADDRESS=address,
-            JAX_NUM_PROCESSES="2",
-            JAX_PROCESS_ID=str(process),
-        )
-        for process in range(2)
-    ]
+    both = two_of([*LONG_RUN, f"--workdir={tmp_path / 'run'}"], command)
     until = time.monotonic() + 200
     while not list((tmp_path / "run" / "checkpoints").glob("*/manifest.json")):
         assert time.monotonic() < until and all(process.poll() is None for process in both)
@@ -109,6 +100,35 @@ def test_a_signal_to_one_stops_both_at_one_step(tmp_path, asked):
     assert steps[0] == steps[1] and len(steps[0]) == 1, outputs
     assert [process.returncode for process in both] == [128 + signal.SIGTERM] * 2
     assert (tmp_path / "run" / "checkpoints" / steps[0][0] / "manifest.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_signal_during_an_evaluation_abandons_it_in_both(tmp_path):
+    """And the run that is resumed does it again, to the same measures as one that was not stopped."""
+    long = [
+        "--config=configs/ddpm_digits.py:tiny", "--config.method.bound_terms=100", "--config.evaluate.batches=0",
+        "--config.sample.every=0", "--config.tracking.tensorboard=False",
+    ]  # fmt: skip
+
+    def both(folder):
+        return two_of([*long, f"--workdir={tmp_path / folder}"])
+
+    for process in both("straight"):
+        finish(process)
+    stopped, lines = both("stopped"), []
+    for line in stopped[0].stdout:
+        lines.append(line)
+        if re.match(r"step 2/4  train", line):
+            break
+    stopped[1].send_signal(signal.SIGTERM)
+    outputs = [process.communicate(timeout=60) for process in stopped]
+    assert [process.returncode for process in stopped] == [128 + signal.SIGTERM] * 2, outputs
+    assert all("Stopped at step 2 as asked" in out for out, _ in outputs), outputs
+    assert not re.search(r"step 2/4  test", outputs[0][0])
+    for process in both("stopped"):
+        finish(process)
+    straight, resumed = ((tmp_path / name / "metrics.jsonl").read_text("utf-8") for name in ("straight", "stopped"))
+    assert straight == resumed
 
 
 @pytest.mark.slow

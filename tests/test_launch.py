@@ -1,0 +1,92 @@
+"""Launchers, as far as they go without a cluster: what they start, and what they do when it ends.
+
+SLURM itself is started by the drill `preemptions` of `make soak`.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import kubernetes_validate
+import pytest
+import yaml
+from support import ROOT
+
+MANIFEST = yaml.safe_load((ROOT / "launch" / "kubernetes.yaml").read_text("utf-8"))
+ODD = ["--config=a b.py", "--config.data.augment=('flip', 'shift')", '--workdir=/x/$HOME `id` "q"', "--config.x=*"]
+
+
+def script(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{text}\n", "utf-8")
+    path.chmod(0o755)
+
+
+def launch(name, arguments, folder, **environment):
+    path = f"{folder}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", ROOT / "launch" / name, *arguments],
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_tpu_workers_get_the_flags_as_they_were_given(tmp_path):
+    echo = f"exec {sys.executable} -c 'import json, sys; print(json.dumps(sys.argv[1:]))' \"$@\""
+    script(tmp_path / "my folder" / ".venv" / "bin" / "python", echo)
+    # The last argument is --command=…, which a worker's shell runs in the home folder.
+    script(tmp_path / "gcloud", f'echo "$@" >&2; last="${{@: -1}}"; cd {tmp_path} && bash -c "${{last#--command=}}"')
+    found = launch("tpu_vm.sh", ["my-tpu", "us-central2-b", *ODD], tmp_path, FOLDER="my folder")
+    assert json.loads(found.stdout) == ["main.py", "--distributed", *ODD]
+    assert "compute tpus tpu-vm ssh my-tpu --zone=us-central2-b --worker=all" in found.stderr
+    assert launch("tpu_vm.sh", ["--config=x"], tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(("code", "queued"), [(0, False), (1, False), (2, False), (143, True)])
+def test_a_slurm_job_that_was_asked_to_stop_is_queued_again(tmp_path, code, queued):
+    script(tmp_path / "srun", f'printf "%s\\n" "$@"; exit {code}')
+    script(tmp_path / "scontrol", 'echo "scontrol $@"')
+    environment = {"SLURM_SUBMIT_DIR": str(tmp_path), "SLURM_JOB_ID": "17", "PYTHON": "python3"}
+    found = launch("slurm.sbatch", ODD, tmp_path, **environment)
+    assert found.returncode == code
+    assert ("scontrol requeue 17" in found.stdout) == queued
+    lines = found.stdout.splitlines()
+    assert lines[: 4 + len(ODD)] == ["--kill-on-bad-exit=1", "python3", "main.py", "--distributed", *ODD]
+
+
+def test_the_jobset_is_a_job_as_kubernetes_knows_it():
+    (job,) = MANIFEST["spec"]["replicatedJobs"]
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x"}, "spec": job["template"]["spec"]}
+    kubernetes_validate.validate(body, "1.33", strict=True)
+    body["spec"]["paralelism"] = 2
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(body, "1.33", strict=True)
+
+
+def test_the_jobset_tells_each_process_who_it_is():
+    name, (job,) = MANIFEST["metadata"]["name"], MANIFEST["spec"]["replicatedJobs"]
+    spec = job["template"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    environment = {entry["name"]: entry for entry in container["env"]}
+    assert spec["parallelism"] == spec["completions"] == int(environment["JAX_NUM_PROCESSES"]["value"])
+    host, _, port = environment["JAX_COORDINATOR_ADDRESS"]["value"].partition(":")
+    assert host == f"{name}-{job['name']}-0-0.{name}" and port.isdecimal()
+    assert "job-completion-index" in environment["JAX_PROCESS_ID"]["valueFrom"]["fieldRef"]["fieldPath"]
+    read = set(re.findall(r'environ(?:\.get\(|\[)"(JAX_\w+)"', (ROOT / "aigc_jax" / "command.py").read_text("utf-8")))
+    assert read == {variable for variable in environment if variable.startswith("JAX_")}
+    (config, *flags) = container["args"]
+    assert (ROOT / config.removeprefix("--config=")).is_file()
+    known = re.findall(r'flags\.DEFINE_\w+\("(\w+)"', (ROOT / "main.py").read_text("utf-8"))
+    assert {flag.removeprefix("--").partition("=")[0] for flag in flags} <= set(known)
+    assert spec["podFailurePolicy"]["rules"][0]["onExitCodes"]["containerName"] == container["name"]
+
+
+def test_the_image_runs_main():
+    text = (ROOT / "launch" / "Dockerfile").read_text("utf-8")
+    assert json.loads(re.search(r"^ENTRYPOINT (.*)$", text, re.MULTILINE).group(1)) == ["python", "main.py"]
+    (extra,) = re.findall(r"^ARG EXTRA=(\w+)$", text, re.MULTILINE)
+    assert f'"{extra}": [' in (ROOT / "setup.py").read_text("utf-8")
