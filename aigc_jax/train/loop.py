@@ -29,7 +29,8 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     """
     workdir.open(run.config, run.networks)
     reached = clock.spent(workdir.time).reached
-    with stoppable() as asked, clock.Clock(began, workdir.time if jax.process_index() == 0 else None) as timing:
+    record = workdir.time if jax.process_index() == 0 else None
+    with stoppable() as asked, workdir.held(), clock.Clock(began, record) as timing:
         with timing.during("restore"):
             newest, said = recover(workdir.checkpoints)
         while True:

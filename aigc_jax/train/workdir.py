@@ -1,8 +1,13 @@
 """The folder of a run: what belongs in it, and whether this run may use it."""
 
+import fcntl
 import json
+import os
 import re
-from collections.abc import Mapping
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ MAY_CHANGE = re.compile(
 MAY_CHANGE_AFTER = re.compile(rf"method\.|{MAY_CHANGE.pattern}")
 """Those that may differ on evaluating and sampling: the method's too, such as a sampler's steps."""
 
+LEASE = 100.0  # seconds after which a file server has given up the locks of a machine that died
 
 DAMAGED = (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError)
 """What reading a JSON file raises that is missing, cut short, no UTF-8, or of another form than was written."""
@@ -38,6 +44,7 @@ class Workdir:
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
         self.time = folder / "time.jsonl"
+        self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
@@ -59,6 +66,45 @@ class Workdir:
             raise UserError(
                 f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
             ) from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other runs out while it lasts: two that train in one folder would undo each other's checkpoints.
+
+        Raises UserError when one trains in it. The lock ends with the process that has it, however that ends; a file
+        server may learn of that late, so one of another machine is waited for. Without locks nothing is held.
+        """
+        if jax.process_index():
+            yield
+            return
+        file = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._take(file)
+            yield
+        finally:
+            os.close(file)
+
+    def _take(self, file: int) -> None:
+        here, until, said = socket.gethostname(), time.monotonic() + LEASE, False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                holder = os.pread(file, 300, 0).decode("utf-8", "replace").strip()
+                if holder.split(" ")[0] == here or time.monotonic() > until:
+                    raise UserError(
+                        f"Another process trains in the work directory {self.folder} ({holder}): wait for its end, or "
+                        "choose another --workdir."
+                    ) from None
+                if not said:
+                    print(f"Waiting for {holder} to leave {self.folder}, for at most {LEASE:.0f} s.", flush=True)
+                said = True
+                time.sleep(1)
+            except OSError:  # a file system without locks
+                return
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{here} process {os.getpid()}\n".encode(), 0)
 
     def check(self, config: Mapping[str, Any], may_change: re.Pattern = MAY_CHANGE) -> list[str]:
         """The keys, among those that may, in which the run in this folder differs. Writes nothing.

@@ -15,7 +15,19 @@ import numpy as np
 from aigc_jax.errors import UserError
 from aigc_jax.train import clock
 from aigc_jax.train.recovery import recover, saved
-from tests.soak.runs import FAMILIES, ROOT, Process, contents, difference, notes, saving, watch, whole, whole_pair
+from tests.soak.runs import (
+    EVERY,
+    FAMILIES,
+    ROOT,
+    Process,
+    contents,
+    difference,
+    notes,
+    saving,
+    watch,
+    whole,
+    whole_pair,
+)
 
 SOON = 10.0  # seconds from SIGTERM to the end
 LONGER = {"train.steps": 200, "checkpoint.every": 20, "train.log_every": 20, "evaluate.every": 0, "sample.every": 0}
@@ -78,9 +90,10 @@ def kills(field: Field, count: int, random: np.random.RandomState) -> Result:
     while done < count:
         name = FAMILIES[chain % len(FAMILIES)]
         folder, killed = field.folder / f"kill_{chain}", 0
+        settings = {"checkpoint.every": (EVERY, 5 * EVERY)[(chain + chain // len(FAMILIES)) % 2]}
         chain += 1
-        while done + killed < count and killed < 13:
-            process = Process(name, folder, field.data)
+        while done + killed < count and killed < 10:
+            process = Process(name, folder, field.data, **settings)
             process.after_first_step()
             if (done + killed) % 3 == 0:
                 while not saving(folder) and not process.ended:
@@ -94,7 +107,7 @@ def kills(field: Field, count: int, random: np.random.RandomState) -> Result:
             process.send(signal.SIGKILL)
             process.wait()
             killed += 1
-        fault = whole(name, folder, field.data) or field.fault(name, folder)
+        fault = whole(name, folder, field.data, **settings) or field.fault(name, folder)
         done += killed
         passed += killed if not fault else 0
         faults += [fault] if fault else []

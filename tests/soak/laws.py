@@ -104,6 +104,8 @@ def meshes(field: Field, count: int, random: np.random.RandomState) -> Result:
         return jax.device_put(random.randint(0, 1 << 20, leaf.shape).astype(leaf.dtype), leaf.sharding)
 
     for name in FAMILIES:
+        if done == count:
+            break
         runs, folders, states = {}, {}, {}
         for mesh in MESHES:
             data, fsdp = mesh
