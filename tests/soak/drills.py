@@ -42,6 +42,22 @@ class Result(NamedTuple):
     faults: list[str]
 
 
+class Tally:
+    """Counts what went right, and keeps what went wrong."""
+
+    def __init__(self) -> None:
+        self.passed, self.count, self.faults = 0, 0, list[str]()
+
+    def add(self, fault: str, times: int = 1) -> None:
+        """fault: '' = none; times: how many of the drill's count this one stands for."""
+        self.count += times
+        self.passed += 0 if fault else times
+        self.faults += [fault] if fault else []
+
+    def result(self, remarks: str = "") -> Result:
+        return Result(self.passed, self.count, remarks, self.faults)
+
+
 class Field:
     """Where drills take place: small data, and one unbroken run of each family to compare with."""
 
@@ -85,17 +101,16 @@ Drill = Callable[[Field, int, np.random.RandomState], Result]
 
 def kills(field: Field, count: int, random: np.random.RandomState) -> Result:
     """SIGKILL at random moments, every third while a checkpoint is written; then the run goes on to its end."""
-    faults: list[str] = []
-    done = inside = passed = chain = 0
-    while done < count:
+    tally, inside, chain = Tally(), 0, 0
+    while tally.count < count:
         name = FAMILIES[chain % len(FAMILIES)]
         folder, killed = field.folder / f"kill_{chain}", 0
         settings = {"checkpoint.every": (EVERY, 5 * EVERY)[(chain + chain // len(FAMILIES)) % 2]}
         chain += 1
-        while done + killed < count and killed < 10:
+        while tally.count + killed < count and killed < 10:
             process = Process(name, folder, field.data, **settings)
             process.after_first_step()
-            if (done + killed) % 3 == 0:
+            if (tally.count + killed) % 3 == 0:
                 while not saving(folder) and not process.ended:
                     time.sleep(0.001)
                 watch(process, random.uniform(0, 0.08))
@@ -108,15 +123,13 @@ def kills(field: Field, count: int, random: np.random.RandomState) -> Result:
             process.wait()
             killed += 1
         fault = whole(name, folder, field.data, **settings) or field.fault(name, folder)
-        done += killed
-        passed += killed if not fault else 0
-        faults += [fault] if fault else []
-    return Result(passed, done, f"{inside} inside a save, {chain} runs; no example lost or seen twice", faults)
+        tally.add(fault, killed)
+    return tally.result(f"{inside} inside a save, {chain} runs; no example lost or seen twice")
 
 
 def terminations(field: Field, count: int, random: np.random.RandomState) -> Result:
     """SIGTERM at random moments from the first second on; saved and ended soon, with code 143; then on to the end."""
-    faults, passed, slowest, phases = [], 0, 0.0, {"before the first step": 0, "after": 0}
+    tally, slowest, phases = Tally(), 0.0, {"before the first step": 0, "after": 0}
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"term_{number}"
         process = Process(name, folder, field.data)
@@ -141,10 +154,9 @@ def terminations(field: Field, count: int, random: np.random.RandomState) -> Res
         if time.monotonic() - asked > SOON:
             fault = f"{name} took {time.monotonic() - asked:.1f} s to end"
         fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
-        passed += not fault
-        faults += [fault] if fault else []
+        tally.add(fault)
     remarks = f"slowest end {slowest:.1f} s; " + ", ".join(f"{n} {phase}" for phase, n in phases.items())
-    return Result(passed, count, remarks, faults)
+    return tally.result(remarks)
 
 
 def flip(path: Path, random: np.random.RandomState) -> None:
@@ -177,7 +189,7 @@ def damages(field: Field, count: int, random: np.random.RandomState) -> Result:
 
     Every tenth is trained on to the end, and compared with the unbroken run.
     """
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, damage = FAMILIES[number % len(FAMILIES)], DAMAGES[number % len(DAMAGES)]
         folder = field.folder / f"damage_{number}"
@@ -194,15 +206,14 @@ def damages(field: Field, count: int, random: np.random.RandomState) -> Result:
             said = " ".join(lines)
             right = step == before and named in said and f"step {newest}" in said
             fault = "" if right else f"{name}: {damage.__name__} of {named}: step {step}, {said!r}"
-        passed += not fault
-        faults += [fault] if fault else []
+        tally.add(fault)
         shutil.rmtree(folder)
-    return Result(passed, count, f"{len(DAMAGES)} kinds, any file", faults)
+    return tally.result(f"{len(DAMAGES)} kinds, any file")
 
 
 def none_intact(field: Field, count: int, random: np.random.RandomState) -> Result:
     """Every checkpoint damaged: the run ends with code 1 and starts nothing anew."""
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"none_{number}"
         field.copy(name, folder)
@@ -218,10 +229,9 @@ def none_intact(field: Field, count: int, random: np.random.RandomState) -> Resu
                 fault = f"{name}: went on from {recover(folder / 'checkpoints')}"
             except UserError as error:
                 fault = "" if "is intact" in str(error) else str(error)
-        passed += not fault
-        faults += [fault] if fault else []
+        tally.add(fault)
         shutil.rmtree(folder)
-    return Result(passed, count, "", faults)
+    return tally.result()
 
 
 def full_disks(field: Field, count: int, random: np.random.RandomState) -> Result:
@@ -229,7 +239,7 @@ def full_disks(field: Field, count: int, random: np.random.RandomState) -> Resul
 
     Needs the right to mount a file system in memory; without it nothing is counted.
     """
-    faults, passed = [], 0
+    tally = Tally()
     disk = field.folder / "disk"
     disk.mkdir(exist_ok=True)
     for number in range(count):
@@ -251,11 +261,10 @@ def full_disks(field: Field, count: int, random: np.random.RandomState) -> Resul
                 fault = f"{name} ended with {code}: {text[-500:]}"
             (disk / "ballast").unlink()
             fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
-            passed += not fault
-            faults += [fault] if fault else []
+            tally.add(fault)
         finally:
             subprocess.run(["umount", disk], check=False)
-    return Result(passed, count, "", faults)
+    return tally.result()
 
 
 def lost_folders(field: Field, count: int, random: np.random.RandomState) -> Result:
@@ -263,7 +272,7 @@ def lost_folders(field: Field, count: int, random: np.random.RandomState) -> Res
 
     Once it is back, the run goes on. Only root can forbid itself to write.
     """
-    faults, passed, away = [], 0, field.folder / "away"
+    tally, away = Tally(), field.folder / "away"
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"lost_{number}"
         process = Process(name, folder, field.data)
@@ -283,9 +292,8 @@ def lost_folders(field: Field, count: int, random: np.random.RandomState) -> Res
         else:
             _immutable(folder, False)
         fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
-        passed += not fault
-        faults += [fault] if fault else []
-    return Result(passed, count, "", faults)
+        tally.add(fault)
+    return tally.result()
 
 
 def _immutable(folder: Path, yes: bool) -> bool:

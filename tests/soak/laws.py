@@ -24,7 +24,7 @@ from aigc_jax.train.feed import Feed
 from aigc_jax.train.run import EVALUATION, Run
 from aigc_jax.train.sharding import place
 from aigc_jax.train.workdir import Workdir
-from tests.soak.drills import Drill, Field, Result
+from tests.soak.drills import Drill, Field, Result, Tally
 from tests.soak.runs import FAMILIES, contents, difference, whole, whole_pair
 
 SEED = 0  # of the configurations
@@ -70,7 +70,7 @@ def same(one: Any, other: Any) -> bool:
 
 def numbers_of_devices(field: Field, count: int, random: np.random.RandomState) -> Result:
     """100 steps on 2, 4 and 8 devices, and in 2 processes, against 1 device: weights within 1e-6, the same examples."""
-    faults, passed, far = [], 0, {}
+    tally, far = Tally(), dict[str, float]()
     for number in range(count):
         name, other = FAMILIES[number % len(FAMILIES)], (2, 4, 8, "2 processes")[number // len(FAMILIES) % 4]
         config = tiny(field, name)
@@ -90,21 +90,20 @@ def numbers_of_devices(field: Field, count: int, random: np.random.RandomState) 
         distance = furthest(expected.params, found.params)
         far[str(other)] = max(far.get(str(other), 0.0), distance)
         fault = fault or (f"{name}, {other}: weights differ by {distance:.1e}" if distance > NEAR else "")
-        passed += not fault
-        faults += [fault] if fault else []
-    return Result(passed, count, "furthest: " + ", ".join(f"{d:.1e} ({n})" for n, d in far.items()), faults)
+        tally.add(fault)
+    return tally.result("furthest: " + ", ".join(f"{d:.1e} ({n})" for n, d in far.items()))
 
 
 def meshes(field: Field, count: int, random: np.random.RandomState) -> Result:
     """Saved on one mesh and restored on another, all pairs of 1, 2, 4 and 8 devices, copied and split: equal bits."""
-    faults, passed, done = [], 0, 0
+    tally = Tally()
 
     def filled(leaf: jax.ShapeDtypeStruct) -> jax.Array:
         """Any numbers: what is saved need not be trained."""
         return jax.device_put(random.randint(0, 1 << 20, leaf.shape).astype(leaf.dtype), leaf.sharding)
 
     for name in FAMILIES:
-        if done == count:
+        if tally.count == count:
             break
         runs, folders, states = {}, {}, {}
         for mesh in MESHES:
@@ -118,7 +117,7 @@ def meshes(field: Field, count: int, random: np.random.RandomState) -> Result:
             keeper.close()
         for one in MESHES:
             for other in MESHES:
-                if done == count:
+                if tally.count == count:
                     break
                 keeper = runs[other].checkpoints(folders[one])
                 wanted, sums = runs[other].programs.described, runs[other].programs.described_sums
@@ -127,14 +126,13 @@ def meshes(field: Field, count: int, random: np.random.RandomState) -> Result:
                 placed = jax.tree.map(lambda x, described: x.sharding == described.sharding, state, wanted)
                 fault = "" if same(states[one], state) else f"{name}: {one} to {other} differs"
                 fault = fault or ("" if all(jax.tree.leaves(placed)) else f"{name}: {one} to {other} lies elsewhere")
-                done, passed = done + 1, passed + (not fault)
-                faults += [fault] if fault else []
-    return Result(passed, done, f"{len(MESHES)} meshes, {len(FAMILIES)} families", faults)
+                tally.add(fault)
+    return tally.result(f"{len(MESHES)} meshes, {len(FAMILIES)} families")
 
 
 def seeds(field: Field, count: int, random: np.random.RandomState) -> Result:
     """The same seed twice, in processes of their own: equal bytes. Another seed: other weights and samples."""
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, other = FAMILIES[number // 2 % len(FAMILIES)], number % 2
         folder = field.folder / f"seed_{name}_{other}"
@@ -145,9 +143,8 @@ def seeds(field: Field, count: int, random: np.random.RandomState) -> Result:
             one, two = contents(field.unbroken(name)), contents(folder)
             alike = [kind for kind, i in (("metrics", 1), ("samples", 2), ("examples", 3)) if one[i] == two[i]]
             fault = f"{name}: another seed has the same {alike}" if alike or not difference(one, two) else ""
-        passed += not fault
-        faults += [fault] if fault else []
-    return Result(passed, count, "", faults)
+        tally.add(fault)
+    return tally.result()
 
 
 @contextmanager
@@ -195,7 +192,7 @@ def injections(field: Field, count: int, random: np.random.RandomState) -> Resul
 
     Neither weights nor optimizer, averages, statistics move by it; all stay finite.
     """
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, value = FAMILIES[number % len(FAMILIES)], (np.nan, np.inf, 1e20)[number % 3]
         config = tiny(field, name)
@@ -207,9 +204,8 @@ def injections(field: Field, count: int, random: np.random.RandomState) -> Resul
         watch = jax.device_get(sums)["watch"]
         finite = all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(states[-1]))
         right = still == [batch] and finite and (watch.taken, watch.skipped) == (5, 1)
-        passed += right
-        faults += [] if right else [f"{name}, {value} in batch {batch}: nothing moved in {still}, finite: {finite}"]
-    return Result(passed, count, "3 kinds", faults)
+        tally.add("" if right else f"{name}, {value} in batch {batch}: nothing moved in {still}, finite: {finite}")
+    return tally.result("3 kinds")
 
 
 def rollbacks(field: Field, count: int, random: np.random.RandomState) -> Result:
@@ -218,7 +214,7 @@ def rollbacks(field: Field, count: int, random: np.random.RandomState) -> Result
     What it comes to is what the other batches alone lead to. Every second time all batches are spoilt: training ends
     with code 1 and with finite weights.
     """
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, hopeless = FAMILIES[number // 2 % len(FAMILIES)], number % 2
         first = int(random.randint(2, 5))
@@ -245,14 +241,13 @@ def rollbacks(field: Field, count: int, random: np.random.RandomState) -> Result
                 expected = trained(run, 10, [(first, beyond)])[0]
                 left_out = [entry["batches"] for entry in json.loads(workdir.left_out.read_text("utf-8"))]
                 right = not said and finite and last == 10 and same(state, expected) and left_out == [[first, beyond]]
-        passed += right
-        faults += [] if right else [f"{name}, from batch {first}: step {last}, finite: {finite}, {said!r}"]
-    return Result(passed, count, "", faults)
+        tally.add("" if right else f"{name}, from batch {first}: step {last}, finite: {finite}, {said!r}")
+    return tally.result()
 
 
 def spikes(field: Field, count: int, random: np.random.RandomState) -> Result:
     """A gradient of 1e6 with train.spike=100: not taken. Without: taken, scaled down where clip_norm is set."""
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, wary = FAMILIES[number // 2 % len(FAMILIES)], number % 2
         config = tiny(field, name, train={"spike": 100.0 if wary else 0.0})
@@ -263,14 +258,13 @@ def spikes(field: Field, count: int, random: np.random.RandomState) -> Result:
         rates = max(section["learning_rate"] for section in sgd.values())
         right = (moved == 0) if wary else (0 < moved <= 1.001 * rates)
         right = right and float(jax.device_get(sums)["watch"].skipped) == wary
-        passed += right
-        faults += [] if right else [f"{name}, spike {'refused' if wary else 'clipped'}: weights moved by {moved:.1e}"]
-    return Result(passed, count, "", faults)
+        tally.add("" if right else f"{name}, spike {'refused' if wary else 'clipped'}: weights moved by {moved:.1e}")
+    return tally.result()
 
 
 def refusals(field: Field, count: int, random: np.random.RandomState) -> Result:
     """A checkpoint whose tree differs in one random leaf (shape, dtype, missing, added): refused, naming the leaf."""
-    faults, passed = [], 0
+    tally = Tally()
     for number in range(count):
         name, kind = FAMILIES[number % len(FAMILIES)], ("shape", "dtype", "missing", "added")[number // 4 % 4]
         config = tiny(field, name)
@@ -294,9 +288,8 @@ def refusals(field: Field, count: int, random: np.random.RandomState) -> Result:
             named = leaf + ("_too" if kind == "added" else "")
             fault = "" if named in str(error) and "\n" not in str(error) else f"{name}: {kind} of {leaf}: {error}"
         keeper.close()
-        passed += not fault
-        faults += [fault] if fault else []
-    return Result(passed, count, "", faults)
+        tally.add(fault)
+    return tally.result()
 
 
 def _changed(tree: Any, path: tuple[str, ...], kind: str) -> Any:
@@ -315,7 +308,7 @@ def _changed(tree: Any, path: tuple[str, ...], kind: str) -> Any:
 
 def remainders(field: Field, count: int, random: np.random.RandomState) -> Result:
     """Evaluation over a split that no batch divides: the mean over examples in NumPy, in float64, within 1e-6."""
-    faults, passed, far = [], 0, 0.0
+    tally, far = Tally(), 0.0
     for number in range(count):
         name, size = FAMILIES[number % len(FAMILIES)], int(random.randint(1, 30))
         config = tiny(field, name, evaluate={"batch_size": 8, "batches": 0})
@@ -329,9 +322,8 @@ def remainders(field: Field, count: int, random: np.random.RandomState) -> Resul
         distance = max(abs(found[key] - expected[key]) / max(abs(expected[key]), 1) for key in expected)
         far = max(far, distance)
         right = found.keys() == expected.keys() and distance <= 1e-6
-        passed += right
-        faults += [] if right else [f"{name}, {size} examples: {found} for {expected}"]
-    return Result(passed, count, f"furthest {far:.1e}", faults)
+        tally.add("" if right else f"{name}, {size} examples: {found} for {expected}")
+    return tally.result(f"furthest {far:.1e}")
 
 
 def _per_example(run: Run, state: Any, feed: Feed, size: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from tests.soak.drills import LONGER, Drill, Field, Result
+from tests.soak.drills import LONGER, Drill, Field, Result, Tally
 from tests.soak.runs import FAMILIES, pair, watch, whole_pair
 from tests.soak.slurm import Cluster
 
@@ -16,7 +16,7 @@ NOTICED = 120.0  # seconds from the end of one process to that of the other
 
 def peers_asked(field: Field, count: int, random: np.random.RandomState) -> Result:
     """SIGTERM to one of two processes: both save the same step and end with code 143; then on to the end."""
-    faults, passed, slowest = [], 0, 0.0
+    tally, slowest = Tally(), 0.0
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"asked_{number}"
         both = pair(name, folder, field.data, **LONGER)
@@ -33,14 +33,13 @@ def peers_asked(field: Field, count: int, random: np.random.RandomState) -> Resu
             fault = f"{name}: codes {codes}, steps {steps}, {took:.1f} s: {[process.text()[-300:] for process in both]}"
         fault = fault or whole_pair(name, folder, field.data, **LONGER)
         fault = fault or field.fault(name, folder, field.unbroken_pair(name))
-        passed += not fault
-        faults += [fault] if fault else []
-    return Result(passed, count, f"slowest end {slowest:.1f} s", faults)
+        tally.add(fault)
+    return tally.result(f"slowest end {slowest:.1f} s")
 
 
 def peers_killed(field: Field, count: int, random: np.random.RandomState) -> Result:
     """SIGKILL to one of two processes: the other ends with another code than 0 in 120 s; then on to the end."""
-    faults, passed, slowest = [], 0, 0.0
+    tally, slowest = Tally(), 0.0
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"peer_{number}"
         both = pair(name, folder, field.data, **LONGER)
@@ -56,9 +55,8 @@ def peers_killed(field: Field, count: int, random: np.random.RandomState) -> Res
         fault = f"{name} ended with {code} after {took:.1f} s" if code == 0 or took > NOTICED else ""
         fault = fault or whole_pair(name, folder, field.data, **LONGER)
         fault = fault or field.fault(name, folder, field.unbroken_pair(name))
-        passed += not fault
-        faults += [fault] if fault else []
-    return Result(passed, count, f"slowest end {slowest:.1f} s", faults)
+        tally.add(fault)
+    return tally.result(f"slowest end {slowest:.1f} s")
 
 
 def preemptions(field: Field, count: int, random: np.random.RandomState) -> Result:
@@ -68,7 +66,7 @@ def preemptions(field: Field, count: int, random: np.random.RandomState) -> Resu
     """
     if not Cluster.possible():
         return Result(0, 0, "not run: needs root and slurm-wlm", [])
-    faults, passed = [], 0
+    tally = Tally()
     with Cluster(field.folder / "slurm") as cluster:
         for number in range(count):
             name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"slurm_{number}"
@@ -80,9 +78,8 @@ def preemptions(field: Field, count: int, random: np.random.RandomState) -> Resu
             stops = len(re.findall(r"Stopped at step \d+ as asked", output))
             fault = "" if stops == 2 and "Resuming from step" in output and "Done" in output else output[-800:]
             fault = fault or field.fault(name, folder, field.unbroken_pair(name))
-            passed += not fault
-            faults += [fault] if fault else []
-    return Result(passed, count, "", faults)
+            tally.add(fault)
+    return tally.result()
 
 
 PEERS: dict[str, tuple[Drill, int]] = {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ask("scancel", "--state=RUNNING", "--full")
+        with suppress(TimeoutError):
+            self.wait_for(lambda: not self._ask("squeue", "--noheader"), 60)
         for daemon in reversed(self._daemons):
             daemon.terminate()
             daemon.wait()
