@@ -12,7 +12,7 @@ import jax
 from absl import flags, logging
 
 from aigc_jax.config import check_overrides, nearest
-from aigc_jax.errors import ConfigError, Stopped, UserError
+from aigc_jax.errors import ConfigError, Stopped, UserError, room
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
 CACHE = "AIGC_JAX_CACHE"  # environment: folder of compiled programs; empty = keep none
@@ -42,7 +42,7 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
         print(f"aigc_jax: {error}", file=sys.stderr)
         return error.code
     except OSError as error:  # a full or vanished disk, wherever it is met
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({error.filename}; {room(Path(error.filename).parent)})" if isinstance(error.filename, str) else ""
         print(f"aigc_jax: {error.strerror or error}{where}: what was saved before is intact.", file=sys.stderr)
         return 1
     return 0

@@ -1,5 +1,10 @@
 """How a run ends early: by a mistake that a user can mend, or because it was asked to stop."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class UserError(Exception):
     """A mistake in the input, said in one line that names the thing and the remedy.
@@ -26,3 +31,21 @@ class Stopped(Exception):
     def __init__(self, line: str, code: int):
         super().__init__(line)
         self.code = code
+
+
+def room(folder: Path) -> str:
+    """What there is to say of the room in a folder that could not be written."""
+    try:
+        return f"{shutil.disk_usage(folder).free:,} bytes are free"
+    except OSError:
+        return "the folder is gone"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError of what runs inside names this file, as one of a full disk does not by itself."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise

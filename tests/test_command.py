@@ -1,5 +1,6 @@
 """Each mistake of a user gets one line, a remedy and a non-zero exit, and loses nothing."""
 
+import errno
 import os
 import re
 import shutil
@@ -8,6 +9,9 @@ import sys
 
 import pytest
 from support import ROOT, write_idx, write_images, write_texts
+
+from aigc_jax import command
+from aigc_jax.errors import naming
 
 RUN = [sys.executable, "main.py"]
 SMALL = "--config=configs/gpt_sentences.py:tiny"
@@ -129,3 +133,24 @@ def test_a_workdir_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way", "utf-8")
     refused(run(SMALL, f"--workdir={tmp_path / 'file' / 'run'}"), 1, "cannot be written")
     assert (tmp_path / "file").read_text("utf-8") == "in the way"
+
+
+def test_a_disk_error_names_the_file_and_the_room(tmp_path, capsys):
+    """That of a write to a full disk names nothing by itself."""
+
+    def full(_):
+        with naming(tmp_path / "metrics.jsonl"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert command.guarded(full, []) == 1
+    said = capsys.readouterr().err
+    wanted = (
+        rf"aigc_jax: No space left on device \({tmp_path}/metrics.jsonl; [\d,]+ bytes are free\): what was saved .*\n"
+    )
+    assert re.fullmatch(wanted, said)
+
+    def gone(_):
+        (tmp_path / "none" / "metrics.jsonl").open("a")
+
+    assert command.guarded(gone, []) == 1
+    assert f"({tmp_path}/none/metrics.jsonl; the folder is gone)" in capsys.readouterr().err

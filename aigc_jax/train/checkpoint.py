@@ -4,7 +4,6 @@ Each network's params, ema, opt_state and extra are items of their own, so that 
 the averaged weights and nothing else. A step counts as saved when its manifest is on disk.
 """
 
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +14,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError, UserError, room
 from aigc_jax.method import PyTree, State
 from aigc_jax.train import manifest
 
@@ -261,12 +260,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _unsaved(folder: Path, step: int, size: int, error: BaseException) -> UserError:
-    try:
-        room = f"{shutil.disk_usage(folder).free:,} bytes are free"
-    except OSError:
-        room = "the folder is gone"
     return UserError(
         f"The checkpoint of step {step} could not be written under {folder} ({_first_line(error)}; it holds {size:,} "
-        f"bytes, {room}): make room or choose another --workdir; the checkpoints saved before are intact and the same "
-        "command resumes from them."
+        f"bytes, {room(folder)}): make room or choose another --workdir; the checkpoints saved before are intact and "
+        "the same command resumes from them."
     )

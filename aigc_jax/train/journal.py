@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from aigc_jax.errors import UserError
+from aigc_jax.errors import UserError, naming
 from aigc_jax.train.workdir import Workdir, write_whole
 
 
@@ -59,7 +59,7 @@ class Journal:
         if not self._chief:
             return
         record = {"step": step, "group": group, **{k: _finite(v) for k, v in values.items()}}
-        with self._path.open("a", encoding="utf-8") as file:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         if self._board is not None:
             for name, value in values.items():

@@ -17,7 +17,7 @@ from aigc_jax.train.run import Run
 from aigc_jax.train.stopping import Asked, Meetings, beside, stoppable
 from aigc_jax.train.tasks import Cut, Tasks, Unsound
 from aigc_jax.train.watchdog import Watchdog
-from aigc_jax.train.workdir import Workdir
+from aigc_jax.train.workdir import Workdir, write_whole
 
 
 def train(run: Run, workdir: Workdir, began: float) -> None:
@@ -141,7 +141,7 @@ def _describe(state: State, workdir: Workdir) -> None:
     from clu import parameter_overview
 
     text = parameter_overview.get_parameter_overview(dict(state.params), include_stats=False, max_lines=None)
-    workdir.parameters.write_text(text + "\n", "utf-8")
+    write_whole(workdir.parameters, text + "\n")
 
 
 def tell(workdir: Workdir, steps: int, seconds: float) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from aigc_jax.train.journal import read
-from aigc_jax.train.workdir import Workdir
+from aigc_jax.train.workdir import Workdir, write_whole
 
 WIDTH, HEIGHT, PAD = 420, 160, 8
 SAMPLES_SHOWN = 4
@@ -42,7 +42,7 @@ def write(workdir: Workdir) -> Path:
         f"<h2>Configuration</h2><pre>{html.escape(workdir.config.read_text('utf-8'))}</pre>",
     ]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(workdir.folder.name)}</title>'
-    workdir.report.write_text(f"{page}<style>{STYLE}</style>{''.join(body)}</html>\n", "utf-8")
+    write_whole(workdir.report, f"{page}<style>{STYLE}</style>{''.join(body)}</html>\n")
     return workdir.report
 
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from aigc_jax.data.dataset import DataSet
+from aigc_jax.errors import naming
 from aigc_jax.method import State
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
@@ -82,4 +83,7 @@ class Run(NamedTuple):
         key = jax.random.fold_in(self.programs.root, SAMPLING)
         condition = self.data.medium.condition(self.sampling.condition, self.sampling.n)
         samples = self.programs.sample(key, state, self.sampling.n, condition)
-        return self.data.medium.write(samples, stem) if jax.process_index() == 0 else stem
+        if jax.process_index():
+            return stem
+        with naming(stem):
+            return self.data.medium.write(samples, stem)

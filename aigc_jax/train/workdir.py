@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from aigc_jax import config as configuration
-from aigc_jax.errors import UserError
+from aigc_jax.errors import UserError, naming
 
 MAY_CHANGE = re.compile(
     r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
@@ -145,5 +145,6 @@ class Workdir:
 def write_whole(path: Path, text: str) -> None:
     """Replaces a file at once: another process, or the next one after a crash, finds the old text or the new."""
     part = path.with_suffix(".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    with naming(path):
+        part.write_text(text, "utf-8")
+        part.replace(path)
