@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -154,7 +155,7 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
     size: of a batch.
     """
     load, gradient = catalogue.load, Learner._gradient
-    spoilt: list[Any] = [None]  # whether the batch that is traced is
+    traced = threading.local()  # spoilt: whether the batch is; programs are traced in two threads at once
 
     class Marking:
         """A data set's medium that passes the marks by the method."""
@@ -166,7 +167,7 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
             return getattr(self._medium, name)
 
         def prepare(self, key: Any, batch: Any, train: bool) -> Any:
-            spoilt[0] = jnp.any(batch["spoilt"] > 0) if "spoilt" in batch else None
+            traced.spoilt = jnp.any(batch["spoilt"] > 0) if "spoilt" in batch else None
             return self._medium.prepare(key, {k: x for k, x in batch.items() if k != "spoilt"}, train)
 
     def loaded(*arguments: Any) -> Any:
@@ -181,7 +182,7 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
 
     def spoiling(self: Learner, *arguments: Any) -> Any:
         grads, extra, metrics = gradient(self, *arguments)
-        return jax.tree.map(lambda g: jnp.where(spoilt[0], value, g), grads), extra, metrics
+        return jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), grads), extra, metrics
 
     with mock.patch.object(catalogue, "load", loaded), mock.patch.object(Learner, "_gradient", spoiling):
         yield
