@@ -27,10 +27,13 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     SIGTERM and Ctrl-C end it after the step at hand with a checkpoint; a second one ends it at once.
     Raises Stopped then, and UserError when training diverges for good, or nothing can be saved.
     """
-    workdir.open(run.config, run.networks)
-    reached = clock.spent(workdir.time).reached
-    record = workdir.time if jax.process_index() == 0 else None
-    with stoppable() as asked, workdir.held(), clock.Clock(began, record) as timing:
+    workdir.check(run.config)
+    with ExitStack() as closing:
+        asked = closing.enter_context(stoppable())
+        closing.enter_context(workdir.held())
+        workdir.record(run.config, run.networks)
+        reached = clock.spent(workdir.time).reached
+        timing = closing.enter_context(clock.Clock(began, workdir.time if jax.process_index() == 0 else None))
         with timing.during("restore"):
             newest, said = recover(workdir.checkpoints)
         while True:

@@ -50,34 +50,36 @@ class Workdir:
         self.samples = folder / "samples"
         self.report = folder / "report.html"
 
-    def open(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
-        """Makes the folder and records the resolved configuration and what its networks were built from.
+    def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
+        """Writes the resolved configuration and what its networks were built from, into a folder that is held.
 
-        Raises UserError when it cannot be written, or holds a run of another configuration.
+        Raises UserError when it cannot be written.
         """
-        self.check(config)
         if jax.process_index():
             return
         try:
-            self.samples.mkdir(parents=True, exist_ok=True)
+            self.samples.mkdir(exist_ok=True)
             write_whole(self.config, configuration.to_json(config))
             write_whole(self.networks, configuration.to_json(networks))
         except OSError as error:
-            raise UserError(
-                f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
-            ) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps other runs out while it lasts: two that train in one folder would undo each other's checkpoints.
+        """Makes the folder, and keeps other runs out while it lasts: two would undo each other's checkpoints.
 
-        Raises UserError when one trains in it. The lock ends with the process that has it, however that ends; a file
-        server may learn of that late, so one of another machine is waited for. Without locks nothing is held.
+        Raises UserError when one trains in it, or it cannot be written. The lock ends with the process that has it,
+        however that ends; a file server may learn of that late, so one of another machine is waited for. Without locks
+        nothing is held.
         """
         if jax.process_index():
             yield
             return
-        file = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             self._take(file)
             yield
@@ -105,6 +107,11 @@ class Workdir:
                 return
         os.ftruncate(file, 0)
         os.pwrite(file, f"{here} process {os.getpid()}\n".encode(), 0)
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(
+            f"The work directory {self.folder} cannot be written ({error.strerror}): choose another --workdir."
+        )
 
     def check(self, config: Mapping[str, Any], may_change: re.Pattern = MAY_CHANGE) -> list[str]:
         """The keys, among those that may, in which the run in this folder differs. Writes nothing.

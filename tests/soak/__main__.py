@@ -11,6 +11,7 @@ import secrets
 import sys
 import tempfile
 import time
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,11 @@ def main() -> int:
             drill, count = ALL[name]
             began = time.monotonic()
             random = np.random.RandomState([arguments.seed, list(ALL).index(name)])
-            result = drill(field, max(1, round(count * arguments.share)), random)
+            wanted = max(1, round(count * arguments.share))
+            try:
+                result = drill(field, wanted, random)
+            except Exception:  # the others are worth having
+                result = Result(0, wanted, "broke off", [traceback.format_exc()])
             minutes = (time.monotonic() - began) / 60
             print(f"{name:<18} {result.passed}/{result.count}  {minutes:.1f} min  {result.remarks}", flush=True)
             print("".join(f"  {fault}\n" for fault in result.faults), end="", flush=True)
