@@ -29,6 +29,7 @@ from tests.soak.drills import Drill, Field, Result, Tally
 from tests.soak.runs import FAMILIES, contents, difference, whole, whole_pair
 
 SEED = 0  # of the configurations
+EPOCH = 40  # batches, at least, in which an injected fault comes once
 MESHES = ((1, 1), (2, 1), (1, 2), (2, 2), (8, 1), (1, 8))  # data x fsdp
 NEAR = 1e-6  # of weights, between numbers of devices or processes
 AT_100 = {"train.steps": 100, "checkpoint.every": 50, "evaluate.every": 0, "sample.every": 0, "sample.n": 1}
@@ -172,7 +173,7 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
 
     def loaded(*arguments: Any) -> Any:
         data = load(*arguments)
-        times = -(-8 * size // len(data.splits["train"]))  # an example comes once in the first eight batches
+        times = -(-EPOCH * size // len(data.splits["train"]))
         train = {name: np.concatenate([x] * times) for name, x in data.splits["train"].arrays.items()}
         marks = np.zeros(len(next(iter(train.values()))), np.float32)
         for batch in batches:
@@ -223,7 +224,7 @@ def rollbacks(field: Field, count: int, random: np.random.RandomState) -> Result
         settings = {"steps": 10, "max_skipped": 3, "log_every": 1, "steps_per_call": 1}
         config = tiny(field, name, train=settings, checkpoint={"every": 1, "best": ""}, evaluate={"every": 0})
         workdir = Workdir(field.folder / f"rollback_{number}")
-        with injected(np.nan, list(range(first, min(beyond, 40))), config["data"]["batch_size"]):
+        with injected(np.nan, list(range(first, min(beyond, EPOCH))), config["data"]["batch_size"]):
             run = build(config, devices=jax.devices()[:1])
             said = ""
             try:
@@ -257,7 +258,7 @@ def spikes(field: Field, count: int, random: np.random.RandomState) -> Result:
             _, sums, states = trained(build({**config, "optimizers": sgd}, devices=jax.devices()[:1]), 7)
         moved = furthest(states[5].params, states[6].params)
         rates = max(section["learning_rate"] for section in sgd.values())
-        right = (moved == 0) if wary else (0 < moved <= 1.001 * rates)
+        right = (moved == 0) if wary else (0 < moved <= 10 * rates)  # with momentum, ten clipped steps add up
         right = right and float(jax.device_get(sums)["watch"].skipped) == wary
         tally.add("" if right else f"{name}, spike {'refused' if wary else 'clipped'}: weights moved by {moved:.1e}")
     return tally.result()
