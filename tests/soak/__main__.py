@@ -24,13 +24,13 @@ os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}
 
 from support import write_idx
 
+from tests.soak import runs
 from tests.soak.drills import DRILLS, Field, Result
 from tests.soak.laws import LAWS
 from tests.soak.peers import PEERS
-from tests.soak.runs import ROOT
 
 ALL = DRILLS | PEERS | LAWS
-DOCS = ROOT / "docs"
+DOCS = runs.ROOT / "docs"
 RECORDS, PAGE = DOCS / "reliability.json", DOCS / "reliability.md"
 
 
@@ -39,8 +39,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of the random moments")
     parser.add_argument("--share", type=float, default=1.0, help="of each drill's count")
     parser.add_argument("--only", nargs="*", choices=ALL, default=list(ALL))
+    parser.add_argument("--platform", default="cpu", help="of the runs of one process, as JAX_PLATFORMS has it: cuda")
     parser.add_argument("--write", action="store_true", help="record the results in docs/")
     arguments = parser.parse_args()
+    runs.platform = arguments.platform
     print(f"seed {arguments.seed}", flush=True)
     whole = True
     with tempfile.TemporaryDirectory() as folder:

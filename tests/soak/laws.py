@@ -45,7 +45,7 @@ def tiny(field: Field, name: str, **changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Its optimizers as plain gradient descent: Adam divides by the gradient, and makes rounding of zeros visible."""
+    """Its optimizers as gradient descent with momentum: Adam divides by the gradient, so rounding of zeros is seen."""
     return {name: {**section, "name": "sgd"} for name, section in config["optimizers"].items()}
 
 

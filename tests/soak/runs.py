@@ -20,6 +20,7 @@ from aigc_jax.train.workdir import Workdir
 
 ROOT = Path(__file__).parent.parent.parent
 FAMILIES = ("ddpm_digits", "dcgan_fashion_mnist", "vae_fashion_mnist", "gpt_sentences")
+platform = "cpu"  # of the runs; the drills' own process stays on the CPU
 STEPS, EVERY = 80, 4  # of a run; between its checkpoints
 
 
@@ -44,7 +45,9 @@ class Process:
     def __init__(
         self, name: str, folder: Path, data: Path, *, rank: int = 0, of: int = 1, port: int = 0, **settings: Any
     ):
-        environment = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"}
+        environment = {"JAX_PLATFORMS": platform, "JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"}
+        if platform != "cpu":  # kernels that add in any order would not give the same bits twice
+            environment["XLA_FLAGS"] = "--xla_gpu_deterministic_ops=true"
         if of > 1:
             address = f"127.0.0.1:{port}"
             environment |= {"JAX_COORDINATOR_ADDRESS": address, "JAX_COORDINATOR_BIND_ADDRESS": address}
