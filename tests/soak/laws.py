@@ -75,7 +75,7 @@ def numbers_of_devices(field: Field, count: int, random: np.random.RandomState) 
     tally, far = Tally(), dict[str, float]()
     for number in range(count):
         name, other = FAMILIES[number % len(FAMILIES)], (2, 4, 8, "2 processes")[number // len(FAMILIES) % 4]
-        config = tiny(field, name)
+        config = tiny(field, name, train={"steps": 100})  # where a schedule of the learning rate ends
         config = {**config, "optimizers": plain(config)}
         expected = trained(build(config, devices=jax.devices()[:1]), 100)[0]
         if other == "2 processes":
