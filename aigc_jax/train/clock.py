@@ -22,7 +22,7 @@ KINDS = {  # in the order in which they are shown
     "save": "saving, as far as training waits for it",
     "restore": "verifying and reading a checkpoint",
 }
-OFTEN = 1.0  # seconds between records: what a process that is killed leaves uncounted at most
+OFTEN = 0.5  # seconds between records: what a process that is killed leaves uncounted at most
 
 
 class Clock:

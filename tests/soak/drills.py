@@ -315,19 +315,13 @@ def _fill(path: Path) -> None:
 def goodput(field: Field, count: int, random: np.random.RandomState) -> Result:
     """Where the time goes of a run that is killed `count` times: all of it accounted for within 1 %, 90 % in steps."""
     name, folder, wall = "ddpm_digits", field.folder / "goodput", 0.0
-    settings = {
-        "train.steps": 7000 * count,
-        "checkpoint.every": 1000,
-        "train.log_every": 100,
-        "sample.every": 0,
-        "evaluate.every": 0,
-    }
+    settings = {"train.steps": 5000 * count, "checkpoint.every": 200, "sample.every": 0, "evaluate.every": 0}
     for number in range(count + 1):
         began = time.time()
-        process = Process(name, folder, field.data, **settings)
+        process = Process(name, folder, field.data, size="full", noted=False, **settings)
         if number < count:
             process.after_first_step()
-            watch(process, random.uniform(60, 120))
+            watch(process, random.uniform(60, 180))
             process.send(signal.SIGKILL)
         process.wait()
         wall += time.time() - began

@@ -24,8 +24,8 @@ platform = "cpu"  # of the runs; the drills' own process stays on the CPU
 STEPS, EVERY = 80, 4  # of a run; between its checkpoints
 
 
-def command_line(name: str, folder: Path, data: Path, settings: Mapping[str, Any]) -> list[str]:
-    """The flags of a family's tiny twin."""
+def command_line(name: str, folder: Path, data: Path, settings: Mapping[str, Any], size: str = "tiny") -> list[str]:
+    """The flags of a family's tiny twin, or of another size."""
     settings = {
         "train.steps": STEPS, "train.log_every": EVERY, "checkpoint.every": EVERY, "evaluate.every": 40,
         "sample.every": 40, "tracking.tensorboard": False, **settings,
@@ -33,17 +33,28 @@ def command_line(name: str, folder: Path, data: Path, settings: Mapping[str, Any
     if "fashion" in name:
         settings["data.path"] = data
     overrides = [f"--config.{key}={value}" for key, value in settings.items()]
-    return [f"--config=configs/{name}.py:tiny", f"--workdir={folder}", *overrides]
+    return [f"--config=configs/{name}.py:{size}", f"--workdir={folder}", *overrides]
 
 
 class Process:
     """A run under way, or one process of it, and the lines that it has said.
 
+    size: of the configuration; noted: note which examples are trained on.
     rank, of, port: where several processes make up the run.
     """
 
     def __init__(
-        self, name: str, folder: Path, data: Path, *, rank: int = 0, of: int = 1, port: int = 0, **settings: Any
+        self,
+        name: str,
+        folder: Path,
+        data: Path,
+        *,
+        size: str = "tiny",
+        noted: bool = True,
+        rank: int = 0,
+        of: int = 1,
+        port: int = 0,
+        **settings: Any,
     ):
         environment = {"JAX_PLATFORMS": platform, "JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"}
         if platform != "cpu":  # kernels that add in any order would not give the same bits twice
@@ -52,14 +63,9 @@ class Process:
             address = f"127.0.0.1:{port}"
             environment |= {"JAX_COORDINATOR_ADDRESS": address, "JAX_COORDINATOR_BIND_ADDRESS": address}
             environment |= {"JAX_NUM_PROCESSES": str(of), "JAX_PROCESS_ID": str(rank)}
+        program = ["-m", "tests.soak.noting", notes(folder, rank)] if noted else ["main.py"]
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.soak.noting",
-                notes(folder, rank),
-                *command_line(name, folder, data, settings),
-            ],
+            [sys.executable, *program, *command_line(name, folder, data, settings, size)],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
