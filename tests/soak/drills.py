@@ -315,7 +315,8 @@ def _fill(path: Path) -> None:
 def goodput(field: Field, count: int, random: np.random.RandomState) -> Result:
     """Where the time goes of a run that is killed `count` times: all of it accounted for within 1 %, 90 % in steps."""
     name, folder, wall = "ddpm_digits", field.folder / "goodput", 0.0
-    settings = {"train.steps": 5000 * count, "checkpoint.every": 200, "sample.every": 0, "evaluate.every": 0}
+    settings = {"train.steps": 5000 * count, "train.log_every": 100, "checkpoint.every": 200}
+    settings |= {"sample.every": 0, "evaluate.every": 0}
     for number in range(count + 1):
         began = time.time()
         process = Process(name, folder, field.data, size="full", noted=False, **settings)
