@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import pytest
 from support import ROOT
 
 from aigc_jax.train import clock
@@ -33,9 +32,9 @@ def test_kinds_add_up_to_the_wall_time(tmp_path):
         with timing.during("save"):
             time.sleep(0.04)
         timing.within("restore", lambda: time.sleep(0.01))()
-        wall = time.time() - began
-    found = clock.spent(tmp_path / "time.jsonl")
-    assert sum(found.seconds.values()) == pytest.approx(wall, abs=0.02)
+        inside = time.time() - began
+    found, wall = clock.spent(tmp_path / "time.jsonl"), time.time() - began
+    assert inside - 0.01 <= sum(found.seconds.values()) <= wall + 0.01
     assert found.seconds["save"] >= 0.04 and found.seconds["steps"] >= 0.03 and found.seconds["restore"] >= 0.01
     assert (found.starts, found.reached) == (1, 0)
 

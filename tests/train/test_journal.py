@@ -12,8 +12,9 @@ from aigc_jax.train.workdir import Workdir
 @pytest.fixture
 def workdir(tmp_path):
     made = Workdir(tmp_path / "run")
-    made.open({"seed": 0, "train": {"steps": 10}, "networks": {"net": {"width": 3}}}, {})
-    return made
+    with made.held():
+        made.record({"seed": 0, "train": {"steps": 10}, "networks": {"net": {"width": 3}}}, {})
+        yield made
 
 
 def records(workdir, start, steps):
