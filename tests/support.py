@@ -2,9 +2,11 @@
 
 import gzip
 import importlib.util
+import socket
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -52,3 +54,20 @@ def write_texts(folder: Path, count: int = 120) -> Path:
         text = "".join(random.choice(list("天地玄黃宇宙洪荒日月盈昃辰宿列張")) for _ in range(20))
         (folder / f"{i:03d}.txt").write_text(f"{text[:10]}，\n{text[10:]}。{i}\n", "utf-8")
     return folder
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two trees hold the same numbers."""
+    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+
+
+def finite(tree: Any) -> bool:
+    """Whether all of a tree's numbers are finite."""
+    return all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(tree))
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

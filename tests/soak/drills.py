@@ -80,6 +80,10 @@ class Field:
             self._expected[folder] = contents(folder)
         return folder
 
+    def expected(self, name: str) -> tuple[Any, ...]:
+        """The contents of `unbroken`."""
+        return self._expected[self.unbroken(name)]
+
     def copy(self, name: str, folder: Path) -> None:
         """An unbroken run, to be damaged."""
         there = self.unbroken(name)
@@ -143,16 +147,16 @@ def terminations(field: Field, count: int, random: np.random.RandomState) -> Res
         ] += 1
         process.send(signal.SIGTERM)
         asked = time.monotonic()
-        code = process.wait()
-        slowest = max(slowest, time.monotonic() - asked)
+        code, took = process.wait(), time.monotonic() - asked
+        slowest = max(slowest, took)
         over = "Done" in process.text()  # before the signal came; -15 is before Python handles signals
         fault = (
             ""
             if code in (143, -signal.SIGTERM) or (code == 0 and over)
             else f"{name} ended with {code}: {process.text()[-300:]}"
         )
-        if time.monotonic() - asked > SOON:
-            fault = f"{name} took {time.monotonic() - asked:.1f} s to end"
+        if took > SOON:
+            fault = f"{name} took {took:.1f} s to end"
         fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
         tally.add(fault)
     remarks = f"slowest end {slowest:.1f} s; " + ", ".join(f"{n} {phase}" for phase, n in phases.items())
@@ -234,6 +238,15 @@ def none_intact(field: Field, count: int, random: np.random.RandomState) -> Resu
     return tally.result()
 
 
+def _unclear(name: str, process: Process, place: Path) -> str:
+    """'' where a run ends with code 1 and one line that names the place, and claims nothing; else what it did."""
+    code, text = process.wait(), process.text()
+    said = [line for line in process.lines if line.startswith("aigc_jax: ")]
+    if code != 1 or len(said) != 1 or str(place) not in said[0] or "Traceback" in text or "Done" in text:
+        return f"{name} ended with {code}: {text[-500:]}"
+    return ""
+
+
 def full_disks(field: Field, count: int, random: np.random.RandomState) -> Result:
     """The disk fills at a random moment: one line with the path and bytes, code 1, and it goes on when there is room.
 
@@ -254,11 +267,7 @@ def full_disks(field: Field, count: int, random: np.random.RandomState) -> Resul
             process.after_first_step()
             watch(process, random.uniform(0, 1.0))
             _fill(disk / "ballast")
-            code, text = process.wait(), process.text()
-            said = [line for line in process.lines if line.startswith("aigc_jax: ")]
-            fault = ""
-            if code != 1 or len(said) != 1 or str(disk) not in said[0] or "Traceback" in text or "Done" in text:
-                fault = f"{name} ended with {code}: {text[-500:]}"
+            fault = _unclear(name, process, disk)
             (disk / "ballast").unlink()
             fault = fault or whole(name, folder, field.data) or field.fault(name, folder)
             tally.add(fault)
@@ -281,11 +290,7 @@ def lost_folders(field: Field, count: int, random: np.random.RandomState) -> Res
         vanishes = number // len(FAMILIES) % 2 == 0 or not _immutable(folder, True)
         if vanishes:
             folder.rename(away)
-        code, text = process.wait(), process.text()
-        said = [line for line in process.lines if line.startswith("aigc_jax: ")]
-        fault = ""
-        if code != 1 or len(said) != 1 or str(folder) not in said[0] or "Traceback" in text or "Done" in text:
-            fault = f"{name} ended with {code}: {text[-500:]}"
+        fault = _unclear(name, process, folder)
         if vanishes:
             shutil.rmtree(folder, ignore_errors=True)
             away.rename(folder)

@@ -3,15 +3,29 @@
 import re
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
 from tests.soak.drills import LONGER, Drill, Field, Result, Tally
-from tests.soak.runs import FAMILIES, pair, watch, whole_pair
+from tests.soak.runs import FAMILIES, Process, pair, watch, whole_pair
 from tests.soak.slurm import Cluster
 
 TOGETHER = 60.0  # seconds from a signal to the end of both
 NOTICED = 120.0  # seconds from the end of one process to that of the other
+
+
+def _begun(field: Field, name: str, folder: Path, random: np.random.RandomState) -> tuple[Process, Process]:
+    """A run of two processes, at a random moment after its first step."""
+    both = pair(name, folder, field.data, **LONGER)
+    both[0].after_first_step()
+    watch(both[0], random.uniform(0, 1.5))
+    return both
+
+
+def _gone_on(field: Field, name: str, folder: Path) -> str:
+    """Takes the run to its end. '' where that is the unbroken one's, else what is wrong."""
+    return whole_pair(name, folder, field.data, **LONGER) or field.fault(name, folder, field.unbroken_pair(name))
 
 
 def peers_asked(field: Field, count: int, random: np.random.RandomState) -> Result:
@@ -19,9 +33,7 @@ def peers_asked(field: Field, count: int, random: np.random.RandomState) -> Resu
     tally, slowest = Tally(), 0.0
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"asked_{number}"
-        both = pair(name, folder, field.data, **LONGER)
-        both[0].after_first_step()
-        watch(both[0], random.uniform(0, 1.5))
+        both = _begun(field, name, folder, random)
         both[random.randint(2)].send(signal.SIGTERM)
         asked = time.monotonic()
         codes = [process.wait() for process in both]
@@ -31,9 +43,7 @@ def peers_asked(field: Field, count: int, random: np.random.RandomState) -> Resu
         fault = ""
         if codes != [143, 143] or steps[0] != steps[1] or len(steps[0]) != 1 or took > TOGETHER:
             fault = f"{name}: codes {codes}, steps {steps}, {took:.1f} s: {[process.text()[-300:] for process in both]}"
-        fault = fault or whole_pair(name, folder, field.data, **LONGER)
-        fault = fault or field.fault(name, folder, field.unbroken_pair(name))
-        tally.add(fault)
+        tally.add(fault or _gone_on(field, name, folder))
     return tally.result(f"slowest end {slowest:.1f} s")
 
 
@@ -42,9 +52,7 @@ def peers_killed(field: Field, count: int, random: np.random.RandomState) -> Res
     tally, slowest = Tally(), 0.0
     for number in range(count):
         name, folder = FAMILIES[number % len(FAMILIES)], field.folder / f"peer_{number}"
-        both = pair(name, folder, field.data, **LONGER)
-        both[0].after_first_step()
-        watch(both[0], random.uniform(0, 1.5))
+        both = _begun(field, name, folder, random)
         victim = random.randint(2)
         both[victim].send(signal.SIGKILL)
         killed = time.monotonic()
@@ -53,9 +61,7 @@ def peers_killed(field: Field, count: int, random: np.random.RandomState) -> Res
         took = time.monotonic() - killed
         slowest = max(slowest, took)
         fault = f"{name} ended with {code} after {took:.1f} s" if code == 0 or took > NOTICED else ""
-        fault = fault or whole_pair(name, folder, field.data, **LONGER)
-        fault = fault or field.fault(name, folder, field.unbroken_pair(name))
-        tally.add(fault)
+        tally.add(fault or _gone_on(field, name, folder))
     return tally.result(f"slowest end {slowest:.1f} s")
 
 

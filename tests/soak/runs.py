@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from support import free_port
 
 from aigc_jax.build import build
 from aigc_jax.train.workdir import Workdir
@@ -108,9 +108,7 @@ class Process:
 
 def pair(name: str, folder: Path, data: Path, **settings: Any) -> tuple[Process, Process]:
     """A run of two processes."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     one, other = (Process(name, folder, data, rank=rank, of=2, port=port, **settings) for rank in range(2))
     return one, other
 

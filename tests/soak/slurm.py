@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from support import free_port
+
 from tests.soak.runs import ROOT, command_line, notes
 
 SETTINGS = """
@@ -60,13 +62,8 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         for name in ("state", "spool"):
             (self._folder / name).mkdir(parents=True)
-        ports = []
-        for _ in range(2):
-            with socket.socket() as found:
-                found.bind(("127.0.0.1", 0))
-                ports.append(found.getsockname()[1])
         host = socket.gethostname().split(".")[0]
-        conf = SETTINGS.format(folder=self._folder, host=host, controller=ports[0], node=ports[1])
+        conf = SETTINGS.format(folder=self._folder, host=host, controller=free_port(), node=free_port())
         (self._folder / "slurm.conf").write_text(conf, "utf-8")
         key = self._folder / "munge.key"
         key.write_bytes(os.urandom(1024))

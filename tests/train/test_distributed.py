@@ -4,14 +4,13 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
-from support import ROOT, write_idx
+from support import ROOT, free_port, write_idx
 
 
 def start(arguments, devices, command=("main.py",), **environment):
@@ -30,12 +29,6 @@ def finish(process):
     out, err = process.communicate(timeout=280)
     assert process.returncode == 0, out + err
     return out
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @pytest.mark.parametrize("name", ["gan_fashion_mnist", "gpt_sentences"])

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import load_config
+from support import finite, load_config, same
 
 from aigc_jax.build import build, catalogue
 from aigc_jax.data.dataset import ArraySource
@@ -78,14 +78,6 @@ def states(config, steps):
         state, sums = run.programs.train(state, sums, feed.resident, items)
         found.append(jax.device_get(state))
     return found, jax.device_get(sums)["watch"]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
-
-
-def finite(tree):
-    return all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(tree))
 
 
 @pytest.mark.parametrize("factor", [np.nan, np.inf, 1e25])
