@@ -1,0 +1,70 @@
+"""The Fréchet distance between two sets of features, each taken for a Gaussian.
+
+Heusel et al. 2017 (arXiv:1706.08500), equation 6; Dowson & Landau 1982 for the closed form:
+
+    d² = |m₁ - m₂|² + Tr(C₁ + C₂ - 2 (C₁ C₂)^½)
+
+It is called FID where the features are those of the Inception network of 2015, and nowhere else.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from aigc_jax.errors import UserError
+
+
+class Moments(NamedTuple):
+    """What is kept of a set of features, in float64; sets are added with `merged`."""
+
+    count: int
+    mean: np.ndarray  # [D]
+    scatter: np.ndarray  # [D, D]: the sum of (x - mean)(x - mean)ᵀ
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Unbiased, [D, D]."""
+        return self.scatter / (self.count - 1)
+
+
+def moments(features: np.ndarray) -> Moments:
+    """Of features [N, D]; N may be 0."""
+    features = np.asarray(features, np.float64)
+    mean = features.mean(0) if len(features) else np.zeros(features.shape[1])
+    centred = features - mean
+    return Moments(len(features), mean, centred.T @ centred)
+
+
+def merged(one: Moments, other: Moments) -> Moments:
+    """Of both sets together (Chan, Golub & LeVeque 1983, equation 2.1): no precision is lost to large means."""
+    count = one.count + other.count
+    if not count:
+        return one
+    apart = other.mean - one.mean
+    share = one.count * other.count / count
+    return Moments(
+        count, one.mean + apart * (other.count / count), one.scatter + other.scatter + share * np.outer(apart, apart)
+    )
+
+
+def frechet_distance(one: Moments, other: Moments) -> float:
+    """The squared distance d² of equation 6, >= 0 up to rounding.
+
+    Raises UserError where a set has no more samples than features: its covariance would be singular, and the distance
+    would say more of the number of samples than of them.
+    """
+    dimensions = len(one.mean)
+    for found in (one, other):
+        if found.count <= dimensions:
+            raise UserError(
+                f"A Fréchet distance over {dimensions} features needs more than {dimensions} samples on each side, and "
+                f"there are {found.count}: take more, or a kernel distance."
+            )
+    # Tr (C₁ C₂)^½ = Tr (C₁^½ C₂ C₁^½)^½: the root of a symmetric matrix, whose eigenvalues are real.
+    values, vectors = linalg.eigh(one.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    inner = linalg.eigvalsh(root @ other.covariance @ root)
+    crossed = np.sqrt(np.maximum(inner, 0)).sum()
+    means = np.square(one.mean - other.mean).sum()
+    return float(means + np.trace(one.covariance) + np.trace(other.covariance) - 2 * crossed)
