@@ -18,14 +18,14 @@ from aigc_jax.errors import UserError
 class Moments(NamedTuple):
     """What is kept of a set of features, in float64; sets are added with `merged`."""
 
-    count: int
+    n: int  # samples
     mean: np.ndarray  # [D]
     scatter: np.ndarray  # [D, D]: the sum of (x - mean)(x - mean)ᵀ
 
     @property
     def covariance(self) -> np.ndarray:
         """Unbiased, [D, D]."""
-        return self.scatter / (self.count - 1)
+        return self.scatter / (self.n - 1)
 
 
 def moments(features: np.ndarray) -> Moments:
@@ -38,14 +38,12 @@ def moments(features: np.ndarray) -> Moments:
 
 def merged(one: Moments, other: Moments) -> Moments:
     """Of both sets together (Chan, Golub & LeVeque 1983, equation 2.1): no precision is lost to large means."""
-    count = one.count + other.count
-    if not count:
+    n = one.n + other.n
+    if not n:
         return one
     apart = other.mean - one.mean
-    share = one.count * other.count / count
-    return Moments(
-        count, one.mean + apart * (other.count / count), one.scatter + other.scatter + share * np.outer(apart, apart)
-    )
+    share = one.n * other.n / n
+    return Moments(n, one.mean + apart * (other.n / n), one.scatter + other.scatter + share * np.outer(apart, apart))
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:
@@ -56,10 +54,10 @@ def frechet_distance(one: Moments, other: Moments) -> float:
     """
     dimensions = len(one.mean)
     for found in (one, other):
-        if found.count <= dimensions:
+        if found.n <= dimensions:
             raise UserError(
                 f"A Fréchet distance over {dimensions} features needs more than {dimensions} samples on each side, and "
-                f"there are {found.count}: take more, or a kernel distance."
+                f"there are {found.n}: take more, or a kernel distance."
             )
     # Tr (C₁ C₂)^½ = Tr (C₁^½ C₂ C₁^½)^½: the root of a symmetric matrix, whose eigenvalues are real.
     values, vectors = linalg.eigh(one.covariance)

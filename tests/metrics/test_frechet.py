@@ -35,7 +35,7 @@ def test_moments_add_up_whatever_the_parts_and_however_large_the_mean():
     found = moments(np.zeros((0, 5)))
     for part in np.split(features, [7, 8, 60]):
         found = merged(found, moments(part))
-    assert found.count == 100
+    assert found.n == 100
     np.testing.assert_allclose(found.mean, features.astype(np.float64).mean(0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(features.astype(np.float64), rowvar=False), rtol=1e-8)
 

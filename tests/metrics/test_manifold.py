@@ -45,9 +45,9 @@ def test_special_cases():
     found = precision_recall(real, few)
     assert found["precision"] == 1 and found["recall"] < 0.1
     # Two draws of one law: density about 1, coverage about 1 - 2^-k (section 3.2 of the second paper).
-    found = density_coverage(RANDOM.randn(2000, 2), RANDOM.randn(2000, 2))
-    assert found["density"] == pytest.approx(1, abs=0.05)
-    assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
+    draws = [density_coverage(RANDOM.randn(500, 2), RANDOM.randn(500, 2)) for _ in range(40)]
+    assert np.mean([found["density"] for found in draws]) == pytest.approx(1, abs=0.02)
+    assert np.mean([found["coverage"] for found in draws]) == pytest.approx(1 - 2**-5, abs=0.01)
 
 
 def test_too_few_samples_are_refused():
