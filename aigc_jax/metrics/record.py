@@ -1,0 +1,90 @@
+"""A result with all that it depends on, so that two are compared only where that means something."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aigc_jax.errors import UserError
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a number came about. Numbers of different protocols differ for that reason alone."""
+
+    measure: str  # "FD", "KID", "bits_per_dim", …
+    data: str  # the set's name, and its version where it has one
+    split: str  # that the samples are held against
+    samples: int  # how many were generated, or evaluated
+    references: int  # how many of the split; 0 = the measure needs none
+    extractor: str  # of features: its name; "" = none
+    extractor_sha256: str  # of its weights
+    pixels: str  # what becomes of images before it: dtype, range, resizing
+    settings: Mapping[str, Any] = field(default_factory=dict)  # neighbours, subsets, sampler steps, …
+
+    def differences(self, other: "Protocol") -> list[str]:
+        """'split: train and test' for each part that differs."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        mine |= {f"settings.{key}": value for key, value in mine.pop("settings").items()}
+        theirs |= {f"settings.{key}": value for key, value in theirs.pop("settings").items()}
+        return [
+            f"{key}: {mine.get(key, 'absent')} and {theirs.get(key, 'absent')}"
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key, None) != theirs.get(key, None)
+        ]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A value, its interval, what real samples reach, and where it is from."""
+
+    protocol: Protocol
+    value: float
+    low: float  # of the 95 % interval
+    high: float
+    floor: float | None  # the same measure of as many real samples against the split; None = it has no floor
+    run: str  # its configuration's name
+    seed: int  # of the samples
+    checkpoint: str  # SHA-256 of its manifest; "" = the samples came as files
+    step: int  # 0 = not known
+    seconds: float  # that the training took, until then
+    device: str
+    version: str  # of this package
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Record":
+        """Raises ValueError for a line that is none."""
+        try:
+            found = json.loads(line)
+            return cls(**{**found, "protocol": Protocol(**found["protocol"])})
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"no record ({error})") from error
+
+
+def same_protocol(records: Sequence[Record]) -> Protocol:
+    """The protocol of them all. Raises UserError, naming what differs."""
+    first = records[0]
+    for other in records[1:]:
+        if found := first.protocol.differences(other.protocol):
+            raise UserError(
+                f"{first.protocol.measure} of {first.run} and of {other.run} cannot be compared, since they were not "
+                f"measured alike ({'; '.join(found)}): measure one of them again."
+            )
+    return first.protocol
+
+
+def read(path: Path) -> list[Record]:
+    """The records of a file, one a line. Raises UserError, naming the line that is none."""
+    records = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            records.append(Record.from_json(line))
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}, holds no record ({error}): remove it.") from error
+    return records
