@@ -1,0 +1,204 @@
+"""Inception v3 as TensorFlow's graph of 2015 has it: the network of FID and of the Inception Score.
+
+Szegedy et al. 2016 (arXiv:1512.00567), sections 3-6. The graph of 2015-12-05, by which FID is defined (Heusel et al.
+2017), differs from later ones: average pooling leaves out the padding, the last block pools by the maximum, and there
+are 1,008 classes. Modules have the names that the published PyTorch weights use.
+"""
+
+from functools import partial
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+FEATURES, CLASSES, SIDE = 2048, 1008, 299
+
+average_pool = partial(nn.avg_pool, window_shape=(3, 3), padding="SAME", count_include_pad=False)
+halving_pool = partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2))
+
+
+class Conv(nn.Module):
+    """A convolution without bias, normalised by stored statistics, and rectified."""
+
+    features: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+    padding: str = "SAME"
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        strides = (self.stride, self.stride)
+        x = nn.Conv(self.features, self.kernel, strides, self.padding, use_bias=False, name="conv")(x)
+        return nn.relu(nn.BatchNorm(use_running_average=True, epsilon=1e-3, name="bn")(x))
+
+
+def path(x: Array, name: str, *convolutions: tuple) -> Array:
+    """Convolutions one after the other, named <name>_1, <name>_2, …; each given as `Conv`'s fields."""
+    for number, fields in enumerate(convolutions, 1):
+        x = Conv(*fields, name=f"{name}_{number}")(x)
+    return x
+
+
+class BlockA(nn.Module):
+    """Figure 5: the 5 × 5 path beside two of 3 × 3."""
+
+    pooled: int  # features of the path that pools
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return jnp.concatenate(
+            [
+                Conv(64, name="branch1x1")(x),
+                path(x, "branch5x5", (48,), (64, (5, 5))),
+                path(x, "branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3))),
+                Conv(self.pooled, name="branch_pool")(average_pool(x)),
+            ],
+            -1,
+        )
+
+
+class BlockB(nn.Module):
+    """Figure 10: half the side."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return jnp.concatenate(
+            [
+                Conv(384, (3, 3), 2, "VALID", name="branch3x3")(x),
+                path(x, "branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3), 2, "VALID")),
+                halving_pool(x),
+            ],
+            -1,
+        )
+
+
+class BlockC(nn.Module):
+    """Figure 6: 7 × 7 as 1 × 7 and 7 × 1."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        wide, tall, n = (1, 7), (7, 1), self.width
+        return jnp.concatenate(
+            [
+                Conv(192, name="branch1x1")(x),
+                path(x, "branch7x7", (n,), (n, wide), (192, tall)),
+                path(x, "branch7x7dbl", (n,), (n, tall), (n, wide), (n, tall), (192, wide)),
+                Conv(192, name="branch_pool")(average_pool(x)),
+            ],
+            -1,
+        )
+
+
+class BlockD(nn.Module):
+    """Half the side once more."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return jnp.concatenate(
+            [
+                path(x, "branch3x3", (192,), (320, (3, 3), 2, "VALID")),
+                path(x, "branch7x7x3", (192,), (192, (1, 7)), (192, (7, 1)), (192, (3, 3), 2, "VALID")),
+                halving_pool(x),
+            ],
+            -1,
+        )
+
+
+class BlockE(nn.Module):
+    """Figure 7: 3 × 3 as 1 × 3 beside 3 × 1."""
+
+    pool: Literal["average", "maximum"]
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        def fork(x: Array, name: str) -> list[Array]:
+            return [Conv(384, (1, 3), name=f"{name}a")(x), Conv(384, (3, 1), name=f"{name}b")(x)]
+
+        three = Conv(384, name="branch3x3_1")(x)
+        double = path(x, "branch3x3dbl", (448,), (384, (3, 3)))
+        pooled = average_pool(x) if self.pool == "average" else nn.max_pool(x, (3, 3), padding="SAME")
+        return jnp.concatenate(
+            [
+                Conv(320, name="branch1x1")(x),
+                *fork(three, "branch3x3_2"),
+                *fork(double, "branch3x3dbl_3"),
+                Conv(192, name="branch_pool")(pooled),
+            ],
+            -1,
+        )
+
+
+class Inception(nn.Module):
+    """Images float32 [N, 299, 299, 3] in -1 … 1 -> (features [N, 2048], logits without their bias [N, 1008])."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        x = Conv(32, (3, 3), 2, "VALID", name="Conv2d_1a_3x3")(x)
+        x = Conv(32, (3, 3), 1, "VALID", name="Conv2d_2a_3x3")(x)
+        x = halving_pool(Conv(64, (3, 3), name="Conv2d_2b_3x3")(x))
+        x = Conv(80, name="Conv2d_3b_1x1")(x)
+        x = halving_pool(Conv(192, (3, 3), 1, "VALID", name="Conv2d_4a_3x3")(x))
+        for letter, pooled in zip("bcd", (32, 64, 64), strict=True):
+            x = BlockA(pooled, name=f"Mixed_5{letter}")(x)
+        x = BlockB(name="Mixed_6a")(x)
+        for letter, width in zip("bcde", (128, 160, 160, 192), strict=True):
+            x = BlockC(width, name=f"Mixed_6{letter}")(x)
+        x = BlockD(name="Mixed_7a")(x)
+        x = BlockE("average", name="Mixed_7b")(x)
+        x = BlockE("maximum", name="Mixed_7c")(x)
+        features = jnp.mean(x, (1, 2))
+        return features, nn.Dense(CLASSES, use_bias=False, name="fc")(features)
+
+
+def resize_matrix(size: int, half_pixels: bool) -> np.ndarray:
+    """What linear interpolation to SIDE does to one axis: float32 [SIDE, size], rows that sum to 1.
+
+    half_pixels: pixels are areas, and their centres correspond, as in PyTorch and later TensorFlow; else their corners
+    do, as in the TensorFlow that published FIDs were computed with. Nothing is smoothed on shrinking.
+    """
+    at = np.arange(SIDE) * size / SIDE
+    if half_pixels:
+        at = np.maximum(at + size / SIDE / 2 - 0.5, 0)
+    low = np.minimum(np.floor(at).astype(int), size - 1)
+    share = at - low
+    matrix = np.zeros((SIDE, size))
+    np.add.at(matrix, (np.arange(SIDE), low), 1 - share)
+    np.add.at(matrix, (np.arange(SIDE), np.minimum(low + 1, size - 1)), share)
+    return matrix.astype(np.float32)
+
+
+def resized(images: Array, half_pixels: bool) -> Array:
+    """[N, H, W, C] -> [N, SIDE, SIDE, C]."""
+    down, across = (resize_matrix(size, half_pixels) for size in images.shape[1:3])
+    return jnp.einsum("ih,nhwc,jw->nijc", down, images, across, precision="highest")
+
+
+def variables(weights: dict[str, np.ndarray]) -> dict:
+    """Flax's variables from a PyTorch state dictionary of this graph: name -> array.
+
+    Raises KeyError for a name that belongs to no layer.
+    """
+    names = {"weight": "scale", "bias": "bias", "running_mean": "mean", "running_var": "var"}
+    found: dict = {"params": {}, "batch_stats": {}}
+    for name, array in weights.items():
+        *place, layer, leaf = name.split(".")
+        if leaf == "num_batches_tracked" or name == "fc.bias":
+            continue
+        array = np.asarray(array)
+        if layer == "conv":
+            group, leaf, array = "params", "kernel", array.transpose(2, 3, 1, 0)
+        elif layer == "fc":
+            group, leaf, array = "params", "kernel", array.T
+        else:
+            group, leaf = ("batch_stats" if leaf.startswith("running") else "params"), names[leaf]
+        tree = found[group]
+        for part in (*place, layer):
+            tree = tree.setdefault(part, {})
+        tree[leaf] = array
+    return found
