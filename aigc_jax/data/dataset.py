@@ -29,6 +29,9 @@ class Medium(Protocol):
     def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
         """A stored batch -> a batch as methods see it. Traced on the device; train: draw augmentations."""
 
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """Samples of a method as the data set stores its own. Raises UserError for those that are not finite."""
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """Writes samples where a person can look at them. The path is `stem` with a suffix added."""
 

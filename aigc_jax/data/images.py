@@ -41,11 +41,17 @@ class ImageMedium:
                 images = AUGMENTATIONS[name](name_key, images)
         return {"image": images, "label": batch["label"].astype("int32")}
 
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """float [n, H, W, C] in [-1, 1] -> uint8, rounded, without what `prepare` pads."""
+        bad = np.flatnonzero(~np.isfinite(samples).all((1, 2, 3)))
+        if len(bad):
+            raise UserError(f"{len(bad)} of {len(samples)} samples hold NaN or infinity, the first is number {bad[0]}.")
+        _, height, width, _ = samples.shape
+        return _pixels(samples)[:, self.pad : height - self.pad, self.pad : width - self.pad]
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """A grid as `<stem>.png`. samples: float [n, H, W, C] in [-1, 1]; columns: None = about square."""
-        with np.errstate(invalid="ignore"):
-            pixels = np.clip(np.rint((np.nan_to_num(np.asarray(samples, np.float32)) + 1) * augment.HALF), 0, 255)
-        return write_grid(pixels.astype(np.uint8), stem, columns)
+        return write_grid(_pixels(np.nan_to_num(samples)), stem, columns)
 
     def condition(self, text: str, n: int) -> np.ndarray | None:
         """A class's name or number -> that label n times; "each" -> the classes in turn; "" -> None."""
@@ -63,6 +69,11 @@ class ImageMedium:
             f"{nearest(text, self.class_names)}",
             code=2,
         )
+
+
+def _pixels(samples: np.ndarray) -> np.ndarray:
+    """The nearest uint8; what lies outside [-1, 1] is clipped."""
+    return np.clip(np.rint((np.asarray(samples, np.float32) + 1) * augment.HALF), 0, 255).astype(np.uint8)
 
 
 def image_dataset(

@@ -69,6 +69,10 @@ class TextMedium:
         tokens = batch["tokens"].astype(jnp.int32)
         return {"tokens": tokens, "mask": (tokens != PAD).astype(jnp.float32)}
 
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """Tokens are stored as they are. samples: int [n, length]."""
+        return np.asarray(samples)
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """The texts, numbered, as `<stem>.txt` in UTF-8. samples: int [n, length]."""
         path = stem.with_name(stem.name + ".txt")

@@ -13,6 +13,9 @@ import numpy as np
 from scipy import linalg
 
 from aigc_jax.errors import UserError
+from aigc_jax.metrics.bootstrap import Estimate
+
+NONE = 1e-12  # of the largest eigenvalue: what is smaller is rounding, such as that of a feature that never moves
 
 
 class Moments(NamedTuple):
@@ -52,6 +55,25 @@ def frechet_distance(one: Moments, other: Moments) -> float:
     Raises UserError where a set has no more samples than features: its covariance would be singular, and the distance
     would say more of the number of samples than of them.
     """
+    return _solved(one, other)[0]
+
+
+def frechet(reference: Moments, features: np.ndarray) -> Estimate:
+    """The distance d² of features [N, D] from the reference. Raises UserError as `frechet_distance` does.
+
+    What each sample does to it follows from the gradient of d² by the covariance, I - T, where T is the linear map
+    that transports one Gaussian to the other (Peyré & Cuturi 2019, remark 2.31).
+    """
+    found = moments(features)
+    value, transport = _solved(reference, found)
+    centred = np.asarray(features, np.float64) - found.mean
+    moved = centred - centred @ transport
+    influence = 2 * centred @ (found.mean - reference.mean) + np.einsum("nd,nd->n", moved, centred)
+    return Estimate(value, influence - influence.mean())
+
+
+def _solved(one: Moments, other: Moments) -> tuple[float, np.ndarray]:
+    """(d², T = C₁^½ (C₁^½ C₂ C₁^½)^-½ C₁^½)."""
     dimensions = len(one.mean)
     for found in (one, other):
         if found.n <= dimensions:
@@ -62,7 +84,10 @@ def frechet_distance(one: Moments, other: Moments) -> float:
     # Tr (C₁ C₂)^½ = Tr (C₁^½ C₂ C₁^½)^½: the root of a symmetric matrix, whose eigenvalues are real.
     values, vectors = linalg.eigh(one.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    inner = linalg.eigvalsh(root @ other.covariance @ root)
-    crossed = np.sqrt(np.maximum(inner, 0)).sum()
+    values, vectors = linalg.eigh(root @ other.covariance @ root)
+    roots = np.sqrt(np.maximum(values, 0))
+    inverse = np.divide(1, roots, out=np.zeros_like(roots), where=values > NONE * values.max())
+    half = root @ vectors
     means = np.square(one.mean - other.mean).sum()
-    return float(means + np.trace(one.covariance) + np.trace(other.covariance) - 2 * crossed)
+    value = means + np.trace(one.covariance) + np.trace(other.covariance) - 2 * roots.sum()
+    return float(value), half * inverse @ half.T

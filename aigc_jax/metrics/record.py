@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aigc_jax.errors import UserError
+from aigc_jax.metrics.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,9 @@ class Protocol:
     """How a number came about. Numbers of different protocols differ for that reason alone."""
 
     measure: str  # "FD", "KID", "bits_per_dim", …
-    data: str  # the set's name, and its version where it has one
-    split: str  # that the samples are held against
+    data: str  # the set's name
+    data_sha256: str  # of what the samples are held against, as stored
+    split: str  # that this is; "" = a folder
     samples: int  # how many were generated, or evaluated
     references: int  # how many of the split; 0 = the measure needs none
     extractor: str  # of features: its name; "" = none
@@ -36,6 +38,26 @@ class Protocol:
         ]
 
 
+class Figure(NamedTuple):
+    """One measured value and how it came about."""
+
+    protocol: Protocol
+    interval: Interval
+    floor: float | None  # the same measure of as many real samples; None = it has none, or there are too few
+
+
+class Origin(NamedTuple):
+    """Where samples are from."""
+
+    run: str  # its folder's name
+    seed: int  # of the samples
+    checkpoint: str  # SHA-256 of its manifest; "" = it was not saved yet, or the samples came as files
+    step: int  # 0 = not known
+    seconds: float  # that the training took, until then
+    device: str
+    version: str  # of this package
+
+
 @dataclass(frozen=True)
 class Record:
     """A value, its interval, what real samples reach, and where it is from."""
@@ -44,14 +66,18 @@ class Record:
     value: float
     low: float  # of the 95 % interval
     high: float
-    floor: float | None  # the same measure of as many real samples against the split; None = it has no floor
-    run: str  # its configuration's name
-    seed: int  # of the samples
-    checkpoint: str  # SHA-256 of its manifest; "" = the samples came as files
-    step: int  # 0 = not known
-    seconds: float  # that the training took, until then
+    floor: float | None
+    run: str
+    seed: int
+    checkpoint: str
+    step: int
+    seconds: float
     device: str
-    version: str  # of this package
+    version: str
+
+    @classmethod
+    def of(cls, figure: Figure, origin: Origin) -> "Record":
+        return cls(figure.protocol, *figure.interval, figure.floor, *origin)
 
     def to_json(self) -> str:
         """One line."""

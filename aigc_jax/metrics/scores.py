@@ -4,10 +4,11 @@ import numpy as np
 from scipy.special import rel_entr
 
 from aigc_jax.errors import UserError
+from aigc_jax.metrics.bootstrap import Estimate
 
 
-def inception_score(probabilities: np.ndarray, splits: int) -> np.ndarray:
-    """exp(E KL(p(y|x) || p(y))) of each of `splits` parts in their order, float64 [splits]; the score is the mean.
+def inception_score(probabilities: np.ndarray, splits: int) -> Estimate:
+    """The mean over `splits` parts, in their order, of exp(E KL(p(y|x) || p(y))).
 
     Salimans et al. 2016 (arXiv:1606.03498), section 4. probabilities: [N, classes].
     Raises UserError where there are fewer samples than splits.
@@ -17,7 +18,11 @@ def inception_score(probabilities: np.ndarray, splits: int) -> np.ndarray:
             f"An Inception Score over {splits} parts needs as many samples, and there are {len(probabilities)}."
         )
     parts = np.array_split(np.asarray(probabilities, np.float64), splits)
-    return np.array([np.exp(rel_entr(part, part.mean(0)).sum(1).mean()) for part in parts])
+    divergences = [rel_entr(part, part.mean(0)).sum(1) for part in parts]
+    scores = np.array([np.exp(each.mean()) for each in divergences])
+    # The mean p(y) is where the sum of divergences is least: what a sample does to it has no effect to first order.
+    influence = [score * (each - each.mean()) for score, each in zip(scores, divergences, strict=True)]
+    return Estimate(float(scores.mean()), np.concatenate(influence))
 
 
 def kullback_leibler(p: np.ndarray, q: np.ndarray) -> float:
@@ -31,6 +36,23 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     p, q = _normalised(p), _normalised(q)
     middle = (p + q) / 2
     return float((rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2)
+
+
+def histogram_divergences(p: np.ndarray, q: np.ndarray, chosen: np.ndarray) -> tuple[Estimate, Estimate]:
+    """KL(q || p) and JS(q, p) of a histogram q against p [K], with each sample's influence by its bin `chosen` [N]."""
+    p, q = _normalised(p), _normalised(q)
+    middle = (p + q) / 2
+    found = []
+    for value, reference, share in (
+        (kullback_leibler(q, p), p, 1.0),
+        (jensen_shannon(q, p), middle, 0.5),
+    ):
+        # The derivative of the divergence by q, up to a constant that the mean takes away.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = share * np.log(q / reference)
+        influence = slope[chosen]
+        found.append(Estimate(value, influence - influence.mean()))
+    return found[0], found[1]
 
 
 def _normalised(histogram: np.ndarray) -> np.ndarray:

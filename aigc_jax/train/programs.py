@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.train import guard
@@ -168,6 +169,8 @@ class Programs:
         return list(jax.eval_shape(self._evaluate_batch, self.root, self.described, {}, self._example, mask))
 
     def _draw(self, key: Key, state: State, n: int, condition: Any) -> PyTree:
+        if self.method.sample is None:
+            raise UserError("This model generates nothing to sample: --mode=evaluate measures it.", code=2)
         return self.method.sample(key, state, n, condition)
 
     def sample(self, key: Key, state: State, n: int, condition: Any = None) -> PyTree:

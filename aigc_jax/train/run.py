@@ -1,21 +1,25 @@
 """A configuration made real, and what can be done with a state of it: measure it, sample from it."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.errors import naming
 from aigc_jax.method import State
+from aigc_jax.metrics.record import Figure
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
 
-EVALUATION, SAMPLING = 2**31, 2**31 + 1  # random streams beside those of the steps, which are smaller
+# Random streams beside those of the steps, which are smaller.
+EVALUATION, SAMPLING, JUDGING = 2**31, 2**31 + 1, 2**31 + 2
 
 
 class Pace(NamedTuple):
@@ -35,6 +39,30 @@ class Evaluation(NamedTuple):
     split: str
     batch_size: int
     batches: int
+    samples: int
+    measures: tuple[str, ...]
+    extractor: str
+    budget: float
+
+
+class Judge(Protocol):
+    """Holds samples of a model against the data: `aigc_jax.evaluate.judge`."""
+
+    count: int  # samples
+    names: Sequence[str]  # of its figures
+
+    def prepare(self) -> None:
+        """What does not depend on the samples, and may take long the first time."""
+
+    def look(self, samples: np.ndarray, labels: np.ndarray | None) -> Any:
+        """What there is to remember of some samples. labels: int [n], the classes that were asked for."""
+
+    def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
+        """Of `count` samples in all."""
+
+
+class Overdrawn(Exception):
+    """Drawing and looking at the samples takes longer than it may."""
 
 
 class Sampling(NamedTuple):
@@ -61,6 +89,7 @@ class Run(NamedTuple):
     sampling: Sampling
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
+    judge: Judge | None
 
     def measure(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
         """The means over the evaluation split, added up in float64. between: is called after every batch."""
@@ -74,6 +103,42 @@ class Run(NamedTuple):
                 totals[name] = totals.get(name, np.zeros(2)) + np.array([sums.total, sums.weight], np.float64)
             between()
         return {name: float(total / weight) for name, (total, weight) in totals.items()}
+
+    def judged(
+        self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None
+    ) -> list[Figure]:
+        """Figures of samples drawn from the same keys always. between: is called after every batch of them.
+
+        budget: seconds; 0 = any number. Raises Overdrawn as soon as it is clear that they will not do.
+        """
+        judge, medium, size = self.judge, self.data.medium, self.evaluation.batch_size
+        if judge is None:
+            return []
+        judge.prepare()
+        key = jax.random.fold_in(self.programs.root, JUDGING)
+        conditions = medium.condition(self.sampling.condition, judge.count)
+        looks, began = [], time.monotonic()
+        for number, start in enumerate(range(0, judge.count, size)):
+            rows = slice(start, min(start + size, judge.count))
+            asked = None if conditions is None else conditions[rows]
+            padded = None if asked is None else np.resize(asked, (size, *asked.shape[1:]))
+            samples = self.programs.sample(jax.random.fold_in(key, number), state, size, padded)
+            looks.append(judge.look(medium.stored(samples[: rows.stop - start]), asked))
+            if number == 0:
+                began = time.monotonic()  # the first batch compiles
+            elif budget:
+                needed = (time.monotonic() - began) / number * -(-judge.count // size)
+                if self._agreed(needed > budget):
+                    raise Overdrawn(
+                        f"{judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
+                        "--mode=evaluate measures them afterwards"
+                    )
+            between()
+        return judge.figures(looks, self.seed)
+
+    def _agreed(self, late: bool) -> bool:
+        """What process 0 says, in all of them: each has its own clock, and they sample together."""
+        return bool(multihost_utils.broadcast_one_to_all(late)) if jax.process_count() > 1 else late
 
     def draw(self, state: State, stem: Path) -> Path:
         """Writes the samples that the configuration asks for, from the same key always; returns the file.

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import jax
 
+from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.train import records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
 from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
-from aigc_jax.train.run import Run
+from aigc_jax.train.run import Overdrawn, Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
 from aigc_jax.train.workdir import Workdir
 
@@ -45,7 +47,7 @@ class Tasks:
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
             (run.pace.log_every, "log", self._log),
             (run.evaluation.every, "evaluate", self._evaluate),
-            (run.sampling.every, "sample", self._sample),
+            *([(run.sampling.every, "sample", self._sample)] if run.programs.method.sample else []),
             (run.save_every, "save", self._save),
         ]
 
@@ -86,8 +88,17 @@ class Tasks:
             raise Unsound(int(watch.until - watch.longest), int(watch.until))
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
-        self._measures.update(unless_asked(self._asked, lambda between: self._run.measure(state, between)))
-        self._journal.scalars(step, self._run.evaluation.split, self._measures)
+        run = self._run
+        self._measures.update(unless_asked(self._asked, lambda between: run.measure(state, between)))
+        budget = run.evaluation.budget
+        try:
+            figures = unless_asked(self._asked, lambda between: run.judged(state, budget, between))
+        except (Overdrawn, UserError) as error:  # such as samples that are not finite
+            self._journal.say(f"The samples of step {step} are not measured: {error}")
+        else:
+            self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
+            records.add(self._workdir, figures, run.seed, step)
+        self._journal.scalars(step, run.evaluation.split, self._measures)
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         stem = self._workdir.samples / f"step_{step:08d}"

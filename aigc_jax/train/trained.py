@@ -4,9 +4,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+from tqdm import tqdm
+
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
-from aigc_jax.train import manifest
+from aigc_jax.metrics.record import Figure
+from aigc_jax.train import manifest, records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
@@ -17,9 +21,26 @@ READ = ("params", "ema", "extra")  # what evaluating and sampling read of a chec
 def evaluate(run: Run, workdir: Workdir) -> None:
     """Mode `evaluate`: measures the newest checkpoint, or the best where one is kept."""
     state = restore(run, workdir)
+    step = int(state.step)
     measures = run.measure(state)
     for name, value in measures.items():
-        print(f"{name:<20} {value:.6g}   ({run.evaluation.split}, step {int(state.step)})")
+        print(f"{name:<20} {value:.6g}   ({run.evaluation.split}, step {step})")
+    if run.judge is None:
+        return
+    bar = tqdm(total=run.judge.count, unit="sample", disable=not sys.stderr.isatty() or jax.process_index() > 0)
+    with bar:
+        figures = run.judged(state, between=lambda: bar.update(run.evaluation.batch_size))
+    for figure in figures:
+        print(told(figure))
+    records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
+    print(f"records: {workdir.records}")
+
+
+def told(figure: Figure) -> str:
+    """One line: the value, its interval, and what real samples reach."""
+    protocol, (value, low, high), floor = figure
+    real = "" if floor is None else f"; real samples {floor:.4g}"
+    return f"{protocol.measure:<20} {value:.4g}   [{low:.4g}, {high:.4g}] of {protocol.samples} samples{real}"
 
 
 def sample(run: Run, workdir: Workdir) -> None:

@@ -43,6 +43,7 @@ class Workdir:
         self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
+        self.records = folder / "records.jsonl"
         self.time = folder / "time.jsonl"
         self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"

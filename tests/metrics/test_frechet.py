@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.frechet import Moments, frechet_distance, merged, moments
+from aigc_jax.metrics.frechet import Moments, frechet, frechet_distance, merged, moments
 
 
 def gaussian(mean, covariance):
@@ -38,6 +38,16 @@ def test_moments_add_up_whatever_the_parts_and_however_large_the_mean():
     assert found.n == 100
     np.testing.assert_allclose(found.mean, features.astype(np.float64).mean(0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(features.astype(np.float64), rowvar=False), rtol=1e-8)
+
+
+def test_a_samples_influence_is_that_of_leaving_it_out():
+    random = np.random.RandomState(0)
+    reference, features = moments(random.randn(500, 3)), random.randn(2000, 3) * 1.3 + 0.5
+    features[:, 2] = 1  # a feature that never moves
+    found = frechet(reference, features)
+    assert found.value == frechet_distance(reference, moments(features))
+    without = [frechet_distance(reference, moments(np.delete(features, i, 0))) for i in range(20)]
+    np.testing.assert_allclose(found.influence[:20], 1999 * (found.value - np.array(without)), rtol=0.02, atol=0.02)
 
 
 def test_too_few_samples_are_refused():

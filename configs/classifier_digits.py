@@ -1,0 +1,40 @@
+"""A classifier of 8 x 8 digits, whose features judge what is generated like them.
+
+    python main.py --config=configs/classifier_digits.py --workdir=runs/classifier_digits
+    python -m aigc_jax.evaluate ship runs/classifier_digits digits
+
+The second line writes its weights where `evaluate.extractor="digits"` finds them; those of the package were made so.
+Hardware: 2 CPU cores. Time: TODO. Expected: TODO.
+"""
+
+import ml_collections
+
+from aigc_jax.config import experiment
+
+
+def get_config(size: str = "full") -> ml_collections.ConfigDict:
+    full = dict(
+        data=dict(
+            name="digits",
+            batch_size=64,
+        ),
+        networks=dict(
+            net=dict(
+                name="convnet.ConvNet",
+                widths=(16, 32, 64),
+            ),
+        ),
+        optimizers=dict(
+            net=dict(name="adamw", learning_rate=3e-3, schedule="cosine", warmup_steps=100, weight_decay=0.05),
+        ),
+        method=dict(
+            name="classifier",
+            smoothing=0.1,
+        ),
+        train=dict(steps=1000),
+    )
+    tiny = {
+        "networks.net.widths": (8, 16),
+        "optimizers.net.warmup_steps": 2,
+    }
+    return experiment(size, full, tiny)
