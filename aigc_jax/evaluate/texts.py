@@ -11,9 +11,7 @@ def _distinct(n: int) -> Measure:
 
 
 def _copied(n: int) -> Measure:
-    return Measure(
-        (f"copied_{n}",), {"unit": "character"}, lambda training, made: (of.copy_rate(made, training, n),)
-    )
+    return Measure((f"copied_{n}",), {"unit": "character"}, lambda training, made: (of.copy_rate(made, training, n),))
 
 
 MEASURES: Mapping[str, Measure] = {

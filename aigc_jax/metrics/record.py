@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aigc_jax import __version__
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.bootstrap import Interval
 
@@ -50,12 +51,12 @@ class Origin(NamedTuple):
     """Where samples are from."""
 
     run: str  # its folder's name
-    seed: int  # of the samples
-    checkpoint: str  # SHA-256 of its manifest; "" = it was not saved yet, or the samples came as files
-    step: int  # 0 = not known
-    seconds: float  # that the training took, until then
-    device: str
-    version: str  # of this package
+    seed: int  # of the samples and the interval
+    checkpoint: str = ""  # SHA-256 of its manifest; "" = it was not saved yet, or the samples came as files
+    step: int = 0  # 0 = not known
+    seconds: float = 0.0  # that the training took, until then; 0 = not known
+    device: str = ""  # that it took them on
+    version: str = __version__  # of this package
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,13 @@ def read(path: Path) -> list[Record]:
         except ValueError as error:
             raise UserError(f"{path}, line {number}, holds no record ({error}): remove it.") from error
     return records
+
+
+def latest(records: Sequence[Record]) -> list[Record]:
+    """Of each run and measure, the record of its last step; of several there, the last one."""
+    found: dict[tuple[str, str], Record] = {}
+    for record in records:
+        key = record.run, record.protocol.measure
+        if key not in found or record.step >= found[key].step:
+            found[key] = record
+    return list(found.values())

@@ -15,14 +15,17 @@ GROUP = 8  # channels that are normalised together
 
 
 class ConvNet(nn.Module):
-    """Images [B, H, W, C] in [-1, 1] -> (features [B, widths[-1]], logits [B, classes]), float32."""
+    """Images [B, *image_shape] in [-1, 1] -> (features [B, widths[-1]], logits [B, classes]), float32."""
 
     widths: tuple[int, ...]  # of the stages, multiples of GROUP
+    image_shape: tuple[int, int, int]  # others would pass through the layers too, and mean nothing
     classes: int
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+        if images.shape[1:] != tuple(self.image_shape):
+            raise ValueError(f"images of {images.shape[1:]} where {self.image_shape} are learnt")
         x = images.astype(self.dtype)
         for stage, width in enumerate(self.widths):
             if stage:

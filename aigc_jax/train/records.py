@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import jax
 
-from aigc_jax import __version__
 from aigc_jax.errors import naming
 from aigc_jax.metrics.record import Figure, Origin, Record, read
 from aigc_jax.train import clock
@@ -24,8 +23,7 @@ def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, check
         checkpoint=checkpoint,
         step=step,
         seconds=round(sum(clock.spent(workdir.time).seconds.values()), 1),
-        device=f"{jax.device_count()} {jax.devices()[0].device_kind}",
-        version=__version__,
+        device=f"{jax.device_count()} × {jax.devices()[0].device_kind}",
     )
     lines = "".join(f"{Record.of(figure, origin).to_json()}\n" for figure in figures)
     with naming(workdir.records), workdir.records.open("a", encoding="utf-8") as file:

@@ -104,9 +104,7 @@ class Run(NamedTuple):
             between()
         return {name: float(total / weight) for name, (total, weight) in totals.items()}
 
-    def judged(
-        self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None
-    ) -> list[Figure]:
+    def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:
         """Figures of samples drawn from the same keys always. between: is called after every batch of them.
 
         budget: seconds; 0 = any number. Raises Overdrawn as soon as it is clear that they will not do.

@@ -7,7 +7,7 @@ import pytest
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.record import Protocol, Record, read, same_protocol
 
-PROTOCOL = Protocol("FD", "fmnist", "test", 1000, 10_000, "small", "ab" * 32, "uint8", {"seed": 0})
+PROTOCOL = Protocol("FD", "fmnist", "ee" * 32, "test", 1000, 10_000, "small", "ab" * 32, "uint8", {"seed": 0})
 RECORD = Record(PROTOCOL, 1.5, 1.4, 1.6, 0.2, "ddpm", 0, "cd" * 32, 100, 60.0, "cpu", "0.1.0")
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.scores import inception_score, jensen_shannon, kullback_leibler
+from aigc_jax.metrics.scores import histogram_divergences, inception_score, jensen_shannon, kullback_leibler
 
 RANDOM = np.random.RandomState(0)
 
@@ -31,3 +31,19 @@ def test_divergences():
     assert kullback_leibler([1, 0], [1, 1]) == pytest.approx(np.log(2))
     with pytest.raises(UserError, match="has to hold counts"):
         jensen_shannon([0, 0], [1, 1])
+
+
+def test_the_divergences_of_drawn_classes_with_their_influences():
+    """Against leaving each sample out."""
+    chosen = RANDOM.randint(0, 4, 300)
+    p = np.array([10.0, 20, 30, 40])
+
+    def values(drawn):
+        q = np.bincount(drawn, minlength=4)
+        return np.array([kullback_leibler(q, p), jensen_shannon(q, p)])
+
+    found = histogram_divergences(p, np.bincount(chosen, minlength=4), chosen)
+    np.testing.assert_allclose([each.value for each in found], values(chosen))
+    for i in range(10):
+        without = 299 * (values(chosen) - values(np.delete(chosen, i)))
+        np.testing.assert_allclose([each.influence[i] for each in found], without, rtol=0.05, atol=0.02)

@@ -9,8 +9,6 @@ images as there are in MADE give the floor: what real images reach against REAL.
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from aigc_jax import places
 from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.images import ImageMedium

@@ -122,9 +122,9 @@ def remembered(using: Extractor, images: np.ndarray, cache: Path | None) -> Answ
     key = hashlib.sha256(f"{using.sha256} {using.pixels} {images.dtype.str} {images.shape}\n".encode())
     key.update(np.ascontiguousarray(images).tobytes())
     path = cache / f"{using.name}_{key.hexdigest()[:32]}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):  # absent, or cut short: computed
-        with np.load(path, allow_pickle=False) as found:
-            return Answers(found["features"], found["logits"])
+    absent = OSError, ValueError, KeyError, EOFError, BadZipFile  # or cut short
+    with suppress(*absent), np.load(path, allow_pickle=False) as found:
+        return Answers(found["features"], found["logits"])
     answers = using(images)
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.npz")
@@ -147,7 +147,9 @@ def checked(images: np.ndarray, shape: tuple[int, int, int] | None, name: str) -
     if images.dtype != np.uint8:
         wrong = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))
         if len(wrong):
-            raise UserError(f"{len(wrong)} of {len(images)} images hold NaN or infinity, the first is number {wrong[0]}.")
+            raise UserError(
+                f"{len(wrong)} of {len(images)} images hold NaN or infinity, the first is number {wrong[0]}."
+            )
         if images.min() < 0 or images.max() > 255:
             raise UserError(f"Pixels have to be in 0 … 255, and are in {images.min():.4g} … {images.max():.4g}.")
 

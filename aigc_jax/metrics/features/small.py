@@ -17,7 +17,7 @@ from aigc_jax.metrics.features.extractor import Extractor, fingerprint
 from aigc_jax.nn.convnet import ConvNet
 from aigc_jax.ops.augment import to_float
 
-HEADER = ("network", "shape", "config")
+HEADER = ("network", "config")
 
 
 def load(path: Path) -> Extractor:
@@ -28,8 +28,8 @@ def load(path: Path) -> Extractor:
         with safe_open(path, "np") as file:
             header = {key: json.loads(value) for key, value in file.metadata().items()}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-        network, shape, _ = (header[key] for key in HEADER)
-        module = ConvNet(widths=tuple(network["widths"]), classes=network["classes"])
+        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in header["network"].items()}
+        module = ConvNet(**fields)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} holds no extractor ({error}): install the package again.") from error
     params: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def load(path: Path) -> Extractor:
     return Extractor(
         path.stem,
         fingerprint(weights),
-        tuple(shape),
+        module.image_shape,
         "as they are, in -1 … 1",
         partial(_apply, module),
         {"params": params},
@@ -53,14 +53,14 @@ def _apply(module: ConvNet, variables: Any, images: jax.Array) -> tuple[jax.Arra
     return module.apply(variables, to_float(images))
 
 
-def save(path: Path, params: Any, network: Mapping[str, Any], shape: tuple[int, int, int], config: str) -> None:
-    """Writes a ConvNet's weights, in half precision. network: its fields; config: the configuration that trained it."""
+def save(path: Path, params: Any, network: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Writes a ConvNet's weights, in half precision. network: its fields; config: the configuration that trains it."""
     from safetensors.numpy import save_file
 
     weights = {
         jax.tree_util.keystr(place, simple=True, separator="/"): np.asarray(leaf).astype(np.float16)
         for place, leaf in jax.tree.leaves_with_path(params)
     }
-    header = dict(zip(HEADER, (dict(network), list(shape), config), strict=True))
+    header = dict(zip(HEADER, (network, config), strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, {key: json.dumps(value) for key, value in header.items()})

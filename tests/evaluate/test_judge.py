@@ -1,0 +1,138 @@
+"""Samples held against the data: what is measured, how it is recorded, and what is refused."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import load_config
+
+from aigc_jax.build import build
+from aigc_jax.data import catalogue
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.evaluate.judge import judge
+from aigc_jax.metrics.features.extractor import extractor
+from aigc_jax.metrics.frechet import frechet_distance, moments
+from aigc_jax.metrics.record import latest, read, same_protocol
+from aigc_jax.train import loop, trained
+from aigc_jax.train.journal import measured
+from aigc_jax.train.workdir import Workdir
+
+MEASURES = ("frechet", "kid", "precision_recall", "density_coverage")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return catalogue.load({"name": "digits"}, None)
+
+
+def judging(data, count, measures=MEASURES, heldout="test"):
+    return judge(data, "train", heldout, count, measures, "digits", Path("/nowhere"), None)
+
+
+def test_figures_of_real_samples_are_their_floor(digits):
+    count = 360  # all of the test split
+    found = judging(digits, count)
+    images = digits.splits["test"][np.arange(count)]["image"]
+    figures = {figure.protocol.measure: figure for figure in found.figures([found.look(images, None)], seed=0)}
+    assert tuple(figures) == found.names
+    for name in ("FD-digits", "precision", "recall", "density", "coverage"):
+        assert figures[name].interval.value == pytest.approx(figures[name].floor), name
+        assert figures[name].interval.low <= figures[name].interval.value <= figures[name].interval.high
+    eye = extractor("digits", Path("/nowhere"))
+    real = digits.splits["train"][np.arange(len(digits.splits["train"]))]["image"]
+    expected = frechet_distance(moments(eye(real).features), moments(eye(images).features))
+    assert figures["FD-digits"].interval.value == pytest.approx(expected, rel=1e-6)
+    protocol = figures["FD-digits"].protocol
+    assert (protocol.samples, protocol.references, protocol.split) == (360, len(real), "train")
+    assert protocol.extractor_sha256 == eye.sha256
+
+
+def test_worse_samples_have_worse_figures(digits):
+    found = judging(digits, 360)
+    images = digits.splits["test"][np.arange(360)]["image"]
+    noise = np.random.RandomState(0).randint(-90, 90, images.shape)
+    noisy = np.clip(images.astype(int) + noise, 0, 255).astype(np.uint8)
+    few = images[np.arange(360) % 12]  # twelve images again and again
+
+    def values(samples):
+        parts = [found.look(part, None) for part in np.split(samples, [100, 101])]
+        return {figure.protocol.measure: figure.interval.value for figure in found.figures(parts, seed=0)}
+
+    good, bad, repeated = values(images), values(noisy), values(few)
+    assert bad["FD-digits"] > 3 * good["FD-digits"] and bad["precision"] < good["precision"]
+    assert repeated["coverage"] < 0.5 * good["coverage"] and repeated["precision"] > 0.9
+
+
+def test_measures_by_class(digits):
+    rows = digits.splits["test"][np.arange(360)]
+    found = judging(digits, 360, ("classes", "class_accuracy"))
+    right, wrong = (
+        {f.protocol.measure: f.interval.value for f in found.figures([found.look(rows["image"], labels)], seed=0)}
+        for labels in (rows["label"], (rows["label"] + 1) % 10)
+    )
+    assert right["class_accuracy"] > 0.95 and wrong["class_accuracy"] < 0.05
+    assert 0 <= right["class_JS"] < 0.02
+    with pytest.raises(UserError, match="known classes"):
+        found.figures([found.look(rows["image"], None)], seed=0)
+
+
+def test_what_is_refused(digits):
+    with pytest.raises(ConfigError, match='no "frechett". Did you mean "frechet"'):
+        judging(digits, 360, ("frechett",))
+    with pytest.raises(ConfigError, match="names nothing"):
+        judging(digits, 360, ())
+    few = judging(digits, 20, ("frechet",))
+    with pytest.raises(UserError, match="needs more than 64 samples on each side, and there are 20"):
+        few.figures([few.look(digits.splits["test"][np.arange(20)]["image"], None)], seed=0)
+    with pytest.raises(UserError, match="2 of 3 samples hold NaN or infinity, the first is number 1"):
+        digits.medium.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
+    with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
+        judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
+
+
+SETTINGS = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits", "every": 2}
+
+
+@pytest.fixture(scope="module")
+def trained_run(tmp_path_factory):
+    config = load_config("ddpm_digits", "tiny")
+    config["evaluate"] |= {**SETTINGS, "budget": 0.0}
+    config["tracking"] = {"tensorboard": False, "wandb": ""}
+    workdir = Workdir(tmp_path_factory.mktemp("run"))
+    run = build(config)
+    loop.train(run, workdir, time.time())
+    return config, workdir
+
+
+def test_training_measures_and_records(trained_run, capsys):
+    config, workdir = trained_run
+    records = read(workdir.records)
+    assert [(record.step, record.protocol.measure) for record in records] == [
+        (step, name) for step in (2, 4) for name in ("FD-digits", "precision", "recall")
+    ]
+    assert measured(workdir.metrics, 4, "test")["FD-digits"] == pytest.approx(records[3].value)
+    assert all(record.low <= record.value <= record.high for record in records)
+    assert records[3].seconds > 0 and records[3].device
+    # Measured afterwards: the same samples of the same weights, and the checkpoint is known.
+    trained.evaluate(build(config), workdir)
+    assert "FD-digits" in capsys.readouterr().out
+    again = latest(read(workdir.records))
+    assert [(r.value, r.low, r.high) for r in again] == [(r.value, r.low, r.high) for r in records[3:]]
+    assert all(len(record.checkpoint) == 64 for record in again)
+    same_protocol([records[3], again[0]])
+
+
+def test_the_report_shows_them(trained_run):
+    _, workdir = trained_run
+    page = workdir.report.read_text("utf-8")
+    assert "FD-digits" in page and "95 % interval" in page and "80 samples against 1,437 of digits" in page
+
+
+def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
+    config = load_config("ddpm_digits", "tiny")
+    config["evaluate"] |= {**SETTINGS, "budget": 1e-6}
+    workdir = Workdir(tmp_path / "run")
+    loop.train(build(config), workdir, time.time())
+    assert not workdir.records.exists()
+    assert "The samples of step 4 are not measured: 80 samples take about" in capsys.readouterr().out
