@@ -17,13 +17,13 @@ from aigc_jax.evaluate import commands
 
 def parser() -> argparse.ArgumentParser:
     """Of all commands."""
-    whole = argparse.ArgumentParser("python -m aigc_jax.evaluate", description=__doc__.split("\n")[0])
+    whole = argparse.ArgumentParser("python -m aigc_jax.evaluate", description=commands.__doc__)
     each = whole.add_subparsers(metavar="COMMAND", required=True)
     for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
         module = importlib.import_module(f"{commands.__name__}.{found.name}")
         one = each.add_parser(
             found.name,
-            help=module.__doc__.split("\n")[0],
+            help=(module.__doc__ or "").split("\n")[0],
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

@@ -30,7 +30,7 @@ def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise UserError(f"There are no images in {path}: give a folder that holds some.")
-    images = []
+    images: list[np.ndarray] = []
     for file in files:
         image = read_image(file, size, 1 if grey else 3)
         if images and image.shape != images[0].shape:

@@ -88,8 +88,8 @@ class Judge:
 
     @cached_property
     def _floor(self) -> dict[str, float]:
-        heldout = self._data.splits.get(self._heldout, ())
-        if len(heldout) < self.count or self._heldout == self._split:
+        heldout = self._data.splits.get(self._heldout)
+        if heldout is None or len(heldout) < self.count or self._heldout == self._split:
             return {}
         chosen = np.random.RandomState(FLOOR_SEED).permutation(len(heldout))[: self.count]
         real, _ = self._reference

@@ -78,7 +78,7 @@ class Record:
 
     @classmethod
     def of(cls, figure: Figure, origin: Origin) -> "Record":
-        return cls(figure.protocol, *figure.interval, figure.floor, *origin)
+        return cls(figure.protocol, *figure.interval, figure.floor, **origin._asdict())
 
     def to_json(self) -> str:
         """One line."""

@@ -49,7 +49,10 @@ class Judge(Protocol):
     """Holds samples of a model against the data: `aigc_jax.evaluate.judge`."""
 
     count: int  # samples
-    names: Sequence[str]  # of its figures
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of its figures."""
 
     def prepare(self) -> None:
         """What does not depend on the samples, and may take long the first time."""

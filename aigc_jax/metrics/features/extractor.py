@@ -101,7 +101,7 @@ def extractor(name: str, weights: Path) -> Extractor:
     if name not in names():
         raise ConfigError(f'There is no extractor "{name}".{nearest(name, names())}')
     if (shipped := SHIPPED / f"{name}.safetensors").is_file():
-        return small.load(shipped)
+        return small.read(shipped)
     return importlib.import_module(f"{features.__name__}.{name}").load(weights / f"{name}.safetensors")
 
 

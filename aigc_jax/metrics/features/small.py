@@ -20,7 +20,7 @@ from aigc_jax.ops.augment import to_float
 HEADER = ("network", "config")
 
 
-def load(path: Path) -> Extractor:
+def read(path: Path) -> Extractor:
     """The extractor in a file that `save` wrote. Raises UserError for another or a damaged file."""
     from safetensors import SafetensorError, safe_open
 
@@ -28,7 +28,9 @@ def load(path: Path) -> Extractor:
         with safe_open(path, "np") as file:
             header = {key: json.loads(value) for key, value in file.metadata().items()}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in header["network"].items()}
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in header["network"].items()
+        }
         module = ConvNet(**fields)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} holds no extractor ({error}): install the package again.") from error
@@ -50,7 +52,8 @@ def load(path: Path) -> Extractor:
 
 
 def _apply(module: ConvNet, variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return module.apply(variables, to_float(images))
+    answers: Any = module.apply(variables, to_float(images))
+    return answers
 
 
 def save(path: Path, params: Any, network: Mapping[str, Any], config: Mapping[str, Any]) -> None:
