@@ -51,9 +51,13 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             bound_terms=50,  # fewer than 20 leave the number to chance
         ),
         train=dict(steps=2000),
+        evaluate=dict(
+            samples=360, extractor="digits", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        ),
         checkpoint=dict(every=500),
     )
     tiny = {
+        "evaluate.samples": 72,
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
