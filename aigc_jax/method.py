@@ -73,3 +73,6 @@ class Method(NamedTuple):
 
     `condition` is None or a pytree of arrays whose leading axis is n: labels, prompts, images.
     """
+
+    walk: Callable[[Key, State, int], PyTree] | None = None
+    """(key, state, n) -> n samples on a way from one random latent to another. None: it has none to walk through."""

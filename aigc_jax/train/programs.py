@@ -75,6 +75,7 @@ class Programs:
         self._train, self._compiled = self._compile_train(), False
         self._evaluate = jax.jit(self._evaluate_batch, out_shardings=layout.named())
         self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
+        self._walk = jax.jit(method.walk, static_argnums=2, out_shardings=layout.named()) if method.walk else None
 
     def _init(self, root: Key, frozen: Mapping[str, PyTree]) -> State:
         shapes = jax.eval_shape(functools.partial(self._prepare, train=False), root, self._example)
@@ -177,6 +178,14 @@ class Programs:
         """n samples, as host arrays."""
         with jax.set_mesh(self.layout.mesh):
             return jax.device_get(self._sample(key, state, n, condition))
+
+    def walks(self, key: Key, state: State, n: int, ways: int) -> PyTree | None:
+        """`ways` of n samples each, one way after the other, as host arrays; None where there is nothing to walk."""
+        if self._walk is None:
+            return None
+        with jax.set_mesh(self.layout.mesh):
+            found = [self._walk(jax.random.fold_in(key, way), state, n) for way in range(ways)]
+            return jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(found))
 
     # Between the mesh's arrays and pmap's copies
 

@@ -44,6 +44,7 @@ def page(workdirs: Sequence[Workdir]) -> str:
     title = html.escape(" · ".join(names))
     sections = {
         "Samples": _samples(workdirs),
+        "Between samples": _walks(workdirs),
         "Figures": _figures(workdirs),
         "Measures": _measures(workdirs),
         "Curves": _curves(workdirs),
@@ -70,8 +71,21 @@ def _samples(workdirs: Sequence[Workdir]) -> str:
     return "".join(
         _sample(path, f"{workdir.folder.name}/{path.name}")
         for workdir in workdirs
-        for path in sorted(workdir.samples.iterdir(), key=lambda path: path.stat().st_mtime)[-shown:][::-1]
+        for path in _newest(workdir.samples, shown)
     )
+
+
+def _walks(workdirs: Sequence[Workdir]) -> str:
+    return "".join(
+        _sample(path, f"{workdir.folder.name}/{path.name}: from one random latent to another, a row each")
+        for workdir in workdirs
+        for path in _newest(workdir.walks, 1)
+    )
+
+
+def _newest(folder: Path, count: int) -> list[Path]:
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(files, key=lambda path: path.stat().st_mtime)[-count:][::-1]
 
 
 def _sample(path: Path, caption: str) -> str:

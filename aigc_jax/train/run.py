@@ -19,7 +19,8 @@ from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
 
 # Random streams beside those of the steps, which are smaller.
-EVALUATION, SAMPLING, JUDGING = 2**31, 2**31 + 1, 2**31 + 2
+EVALUATION, SAMPLING, JUDGING, WALKING = (2**31 + stream for stream in range(4))
+WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 
 
 class Pace(NamedTuple):
@@ -153,3 +154,11 @@ class Run(NamedTuple):
             return stem
         with naming(stem):
             return self.data.medium.write(samples, stem)
+
+    def walk(self, state: State, stem: Path) -> Path | None:
+        """Writes what lies between random samples, a way a row, from the same keys always; None where nothing does."""
+        found = self.programs.walks(jax.random.fold_in(self.programs.root, WALKING), state, WALK_STEPS, WALKS)
+        if found is None or jax.process_index():
+            return None
+        with naming(stem):
+            return self.data.medium.write(found, stem, columns=WALK_STEPS)

@@ -101,8 +101,10 @@ class Tasks:
         self._journal.scalars(step, run.evaluation.split, self._measures)
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
-        stem = self._workdir.samples / f"step_{step:08d}"
-        self._journal.picture(step, unless_asked(self._asked, lambda _: self._run.draw(state, stem)))
+        run, name = self._run, f"step_{step:08d}"
+        picture = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name))
+        self._journal.picture(step, picture)
+        unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
         finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}

@@ -49,6 +49,7 @@ class Workdir:
         self.left_out = folder / "left_out.json"
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
+        self.walks = folder / "walks"  # between samples
         self.report = folder / "report.html"
 
     def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
