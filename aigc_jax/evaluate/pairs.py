@@ -126,16 +126,18 @@ def _check(folders: Sequence[Path], out: Path, key: Path, pairs: int) -> None:
 def draw(counts: Sequence[int], pairs: int, seed: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """A and B of each pair, as (folder, number of its file). counts: of the folders' files.
 
-    Every two folders meet equally often, to one; a folder's files are all shown before one is shown again.
+    Every two folders meet equally often, to one, and either is A about as often as the other. A folder's files are all
+    shown before one is shown again.
     """
     random = np.random.RandomState(seed)
     decks = [_deck(count, random) for count in counts]
-    meetings = np.array(list(itertools.combinations(range(len(counts)), 2)))
-    for number in range(pairs):
-        if number % len(meetings) == 0:
-            random.shuffle(meetings)
-        a, b = random.permutation(meetings[number % len(meetings)])
-        yield (int(a), next(decks[a])), (int(b), next(decks[b]))
+    meetings = list(itertools.combinations(range(len(counts)), 2))
+    rounds = math.ceil(pairs / len(meetings))
+    turned = [random.permutation((np.arange(rounds) + random.randint(2)) % 2) for _ in meetings]
+    for turn in range(rounds):
+        for meeting in random.permutation(len(meetings))[: pairs - turn * len(meetings)]:
+            a, b = reversed(meetings[meeting]) if turned[meeting][turn] else meetings[meeting]
+            yield (a, next(decks[a])), (b, next(decks[b]))
 
 
 def _deck(count: int, random: np.random.RandomState) -> Iterator[int]:
@@ -162,7 +164,7 @@ def _listed(folders: Sequence[Path]) -> tuple[list[list[Path]], str]:
 
 
 def _images(paths: Sequence[Path], size: int) -> dict[str, Any]:
-    samples = []
+    samples: list[str] = []
     for path in paths:
         image = read_image(path, size, channels=3)
         if not samples:

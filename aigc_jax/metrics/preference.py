@@ -4,13 +4,12 @@ The model is that of Bradley & Terry 1952: i is preferred over j with probabilit
 logarithm of a strength, here with mean 0. A tie counts as half a vote for each: so a chance reads as the share of votes
 that i gets against j, and no further parameter has to be explained (Davidson 1970 has one for how readily people tie).
 
-Votes that all go one way would make a strength infinite. Every two items are therefore held to have tied 2 / k times
-besides, where k is their number. For two items this is the familiar half added to both counts, which is Jeffreys' prior
-and removes most of the bias (Firth 1993, section 3); for more it is close to that prior where they are much alike and
-meet equally often.
+Votes that all go one way would make a strength infinite. One tie is therefore added to the votes, spread evenly over
+all pairs. For two items this is the familiar half added to both counts, which is Jeffreys' prior and removes most of
+the bias (Firth 1993, section 3).
 
-Intervals are percentiles of the bootstrap over votes (Efron & Tibshirani 1993, section 13.3). The prior's ties are
-among what is drawn from, since votes that all go one way would otherwise leave an interval of no width.
+Intervals are percentiles of the bootstrap over votes (Efron & Tibshirani 1993, section 13.3). The added tie is among
+what is drawn from, since votes that all go one way would otherwise leave an interval of no width.
 """
 
 from collections.abc import Sequence
@@ -90,7 +89,7 @@ def log_strengths(points: np.ndarray) -> np.ndarray:
     """
     items = points.shape[-1]
     identity = np.eye(items)
-    points = points + (1 - identity) / items
+    points = points + _prior(items)
     votes = points + np.swapaxes(points, -1, -2)
     found = np.zeros(points.shape[:-1])
     for _ in range(STEPS):
@@ -107,6 +106,11 @@ def log_strengths(points: np.ndarray) -> np.ndarray:
     raise FloatingPointError(f"Newton's method did not come to rest in {STEPS} steps.")
 
 
+def _prior(items: int) -> np.ndarray:
+    """The points of one tie, spread over all pairs: float64 [k, k]."""
+    return (1 - np.eye(items)) / (items * (items - 1))
+
+
 def _chances(strengths: np.ndarray) -> np.ndarray:
     """float64 [..., k] -> [..., k, k]."""
     return expit(strengths[..., :, None] - strengths[..., None, :])
@@ -114,9 +118,7 @@ def _chances(strengths: np.ndarray) -> np.ndarray:
 
 def _redrawn(tally: Tally, seed: int, replicates: int) -> np.ndarray:
     """Points of as many votes, drawn with replacement: float64 [replicates, k, k]."""
-    items = len(tally.wins)
-    prior = np.triu(np.full((items, items), 2 / items), 1)
-    urn = np.stack([tally.wins, np.triu(tally.ties) + prior])
+    urn = np.stack([tally.wins, np.triu(tally.ties + 2 * _prior(len(tally.ties)))])
     votes = tally.wins.sum() + np.triu(tally.ties).sum()
     drawn = np.random.RandomState(seed).multinomial(votes, (urn / urn.sum()).ravel(), replicates)
     wins, ties = np.moveaxis(drawn.reshape(replicates, *urn.shape), 1, 0)

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="no driver of bro
 
 QUESTION = "Which one looks more like a real photograph?"
 PAIRS = 12
+PATIENCE = 20  # seconds that a page may take to show the next pair
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 
@@ -56,7 +58,7 @@ def opened(browser):
         tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         tab.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
         tab.goto(path.as_uri())
-        tab.wait_for_function("shown === 0")
+        settle(tab, 0)
         return tab
 
     yield open_page
@@ -73,9 +75,13 @@ def press(tab, *keys):
 
 
 def settle(tab, votes):
-    tab.wait_for_function(
-        "n => answers.votes.length === n && (shown === n || (shown === -1 && n === page.pairs.length))", arg=votes
-    )
+    """Waits until so many votes are given and what comes next is on screen."""
+    # By asking again and again: the driver's own waiting needs an eval, which the page's policy forbids.
+    settled = "n => answers.votes.length === n && (shown === n || (shown === -1 && n === page.pairs.length))"
+    until = time.monotonic() + PATIENCE
+    while not tab.evaluate(settled, votes):
+        assert time.monotonic() < until, tab.evaluate("[shown, answers.votes]")
+        tab.wait_for_timeout(10)
 
 
 def downloaded(tab, folder, button):
@@ -130,7 +136,7 @@ def test_a_reload_loses_nothing_and_another_rater_starts_anew(opened, made, tmp_
     press(tab, "ArrowLeft", "ArrowRight")
     early = json.loads(downloaded(tab, tmp_path, "Download answers so far").read_text())
     tab.reload()
-    tab.wait_for_function("shown === 2")
+    settle(tab, 2)
     assert tab.evaluate("answers") == {name: early[name] for name in ("session", "votes")}
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.get_by_role("button", name="Start over").click()
@@ -163,7 +169,7 @@ def test_images_are_large_sharp_and_do_not_move(opened, made, look):
         press(tab, "ArrowLeft")
     assert boxes[0] == boxes[1] == boxes[2]
     scale = boxes[0][0]["width"] / 28 * look.get("device_scale_factor", 1)
-    assert scale == pytest.approx(round(scale)) and boxes[0][0]["height"] == boxes[0][0]["width"]
+    assert scale == pytest.approx(round(scale), rel=1e-3) and boxes[0][0]["height"] == boxes[0][0]["width"]
     assert boxes[0][0]["width"] >= min(300, look["viewport"]["height"] / 3)
     assert tab.locator("#A img").evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
 
