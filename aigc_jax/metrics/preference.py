@@ -22,7 +22,7 @@ from scipy.special import expit
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.bootstrap import REPLICATES, Interval
 
-TOLERANCE = 1e-8  # of a log-strength; Newton's steps square their error, so that the last one leaves far less
+TOLERANCE = 1e-6  # of the last step; what it leaves is about its square
 STEPS = 200
 
 
@@ -69,7 +69,7 @@ def preference(tally: Tally, names: Sequence[str], seed: int, replicates: int = 
 
 
 def unbeaten(tally: Tally) -> list[tuple[int, ...]]:
-    """Groups of items that no other took a point from: only the prior says how far ahead of the others they are."""
+    """Groups of items that no other took a point from: the votes do not say how far ahead they are."""
     points = tally.points
     count, group = connected_components(points > 0, directed=True, connection="strong")
     insides = [group == number for number in range(count)]
@@ -81,7 +81,7 @@ def unbeaten(tally: Tally) -> list[tuple[int, ...]]:
 
 
 def log_strengths(points: np.ndarray) -> np.ndarray:
-    """The most probable log-strengths with the prior: float64 [..., k], with mean 0. points: float [..., k, k].
+    """The likeliest log-strengths, given votes and one tie: float64 [..., k], with mean 0. points: float [..., k, k].
 
     Newton's method on the log-likelihood, which is concave. Its third derivative along a step is at most the step's
     reach r (the largest difference that it makes) times the second, hence a step cut to log(1 + r) / r of its length
@@ -89,7 +89,7 @@ def log_strengths(points: np.ndarray) -> np.ndarray:
     """
     items = points.shape[-1]
     identity = np.eye(items)
-    points = points + _prior(items)
+    points = points + _one_tie(items)
     votes = points + np.swapaxes(points, -1, -2)
     found = np.zeros(points.shape[:-1])
     for _ in range(STEPS):
@@ -106,8 +106,8 @@ def log_strengths(points: np.ndarray) -> np.ndarray:
     raise FloatingPointError(f"Newton's method did not come to rest in {STEPS} steps.")
 
 
-def _prior(items: int) -> np.ndarray:
-    """The points of one tie, spread over all pairs: float64 [k, k]."""
+def _one_tie(items: int) -> np.ndarray:
+    """Its points, spread over all pairs: float64 [k, k]."""
     return (1 - np.eye(items)) / (items * (items - 1))
 
 
@@ -118,7 +118,7 @@ def _chances(strengths: np.ndarray) -> np.ndarray:
 
 def _redrawn(tally: Tally, seed: int, replicates: int) -> np.ndarray:
     """Points of as many votes, drawn with replacement: float64 [replicates, k, k]."""
-    urn = np.stack([tally.wins, np.triu(tally.ties + 2 * _prior(len(tally.ties)))])
+    urn = np.stack([tally.wins, np.triu(tally.ties + 2 * _one_tie(len(tally.ties)))])
     votes = tally.wins.sum() + np.triu(tally.ties).sum()
     drawn = np.random.RandomState(seed).multinomial(votes, (urn / urn.sum()).ravel(), replicates)
     wins, ties = np.moveaxis(drawn.reshape(replicates, *urn.shape), 1, 0)
