@@ -20,6 +20,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["aigc_jax", "aigc_jax.*"]),
+    package_data={"aigc_jax.evaluate": ["*.html"]},
     install_requires=[
         # jax 0.10 is the last for Python 3.11; later ones need 3.12
         "jax>=0.10.2,<0.11; python_version < '3.12'",
