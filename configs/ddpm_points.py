@@ -1,0 +1,62 @@
+"""DDPM on points of a known density (Ho, Jain & Abbeel 2020, arXiv:2006.11239): how far its bound is from the truth.
+
+    python main.py --config=configs/ddpm_points.py --workdir=runs/ddpm_points
+
+Other densities: --config.data.density=grid, moons, spiral, checkerboard.
+Hardware: 2 CPU cores. Time: TIME.
+Expected: EXPECTED
+MEASURED
+"""
+
+import ml_collections
+
+from aigc_jax.config import experiment
+
+
+def get_config(size: str = "full") -> ml_collections.ConfigDict:
+    full = dict(
+        data=dict(
+            name="points",
+            density="ring",
+            examples=100_000,
+            form="image",
+            batch_size=256,
+        ),
+        networks=dict(
+            net=dict(name="mlp.Denoiser", width=128, blocks=3, octaves=3),
+        ),
+        optimizers=dict(
+            net=dict(learning_rate=1e-3, schedule="cosine", warmup_steps=200, ema_decay=0.999, ema_warmup=True),
+        ),
+        method=dict(
+            name="diffusion",
+            timesteps=1000,
+            schedule="cosine",
+            prediction="noise",
+            sampler="ddim",
+            sampler_steps=100,
+            eta=1.0,  # the ancestral sampler with fewer steps
+            variance="small",
+            clip=True,
+            bound_terms=100,
+        ),
+        train=dict(steps=10_000, steps_per_call=100, log_every=1000),
+        evaluate=dict(
+            batch_size=2000,
+            samples=10_000,
+            measures=("jensen_shannon", "surprise", "off_data", "modes"),
+        ),
+        sample=dict(n=4000),
+        checkpoint=dict(every=5000),
+    )
+    tiny = {
+        "data.examples": 64,
+        "networks.net.width": 8,
+        "networks.net.blocks": 1,
+        "optimizers.net.warmup_steps": 2,
+        "method.sampler_steps": 3,
+        "method.bound_terms": 2,
+        "train.steps_per_call": 1,
+        "evaluate.samples": 16,
+    }
+    return experiment(size, full, tiny)
