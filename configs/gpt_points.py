@@ -51,14 +51,14 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_k=0,
             top_p=1.0,
         ),
-        train=dict(steps=4000, steps_per_call=100, log_every=1000),
+        train=dict(steps=2000, steps_per_call=100, log_every=1000),
         evaluate=dict(
             batch_size=2000,
             samples=10_000,
             measures=("jensen_shannon", "surprise", "off_data", "modes"),
         ),
         sample=dict(n=4000),
-        checkpoint=dict(every=2000),
+        checkpoint=dict(every=1000),
     )
     tiny = {
         "data.examples": 64,

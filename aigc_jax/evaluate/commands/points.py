@@ -10,7 +10,6 @@ family that the board has takes the place of the older one.
 import argparse
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,10 +97,11 @@ def _bits(measures: Mapping[str, float]) -> tuple[float | None, bool]:
 def page(text: str, rows: Sequence[Row]) -> str:
     """The page with its tables written anew. Raises UserError where it has no place for them."""
     for name, table in (("densities", truths()), ("board", board(rows))):
-        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-        if not place.search(text):
+        before, opened, rest = text.partition(f"<!-- {name} -->\n")
+        _, closed, after = rest.partition(f"<!-- end of {name} -->")
+        if not closed:
             raise UserError(f"The page has no lines <!-- {name} --> and <!-- end of {name} -->: add them.")
-        text = place.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
+        text = f"{before}{opened}\n{table}\n\n{closed}{after}"
     return text
 
 
