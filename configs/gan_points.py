@@ -3,9 +3,10 @@
     python main.py --config=configs/gan_points.py --workdir=runs/gan_points
 
 Other densities: --config.data.density=grid, moons, spiral, checkerboard.
-Hardware: 2 CPU cores. Time: TIME.
-Expected: EXPECTED
-MEASURED
+Hardware: 2 CPU cores. Time: about a minute.
+Expected: samples in the middle of all eight Gaussians of the ring, which they do not fill.
+Measured once, seed 0, on 2 busy CPU cores with jax 0.10.2 in 1 min 23 s: 8 of 8 modes, JS 0.144 bits (draws of the
+ring: 0.005), surprise -0.64 bits, and 2.5 % of the samples off the data. All densities: docs/ground-truth.md.
 """
 
 import ml_collections
