@@ -6,8 +6,8 @@ Other densities: --config.data.density=grid, moons, spiral, checkerboard.
 Hardware: 2 CPU cores. Time: under a minute.
 Expected: a ring on which the eight Gaussians can be told, and a third of the samples between them.
 Measured once, seed 0, on 2 busy CPU cores with jax 0.10.2 in 54 s: 6.917 bits/dim, bounds of -9.569 and -9.300 nats
-with 1 and 100 samples, the latter 0.97 bits above the entropy of the ring; JS 0.252 bits (draws of the ring: 0.005), and
-34 % of the samples off the data. All densities: docs/ground-truth.md.
+with 1 and 100 samples, the latter 0.97 bits above the entropy of the ring; JS 0.252 bits (draws of the ring: 0.005),
+and 34 % of the samples off the data. All densities: docs/ground-truth.md.
 """
 
 import ml_collections

@@ -8,8 +8,8 @@ With p the exact masses, n_c the samples in cell c, q = n_c / n, and all logarit
               is high. A sample where p has next to nothing counts as 32 bits.
     off_data  the share of samples outside the smallest region with 99 % of the mass; draws of p reach 1 % at most.
     modes     components found: one counts in full from a tenth of its mass on and in part below, of samples that lie
-              on the data and nearer to it than to others. (Srivastava et al. 2017 count a mode from one sample on,
-              which thousands of scattered samples always give.)
+              on the data and are more probably from it than from others. (One sample is not enough: among thousands
+              that are scattered there is always one.)
 """
 
 from collections.abc import Callable, Mapping

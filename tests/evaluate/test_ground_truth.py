@@ -155,5 +155,10 @@ def test_the_command_writes_the_page_and_refuses_other_runs(trained, tmp_path):
     written.write_text("nothing")
     with pytest.raises(UserError, match="no lines <!-- densities -->"):
         command.run(argparse.Namespace(runs=[workdir.folder], page=written))
+    written.with_suffix(".json").write_text('[{"density": "ring"}]')
+    with pytest.raises(UserError, match="page.json cannot be read"):
+        command.run(argparse.Namespace(runs=[workdir.folder], page=written))
+    with pytest.raises(UserError, match="none.md or none.json cannot be read"):
+        command.run(argparse.Namespace(runs=[workdir.folder], page=tmp_path / "none.md"))
     with pytest.raises(UserError, match="There is no run in"):
         command.row_of(tmp_path / "none")

@@ -42,10 +42,14 @@ def run(options: argparse.Namespace) -> None:
         print(board(list(rows.values())))
         return
     kept = options.page.with_suffix(".json")
-    older = json.loads(kept.read_text("utf-8")) if kept.exists() else []
-    rows = {(row["density"], row["family"]): row for row in older} | rows
+    try:
+        older = json.loads(kept.read_text("utf-8")) if kept.exists() else []
+        rows = {(row["density"], row["family"]): row for row in older} | rows
+        written = page(options.page.read_text("utf-8"), list(rows.values()))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{options.page} or {kept.name} cannot be read ({error!r}): repair or remove it.") from error
     write_whole(kept, json.dumps(list(rows.values()), indent=1) + "\n")
-    write_whole(options.page, page(options.page.read_text("utf-8"), list(rows.values())))
+    write_whole(options.page, written)
     print(f"Written: {options.page}")
 
 
@@ -62,10 +66,11 @@ def row_of(folder: Path) -> Row:
     newest = {record.protocol.measure: record for record in records if record.step == records[-1].step}
     if lacking := FORMS.keys() - newest.keys():
         raise UserError(f"The records in {folder} lack {', '.join(sorted(lacking))}: measure all that the board shows.")
-    split = settings["evaluate"]["split"]
+    evaluation = settings["evaluate"]
+    split, evaluated = evaluation["split"], evaluation["batches"] * evaluation["batch_size"] or None  # None = all
     data = catalogue.load(section, None)
     assert isinstance(data.medium, PointMedium)
-    points = data.splits[split][np.arange(len(data.splits[split]))]["image"].reshape(-1, 2)
+    points = data.splits[split][np.arange(len(data.splits[split]))]["image"].reshape(-1, 2)[:evaluated]
     bits, exact = _bits(measured(workdir.metrics, records[-1].step, split))
     # The points' own bits, not the entropy: what chance there is in them is then in both, and cancels.
     own = float(np.mean(-np.log2(data.medium.density.masses[points[:, 0], points[:, 1]])))
