@@ -15,9 +15,10 @@ import numpy as np
 from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.data.images import ImageMedium
+from aigc_jax.data.points import PointMedium
 from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import ConfigError
-from aigc_jax.evaluate import images, texts
+from aigc_jax.evaluate import images, points, texts
 from aigc_jax.evaluate.measure import Measure
 from aigc_jax.metrics.bootstrap import interval
 from aigc_jax.metrics.features.extractor import Answers, Extractor, extractor, remembered
@@ -139,6 +140,9 @@ def judge(
         return Judge(data, split, heldout, count, chosen, _of_images(network, cache))
     if isinstance(data.medium, TextMedium):
         return Judge(data, split, heldout, count, _named(measures, texts.MEASURES), _of_texts(data.medium))
+    if isinstance(data.medium, PointMedium):
+        chosen = [factory(data.medium.density) for factory in _named(measures, points.MEASURES)]
+        return Judge(data, split, heldout, count, chosen, _of_points())
     raise ConfigError(f"Nothing measures samples of {data.name}: set evaluate.samples=0.")
 
 
@@ -160,6 +164,13 @@ def _of_texts(medium: TextMedium) -> Medium:
         return [medium.decode(tokens) for tokens in samples]
 
     return Medium("tokens", see, lambda parts: [text for part in parts for text in part], None)
+
+
+def _of_points() -> Medium:
+    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> np.ndarray:
+        return samples.reshape(-1, 2)
+
+    return Medium("image", see, np.concatenate, None)
 
 
 def _named(names: Sequence[str], there: Any) -> list[Any]:
