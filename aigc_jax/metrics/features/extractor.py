@@ -83,12 +83,14 @@ class Extractor:
 
 def names() -> list[str]:
     """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
-    networks = [module.name for module in pkgutil.iter_modules(features.__path__) if _loads(module.name)]
-    return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
+    return sorted([*sources(), *(path.stem for path in SHIPPED.glob("*.safetensors"))])
 
 
-def _loads(module: str) -> bool:
-    return hasattr(importlib.import_module(f"{features.__name__}.{module}"), "load")
+def sources() -> dict[str, Any]:
+    """The published file (`published.Source`) of each network whose weights are not part of this package, by name."""
+    there = (module.name for module in pkgutil.iter_modules(features.__path__))
+    modules = {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
+    return {name: module.SOURCE for name, module in modules.items() if hasattr(module, "SOURCE")}
 
 
 def extractor(name: str, weights: Path) -> Extractor:
@@ -147,7 +149,9 @@ def checked(images: np.ndarray, shape: tuple[int, int, int] | None, name: str) -
     if images.dtype != np.uint8:
         wrong = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))
         if len(wrong):
-            raise UserError(f"{len(wrong)} of {len(images)} images hold NaN or infinity, the first is number {wrong[0]}.")
+            raise UserError(
+                f"{len(wrong)} of {len(images)} images hold NaN or infinity, the first is number {wrong[0]}."
+            )
         if images.min() < 0 or images.max() > 255:
             raise UserError(f"Pixels have to be in 0 … 255, and are in {images.min():.4g} … {images.max():.4g}.")
 
