@@ -17,7 +17,7 @@ from aigc_jax.metrics.features.extractor import checked
 
 Array = jax.Array
 Similarity = Callable[[Array, Array], Array]
-"""Pairs float32 [B, H, W, C] in 0 … 1 -> [B]."""
+"""Pairs float64 [B, H, W, C] in 0 … 1 -> [B]."""
 
 WINDOW = 11
 BATCH = 256  # pairs
@@ -52,6 +52,8 @@ def _of_pairs(similarity: Similarity, one: np.ndarray, other: np.ndarray) -> np.
         checked(images, None, "")
     if one.shape != other.shape:
         raise UserError(f"Pairs have to be of one shape, and are {list(one.shape)} and {list(other.shape)}.")
-    program = jax.jit(lambda *pair: similarity(*(images.astype(np.float32) / 255 for images in pair)))
     starts = range(0, len(one), BATCH)
-    return np.concatenate([program(one[start : start + BATCH], other[start : start + BATCH]) for start in starts])
+    program = jax.jit(lambda *pair: similarity(*(images.astype(np.float64) / 255 for images in pair)))
+    # In float32 the variance of a bright, nearly flat window is lost in the difference of two large means.
+    with jax.enable_x64(True):
+        return np.concatenate([program(one[start : start + BATCH], other[start : start + BATCH]) for start in starts])
