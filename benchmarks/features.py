@@ -4,8 +4,9 @@
 
 Both networks have random weights. Each runs in a process of its own, on the same cores, and they take turns over
 chunks of images, so that both meet what else the machine does; the one that waits is idle. What is printed is images a
-second (the median over the chunks, of which the first is left out), the time that --images take at that rate, and the
-most memory that each process held. Needs requirements/parity.txt.
+second (the median over the chunks, of which the first is left out), the time that --images take at that rate, the
+seconds of a core that an image takes (which others' work moves less), and the most memory that each process held.
+Needs requirements/parity.txt.
 """
 
 import argparse
@@ -38,6 +39,12 @@ def ours() -> Score:
 def theirs() -> Score:
     """torch-fidelity, in batches of the size that it has by default."""
     import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:  # PyPI's beside a CPU build of torch: describes operators that it lacks and nothing here calls
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     from torch_fidelity import feature_extractor_inceptionv3 as peer
     from torch_fidelity.defaults import DEFAULTS
 
@@ -58,14 +65,14 @@ SIDES = {"aigc_jax": ours, "torch-fidelity": theirs}
 
 
 def work(name: str, chunk: int, side: int) -> None:
-    """Scores a chunk for each line that comes in, and answers with its seconds and the memory held so far, in MiB."""
+    """Scores a chunk for each line that comes in; prints seconds, those of cores, and the most MiB held so far."""
     score = SIDES[name]()
     images = np.random.RandomState(0).randint(0, 256, (chunk, side, side, 3), np.uint8)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        began, began_cores = time.perf_counter(), time.process_time()
         assert score(images).shape == (chunk, 2048)
-        seconds = time.perf_counter() - began
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+        spent, cores = time.perf_counter() - began, time.process_time() - began_cores
+        print(spent, cores, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 
 
 def main() -> None:
@@ -88,27 +95,31 @@ def main() -> None:
         )
         for name in SIDES
     }  # fmt: skip
-    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
-    memory = dict.fromkeys(SIDES, 0.0)
+    answers: dict[str, list[list[float]]] = {name: [] for name in SIDES}
     for _ in range(arguments.rounds + 1):
         for name, process in processes.items():
             print("go", file=process.stdin, flush=True)
-            spent, memory[name] = map(float, process.stdout.readline().split())
-            seconds[name].append(spent)
+            answers[name].append([float(number) for number in process.stdout.readline().split()])
     for process in processes.values():
         process.stdin.close()
         process.wait()
-    rates = {name: arguments.chunk / float(np.median(spent[1:])) for name, spent in seconds.items()}
-    print(f"{arguments.rounds} chunks of {arguments.chunk} images of {arguments.side} × {arguments.side}, "
-          f"{arguments.cores} cores")  # fmt: skip
-    for name, rate in rates.items():
-        low, high = (arguments.chunk / edge for edge in (max(seconds[name][1:]), min(seconds[name][1:])))
-        print(f"{name:<15} {rate:7.2f} images/s ({low:.2f} … {high:.2f})  {arguments.images:,} images: "
-              f"{arguments.images / rate:,.0f} s  first chunk {seconds[name][0]:.1f} s  "
-              f"{memory[name]:,.0f} MiB")  # fmt: skip
-    first, second = rates
-    print(f"{first} / {second}: {rates[first] / rates[second]:.2f} of the rate, "
-          f"{memory[first] / memory[second]:.2f} of the memory")  # fmt: skip
+    print(
+        f"{arguments.rounds} chunks of {arguments.chunk} images of {arguments.side} × {arguments.side}, "
+        f"{arguments.cores} cores"
+    )
+    rates, memory = {}, {}
+    for name, rows in answers.items():
+        seconds, cores, held = np.array(rows).T
+        rates[name], memory[name] = arguments.chunk / np.median(seconds[1:]), held[-1]
+        print(
+            f"{name:<15} {rates[name]:6.2f} images/s ({arguments.chunk / seconds[1:].max():.2f} … "
+            f"{arguments.chunk / seconds[1:].min():.2f})   {arguments.images:,} images: "
+            f"{arguments.images / rates[name]:,.0f} s   {np.median(cores[1:]) / arguments.chunk:.3f} s of a core each"
+            f"   first chunk {seconds[0]:.1f} s   {memory[name]:,.0f} MiB"
+        )
+    first, second = SIDES
+    rate, held = rates[first] / rates[second], memory[first] / memory[second]
+    print(f"{first} against {second}: {rate:.2f} of the rate, {held:.2f} of the memory")
 
 
 if __name__ == "__main__":
