@@ -36,6 +36,8 @@ setup(
         "tensorboardX>=2.6.4",
         "pillow>=11",
         "scikit-learn>=1.5",
+        "safetensors>=0.5",
+        "dm-pix>=0.4.4",
         "tqdm>=4.66",
     ],
     extras_require={
@@ -49,6 +51,7 @@ setup(
         ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "pre-commit>=4"],
         "tensorflow": ["tensorflow"],  # preparing some of TFDS's own data sets
+        "torch": ["torch"],  # converting published weights, once
         "wandb": ["wandb"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],

@@ -83,12 +83,14 @@ class Extractor:
 
 def names() -> list[str]:
     """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
-    networks = [module.name for module in pkgutil.iter_modules(features.__path__) if _loads(module.name)]
-    return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
+    return sorted([*sources(), *(path.stem for path in SHIPPED.glob("*.safetensors"))])
 
 
-def _loads(module: str) -> bool:
-    return hasattr(importlib.import_module(f"{features.__name__}.{module}"), "load")
+def sources() -> dict[str, Any]:
+    """The published file (`published.Source`) of each network whose weights are not part of this package, by name."""
+    there = (module.name for module in pkgutil.iter_modules(features.__path__))
+    modules = {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
+    return {name: module.SOURCE for name, module in modules.items() if hasattr(module, "SOURCE")}
 
 
 def extractor(name: str, weights: Path) -> Extractor:

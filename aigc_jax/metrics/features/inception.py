@@ -6,16 +6,30 @@ are 1,008 classes. Modules have the names that the published PyTorch weights use
 """
 
 from functools import partial
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.metrics.features import published
+from aigc_jax.metrics.features.extractor import Extractor
+from aigc_jax.metrics.features.published import Source, Weights
+
 Array = jax.Array
 
 FEATURES, CLASSES, SIDE = 2048, 1008, 299
+SOURCE = Source(
+    file="pt_inception-2015-12-05-6726825d.pth",
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    origin="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+)
+PIXELS = (
+    "resized to 299 × 299 by linear interpolation between corners without smoothing, as in TensorFlow 1; "
+    "(x - 128) / 128; grey as three equal channels"
+)
 
 average_pool = partial(nn.avg_pool, window_shape=(3, 3), padding="SAME", count_include_pad=False)
 halving_pool = partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2))
@@ -179,26 +193,24 @@ def resized(images: Array, half_pixels: bool) -> Array:
     return jnp.einsum("ih,nhwc,jw->nijc", down, images, across, precision="highest")
 
 
-def variables(weights: dict[str, np.ndarray]) -> dict:
-    """Flax's variables from a PyTorch state dictionary of this graph: name -> array.
+def variables(weights: Weights) -> dict[str, Any]:
+    """Flax's variables from the published arrays. Logits go without their bias, as in the Inception Score."""
+    return published.variables({name: array for name, array in weights.items() if name != "fc.bias"})
 
-    Raises KeyError for a name that belongs to no layer.
-    """
-    names = {"weight": "scale", "bias": "bias", "running_mean": "mean", "running_var": "var"}
-    found: dict = {"params": {}, "batch_stats": {}}
-    for name, array in weights.items():
-        *place, layer, leaf = name.split(".")
-        if leaf == "num_batches_tracked" or name == "fc.bias":
-            continue
-        array = np.asarray(array)
-        if layer == "conv":
-            group, leaf, array = "params", "kernel", array.transpose(2, 3, 1, 0)
-        elif layer == "fc":
-            group, leaf, array = "params", "kernel", array.T
-        else:
-            group, leaf = ("batch_stats" if leaf.startswith("running") else "params"), names[leaf]
-        tree = found[group]
-        for part in (*place, layer):
-            tree = tree.setdefault(part, {})
-        tree[leaf] = array
-    return found
+
+def load(path: Path) -> Extractor:
+    """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
+    weights, sha256 = published.read(path, SOURCE)
+    return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights))
+
+
+def answers(variables: Any, images: Array) -> tuple[Array, Array]:
+    """Of images [N, H, W, 1 or 3] in 0 … 255, as `Extractor.apply` has it."""
+    features, logits = Inception().apply(variables, prepared(images))
+    return features, logits
+
+
+def prepared(images: Array) -> Array:
+    """What PIXELS says: [N, H, W, 1 or 3] in 0 … 255 -> [N, SIDE, SIDE, 3] in -1 … 1."""
+    x = (resized(images, half_pixels=False) - 128) / 128
+    return jnp.broadcast_to(x, (*x.shape[:-1], 3))

@@ -10,12 +10,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 Array = jax.Array
 
 # Of the images that the backbones were trained on, for pixels in -1 ... 1.
 MEAN = np.array([-0.030, -0.088, -0.188], np.float32)
 DEVIATION = np.array([0.458, 0.448, 0.450], np.float32)
+EPSILON = 1e-10  # the shortest that features are taken for
 
 # By layer: convolutions as (features, kernel, stride, padding), and the window of the maximum pooling before them.
 BACKBONES = {
@@ -71,7 +73,8 @@ class Lpips(nn.Module):
 
 
 def _unit(x: Array) -> Array:
-    return x / (jnp.linalg.norm(x, axis=-1, keepdims=True) + 1e-10)
+    # Where all features are rectified to 0 a plain norm has no gradient.
+    return x / optax.safe_norm(x, EPSILON, axis=-1, keepdims=True)
 
 
 def variables(weights: dict[str, np.ndarray]) -> dict:
