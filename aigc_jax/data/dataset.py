@@ -1,5 +1,6 @@
 """What training knows of a data set: its splits, its medium and its facts."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,3 +73,14 @@ class TextSource(ArraySource):
     """A split of texts. texts: reads the texts themselves, for baselines that want no windows."""
 
     texts: Callable[[], list[str]]
+
+
+def fingerprint(source: Source) -> str:
+    """The SHA-256 of a split in memory; "" for one that streams."""
+    if source.arrays is None:
+        return ""
+    digest = hashlib.sha256()
+    for name, array in sorted(source.arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -35,6 +35,13 @@ def mean(values: np.ndarray) -> Estimate:
     return Estimate(float(values.mean()), values - values.mean())
 
 
+def ratio(totals: np.ndarray, weights: np.ndarray) -> Estimate:
+    """The sum of the totals over that of the weights, float [N] each: a mean over what the weights count."""
+    totals, weights = np.asarray(totals, np.float64), np.asarray(weights, np.float64)
+    value = totals.sum() / weights.sum()
+    return Estimate(float(value), (totals - value * weights) / weights.mean())
+
+
 def interval(estimate: Estimate, seed: int, replicates: int = REPLICATES, level: float = 0.95) -> Interval:
     """From means of influences redrawn with replacement."""
     value, influence = estimate

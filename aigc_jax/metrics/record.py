@@ -18,13 +18,13 @@ class Protocol:
 
     measure: str  # "FD", "KID", "bits_per_dim", …
     data: str  # the set's name
-    data_sha256: str  # of what the samples are held against, as stored
-    split: str  # that this is; "" = a folder
+    data_sha256: str  # of the split as it is stored; "" = it streams from disk
+    split: str  # that samples are held against, or that is evaluated
     samples: int  # how many were generated, or evaluated
-    references: int  # how many of the split; 0 = the measure needs none
-    extractor: str  # of features: its name; "" = none
-    extractor_sha256: str  # of its weights
-    pixels: str  # what becomes of images before it: dtype, range, resizing
+    references: int = 0  # how many of the split samples are held against; 0 = samples are the split's own
+    extractor: str = ""  # of features: its name; "" = none
+    extractor_sha256: str = ""  # of its weights
+    pixels: str = ""  # what becomes of images before it: dtype, range, resizing
     settings: Mapping[str, Any] = field(default_factory=dict)  # neighbours, subsets, sampler steps, …
 
     def differences(self, other: "Protocol") -> list[str]:

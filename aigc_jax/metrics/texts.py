@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.bootstrap import Estimate, mean
+from aigc_jax.metrics.bootstrap import Estimate, mean, ratio
 
 
 def distinct(texts: Sequence[str], n: int) -> Estimate:
@@ -34,8 +34,7 @@ def copy_rate(texts: Sequence[str], training: Sequence[str], n: int) -> Estimate
     known = {gram for text in training for gram in _cut(text, n)}
     copied = np.array([sum(gram in known for gram in each) for each in grams], np.float64)
     lengths = np.array(list(map(len, grams)))
-    rate = copied.sum() / lengths.sum()
-    return Estimate(float(rate), (copied - rate * lengths) / lengths.mean())
+    return ratio(copied, lengths)
 
 
 def self_bleu(texts: Sequence[str], tokenize: str) -> Estimate:

@@ -156,10 +156,10 @@ class Programs:
     ) -> Mapping[str, Measure]:
         batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), False)
         measures = self.method.evaluate(jax.random.fold_in(key, MODEL), state, batch)
-        return jax.tree.map(lambda values: jnp.sum(jnp.where(mask > 0, values, 0)), dict(measures))
+        return jax.tree.map(lambda values: jnp.where(mask > 0, values, 0), dict(measures))
 
     def evaluate(self, key: Key, state: State, resident: Batch, item: Batch, mask: jax.Array) -> Mapping[str, Measure]:
-        """Sums over the rows of one batch whose mask is 1."""
+        """Of each row of one batch; 0 where the mask is."""
         with jax.set_mesh(self.layout.mesh):
             return self._evaluate(key, state, resident, item, mask)
 

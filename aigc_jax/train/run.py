@@ -1,6 +1,7 @@
 """A configuration made real, and what can be done with a state of it: measure it, sample from it."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -9,9 +10,11 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.dataset import DataSet, fingerprint
 from aigc_jax.errors import naming
-from aigc_jax.method import State
+from aigc_jax.method import Measure, State
+from aigc_jax.metrics import record
+from aigc_jax.metrics.bootstrap import interval, ratio
 from aigc_jax.metrics.record import Figure
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
@@ -95,18 +98,28 @@ class Run(NamedTuple):
     tracking: Tracking
     judge: Judge | None
 
-    def measure(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
-        """The means over the evaluation split, added up in float64. between: is called after every batch."""
+    def measure(self, state: State) -> dict[str, float]:
+        """The means over the evaluation split."""
+        return {figure.protocol.measure: figure.interval.value for figure in self.measured(state)}
+
+    def measured(self, state: State, between: Callable[[], None] = lambda: None) -> list[Figure]:
+        """The means over the evaluation split, in float64. between: is called after every batch."""
+        split, size, limit = self.evaluation.split, self.evaluation.batch_size, self.evaluation.batches
+        feed = self.feeds[split]
         key = jax.random.fold_in(self.programs.root, EVALUATION)
-        totals: dict[str, np.ndarray] = {}
-        feed = self.feeds[self.evaluation.split]
-        batches = feed.evaluating(self.evaluation.batch_size, self.evaluation.batches)
-        for number, (rows, mask) in enumerate(batches):
+        parts: dict[str, list[Measure]] = defaultdict(list)
+        for number, (rows, mask) in enumerate(feed.evaluating(size, limit)):
             found = self.programs.evaluate(jax.random.fold_in(key, number), state, feed.resident, rows, mask)
-            for name, sums in jax.device_get(dict(found)).items():
-                totals[name] = totals.get(name, np.zeros(2)) + np.array([sums.total, sums.weight], np.float64)
+            for name, measure in jax.device_get(dict(found)).items():
+                parts[name].append(measure)
             between()
-        return {name: float(total / weight) for name, (total, weight) in totals.items()}
+        count = min(len(feed.source), size * limit) if limit else len(feed.source)
+        sha256, figures = fingerprint(feed.source), []
+        for name, each in parts.items():
+            totals, weights = (np.concatenate([getattr(m, of) for m in each])[:count] for of in ("total", "weight"))
+            protocol = record.Protocol(name, self.data.name, sha256, split, count)
+            figures.append(Figure(protocol, interval(ratio(totals, weights), self.seed), None))
+        return figures
 
     def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:
         """Figures of samples drawn from the same keys always. between: is called after every batch of them.

@@ -88,17 +88,15 @@ class Tasks:
             raise Unsound(int(watch.until - watch.longest), int(watch.until))
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
-        run = self._run
-        self._measures.update(unless_asked(self._asked, lambda between: run.measure(state, between)))
-        budget = run.evaluation.budget
+        run, budget = self._run, self._run.evaluation.budget
+        figures = unless_asked(self._asked, lambda between: run.measured(state, between))
         try:
-            figures = unless_asked(self._asked, lambda between: run.judged(state, budget, between))
+            figures += unless_asked(self._asked, lambda between: run.judged(state, budget, between))
         except (Overdrawn, UserError) as error:  # such as samples that are not finite
             self._journal.say(f"The samples of step {step} are not measured: {error}")
-        else:
-            self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
-            records.add(self._workdir, figures, run.seed, step)
+        self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
         self._journal.scalars(step, run.evaluation.split, self._measures)
+        records.add(self._workdir, figures, run.seed, step)
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         run, name = self._run, f"step_{step:08d}"

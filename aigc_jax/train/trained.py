@@ -21,17 +21,12 @@ READ = ("params", "ema", "extra")  # what evaluating and sampling read of a chec
 def evaluate(run: Run, workdir: Workdir) -> None:
     """Mode `evaluate`: measures the newest checkpoint, or the best where one is kept."""
     state = restore(run, workdir)
-    step = int(state.step)
-    measures = run.measure(state)
-    for name, value in measures.items():
-        print(f"{name:<20} {value:.6g}   ({run.evaluation.split}, step {step})")
-    if run.judge is None:
-        return
-    bar = tqdm(total=run.judge.count, unit="sample", disable=not sys.stderr.isatty() or jax.process_index() > 0)
-    with bar:
-        figures = run.judged(state, between=lambda: bar.update(run.evaluation.batch_size))
-    for figure in figures:
-        print(told(figure))
+    step, figures = int(state.step), run.measured(state)
+    if run.judge is not None:
+        hidden = not sys.stderr.isatty() or jax.process_index() > 0
+        with tqdm(total=run.judge.count, unit="sample", disable=hidden) as bar:
+            figures += run.judged(state, between=lambda: bar.update(run.evaluation.batch_size))
+    print(f"Step {step}, {run.evaluation.split} split:", *map(told, figures), sep="\n")
     records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
     print(f"records: {workdir.records}")
 
@@ -40,7 +35,7 @@ def told(figure: Figure) -> str:
     """One line: the value, its interval, and what real samples reach."""
     protocol, (value, low, high), floor = figure
     real = "" if floor is None else f"; real samples {floor:.4g}"
-    return f"{protocol.measure:<20} {value:.4g}   [{low:.4g}, {high:.4g}] of {protocol.samples} samples{real}"
+    return f"{protocol.measure:<20} {value:<10.6g} [{low:.6g}, {high:.6g}] of {protocol.samples:,} samples{real}"
 
 
 def sample(run: Run, workdir: Workdir) -> None:

@@ -334,7 +334,7 @@ def _per_example(run: Run, state: Any, feed: Feed, size: int) -> dict[str, float
             mask = place({"mask": np.eye(batch, dtype=np.float32)[row]}, run.programs.layout.batch())["mask"]
             found = run.programs.evaluate(jax.random.fold_in(key, number), state, feed.resident, rows, mask)
             for name, sums in found.items():
-                values.setdefault(name, []).append((float(sums.total), float(sums.weight)))
+                values.setdefault(name, []).append((float(np.sum(sums.total)), float(np.sum(sums.weight))))
     totals = {name: np.sum(np.array(pairs, np.float64), 0) for name, pairs in values.items()}
     return {name: float(total / weight) for name, (total, weight) in totals.items()}
 
