@@ -23,8 +23,8 @@ from aigc_jax.metrics.memorisation import LEVEL, excess, nearest_images
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 SHARES = (0.005, 0.01, 0.02)
 NOISE = 8  # grey levels of 255, the standard deviation
-ORDERS = 999
-SIZES = {"digits": (597, 600, 600), "fashion_mnist": (10_000, 4_000, 1_000)}  # training, unseen, made
+ORDERS = 499
+SIZES = {"digits": (597, 600, 600), "fashion_mnist": (500, 2000, 1000)}  # training, unseen, made
 
 
 def images_of(data: str) -> np.ndarray:

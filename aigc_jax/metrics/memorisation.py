@@ -9,7 +9,7 @@ being plain, and so not far from anything, as the distance |x - t_1| alone would
 
 If samples were draws of the same law as the unseen, every order of all the scores would be as likely as any other
 (Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675, section 3, test that with a rank sum, which a few copies among
-many samples hardly move). Here it is the lowest K scores that count, for every K up to half of them: the largest over
+many samples hardly move). Here it is the lowest K scores that count, for every K up to a quarter of them: the largest over
 K of Berk & Jones's likelihood ratio (1979),
 
     K KL(share of samples among the K lowest || share of samples among all),   where the former is the larger,
@@ -34,7 +34,7 @@ NEIGHBOURS = 50  # k, as in section 5 of Carlini et al.
 REACH = 1  # pixels that an image is moved by, each way, to lie on a training image
 ORDERS = 1999  # random ones: p-values go down to 0.0005
 LEVEL = 0.05  # of the test
-DEEPEST = 0.5  # the largest K, as a share of all scores
+DEEPEST = 0.25  # the largest K, as a share of all scores
 AT_A_TIME = 2**21  # labels of random orders in memory
 
 
