@@ -172,14 +172,13 @@ def crossed(correct: np.ndarray, level: float = 0.95) -> Interval:
     """The mean of a table [trainings, test examples] and its interval, both being draws of many.
 
     The variance is that of the means of the trainings plus that of the means of the examples, a little too large
-    (Owen 2007, arXiv:0712.1111, section 3), and the degrees of freedom are Satterthwaite's (1946).
+    (Owen 2007, arXiv:0712.1111, section 3). Each part has its own quantile of Student's t, and the squares of the two
+    half-widths add up (Zou & Donner 2008, section 2).
     """
-    parts = [np.var(correct.mean(1 - axis), ddof=1) / size for axis, size in enumerate(correct.shape)]
-    variance, mean = sum(parts), float(correct.mean())
-    if variance == 0:
-        return Interval(mean, mean, mean)
-    freedom = variance**2 / sum(part**2 / (size - 1) for part, size in zip(parts, correct.shape, strict=True))
-    half = float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
+    mean, square = float(correct.mean()), 0.0
+    for axis, size in enumerate(correct.shape):
+        square += stats.t.ppf((1 + level) / 2, size - 1) ** 2 * correct.mean(1 - axis).var(ddof=1) / size
+    half = float(np.sqrt(square))
     return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 

@@ -30,11 +30,14 @@ class Optimal(nn.Module):
 
 
 def method(module):
-    return diffusion(
+    made = diffusion(
         {"net": Learner("net", module, optax.adam(1e-2), {}, 1)},
         timesteps=STEPS, schedule="cosine", prediction="noise", sampler="ancestral", sampler_steps=STEPS, eta=0.0,
         variance="small", clip=False, bound_terms=0, image_shape=(2, 2, 1),
     )  # fmt: skip
+    return made._replace(
+        step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample, static_argnums=2)
+    )
 
 
 def batch(label):
@@ -56,7 +59,7 @@ def test_samples_are_of_the_class_that_is_asked_for(made):
     for each, mean in enumerate(MEANS):
         found = samples[label == each]
         assert found.mean() == pytest.approx(mean, abs=5 * STD / np.sqrt(found.size))
-        assert found.std() == pytest.approx(STD, rel=0.1)
+        assert 0.8 * STD < found.std() < 1.05 * STD, "the small variance is a little too small"
 
 
 def test_without_a_condition_samples_are_of_every_class(made):
@@ -90,6 +93,6 @@ def test_a_network_that_reads_labels_has_one_table_more():
 
 
 def test_an_unconditional_network_refuses_a_condition():
-    plain = method(UNet(8, (1,), 1, (), 0.0, 4))
+    plain = method(Optimal(classes=0))
     with pytest.raises(ConfigError, match="takes no condition"):
         plain.sample(jax.random.key(0), None, 2, jnp.zeros(2, jnp.int32))
