@@ -68,6 +68,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=SIZES, required=True)
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first run")
+    parser.add_argument("--clean", action="store_true", help="plant no copies: false alarms alone")
     for part in ("train", "unseen", "made"):
         parser.add_argument(f"--{part}", type=int, default=0, help="images; 0 = the usual number")
     options = parser.parse_args()
@@ -75,11 +77,11 @@ def main() -> None:
     train, unseen, made = (size or usual for size, usual in zip(given, SIZES[options.data], strict=True))
     images, found = images_of(options.data), defaultdict(list)
     began, most = time.time(), round(max(SHARES) * made)
-    for run in range(options.runs):
+    for run in range(options.first, options.first + options.runs):
         random = np.random.RandomState(run)
         chosen = images[random.permutation(len(images))[: train + unseen + made]]
         real, rest = chosen[:train], chosen[train:]
-        kinds = copies_of(real[random.choice(train, most, replace=False)], random)
+        kinds = {} if options.clean else copies_of(real[random.choice(train, most, replace=False)], random)
         nearest = nearest_images(real, np.concatenate([rest, *kinds.values()]))
         near = {"score": nearest.scores, "distance": nearest.distances[:, 0]}
         held, drawn = np.arange(unseen), np.arange(unseen, unseen + made)
@@ -92,7 +94,9 @@ def main() -> None:
         for case, rows in cases.items():
             for test, p_value in tests(held, rows, near, run).items():
                 found[case, test].append(p_value <= LEVEL)
-    print(f"{options.data}: {train} training, {unseen} unseen, {made} made; {options.runs} runs, seeds 0 …")
+    print(
+        f"{options.data}: {train} training, {unseen} unseen, {made} made; {options.runs} runs from {options.first} on"
+    )
     print(f"{time.time() - began:.0f} s\n")
     names = sorted({test for _, test in found}, key=["the audit", "distances", "rank sum"].index)
     print("| copies | share | " + " | ".join(names) + " |\n|---|---|" + "---|" * len(names))

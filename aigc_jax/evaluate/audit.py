@@ -81,7 +81,7 @@ def audit(train: np.ndarray, unseen: np.ndarray, made: np.ndarray, using: Extrac
     return Audit(
         finding=excess(scores[len(made) :], scores[: len(made)], seed),
         closest=closest,
-        near=near[closest],
+        near=near.of(closest),
         scores=scores[closest],
         train=len(train),
         unseen=len(unseen),

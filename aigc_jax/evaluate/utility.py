@@ -23,7 +23,7 @@ from scipy import stats
 
 from aigc_jax.data.stream import evaluation, order
 from aigc_jax.errors import UserError
-from aigc_jax.method import Key, Method, State
+from aigc_jax.method import Batch, Key, Method, State
 from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.ops.augment import to_float
 
@@ -86,7 +86,10 @@ def curve(
     """
     classes = int(max(real.labels.max(), test.labels.max())) + 1
     _check(real, synthetic, test, classes, seeds)
-    pool = Labelled(*(jnp.concatenate(pair) for pair in zip(real, synthetic, strict=True)))
+    pool = {
+        "image": jnp.concatenate([real.images, synthetic.images]),
+        "label": jnp.concatenate([real.labels, synthetic.labels]),
+    }
     train = jax.jit(lambda key, pool, plan: _trained(method, key, pool, plan))
     right = jax.jit(lambda state, batch: method.evaluate(jax.random.key(0), state, batch)["accuracy"].total)
     points = []
@@ -144,11 +147,11 @@ def _balanced(source: str, labels: np.ndarray, classes: int, budget: int, seed: 
     return np.concatenate(parts)
 
 
-def _trained(method: Method, key: Key, pool: Labelled, plan: jax.Array) -> State:
+def _trained(method: Method, key: Key, pool: Batch, plan: jax.Array) -> State:
     """The state after a training whose batches are these rows of the pool. plan: int32 [steps, batch]."""
 
-    def batch(rows: jax.Array) -> dict[str, jax.Array]:
-        return {"image": to_float(pool.images[rows]), "label": pool.labels[rows]}
+    def batch(rows: jax.Array) -> Batch:
+        return {"image": to_float(pool["image"][rows]), "label": pool["label"][rows]}
 
     def one(state: State, rows: jax.Array) -> tuple[State, None]:
         after, _ = method.step(jax.random.fold_in(key, state.step + 1), state, batch(rows))

@@ -9,8 +9,8 @@ being plain, and so not far from anything, as the distance |x - t_1| alone would
 
 If samples were draws of the same law as the unseen, every order of all the scores would be as likely as any other
 (Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675, section 3, test that with a rank sum, which a few copies among
-many samples hardly move). Here it is the lowest K scores that count, for every K up to a quarter of them: the largest over
-K of Berk & Jones's likelihood ratio (1979),
+many samples hardly move). Here it is the lowest K scores that count, for every K up to a quarter of them: the largest
+over K of Berk & Jones's likelihood ratio (1979),
 
     K KL(share of samples among the K lowest || share of samples among all),   where the former is the larger,
 
@@ -50,7 +50,8 @@ class Nearest(NamedTuple):
         means = self.distances.mean(1)
         return np.divide(self.distances[:, 0], means, out=np.zeros(len(means)), where=means > 0)
 
-    def __getitem__(self, rows: np.ndarray) -> "Nearest":  # type: ignore[override]
+    def of(self, rows: np.ndarray) -> "Nearest":
+        """Of these queries."""
         return Nearest(self.examples[rows], self.distances[rows])
 
 
