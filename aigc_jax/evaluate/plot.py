@@ -9,7 +9,7 @@ from aigc_jax.metrics.bootstrap import Interval
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 56, 110, 16, 44  # margins: the curves' names stand on the right
 COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626")
-TICKS = 5  # on the upright axis
+TICKS = 6  # on the upright axis, at most
 APART = 3  # pixels between the intervals of neighbouring curves at one place
 LINE = 14  # pixels between names
 
@@ -18,8 +18,9 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
     """Of (x > 0, value with interval), x on a logarithmic axis. across, upright: what the axes show."""
     places = sorted({x for points in series.values() for x, _ in points})
     bounds = [bound for points in series.values() for _, each in points for bound in each]
-    low, high = min(bounds), max(bounds)
-    span = (high - low) or 1.0
+    step = _step((max(bounds) - min(bounds)) or 1.0)
+    first, last = math.floor(min(bounds) / step), math.ceil(max(bounds) / step)
+    low, span = first * step, (last - first) * step or 1.0
     decades = math.log(places[-1] / places[0]) or 1.0
 
     def x_of(x: float) -> float:
@@ -29,8 +30,8 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - low) / span
 
     parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>']
-    for tick in range(TICKS):
-        value = low + span * tick / (TICKS - 1)
+    for tick in range(first, last + 1):
+        value = tick * step
         parts.append(
             f'<path d="M{LEFT} {y_of(value):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
             f'<text x="{LEFT - 6}" y="{y_of(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
@@ -61,3 +62,9 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" role="img" '
         f'font-family="system-ui,sans-serif" font-size="12">{"".join(parts)}</svg>\n'
     )
+
+
+def _step(span: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that cuts the span into fewer than TICKS parts."""
+    power = 10 ** math.floor(math.log10(span / TICKS))
+    return next(times * power for times in (1, 2, 5, 10) if span / (times * power) < TICKS - 1)
