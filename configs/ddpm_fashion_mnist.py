@@ -36,6 +36,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 attention=(),  # the middle, at 7 x 7, always has it
                 dropout=0.0,
                 groups=8,
+                classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),

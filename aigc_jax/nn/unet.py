@@ -2,7 +2,8 @@
 
 Down to the coarsest resolution, through a middle, and up again; every activation on the way down is
 concatenated to one on the way up. With the settings for CIFAR-10 (channels 128, multipliers (1, 2, 2, 2),
-2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper.
+2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper. Where it is given classes, an
+embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5).
 """
 
 from typing import Any
@@ -78,12 +79,16 @@ class UNet(nn.Module):
     attention: tuple[int, ...]  # heights at which attention follows each block; the middle always has it
     dropout: float
     groups: int  # of the normalization; divides every level's channels and sums of neighbours
+    classes: int = 0  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     @nn.compact
-    def __call__(self, x: jax.Array, t: jax.Array, train: bool) -> jax.Array:
-        """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C]."""
+    def __call__(self, x: jax.Array, t: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C].
+
+        label: int [B], where there are classes.
+        """
         common = dict(groups=self.groups, dtype=self.dtype)
         residual = nn.remat(ResBlock, static_argnums=(3,)) if self.remat else ResBlock  # 3: train
 
@@ -94,6 +99,8 @@ class UNet(nn.Module):
         time = embed_time(t, self.channels).astype(self.dtype)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
+        if self.classes:
+            time += nn.Embed(self.classes, 4 * self.channels, dtype=self.dtype, name="label")(label)
 
         h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
         skips = [h]
