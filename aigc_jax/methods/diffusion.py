@@ -22,7 +22,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import diffusion as ops
-from aigc_jax.ops import samplers
+from aigc_jax.ops import latent, samplers
 from aigc_jax.ops.batch import draw
 
 NETWORKS = ("net",)
@@ -137,21 +137,31 @@ def diffusion(
             "simple": Measure.of((simple * ((timesteps - 1) / terms) + simple_first) / timesteps),
         }
 
+    def generated(key: Key, state: State, steps: samplers.Steps, start: Array, condition: Array | None) -> Array:
+        label = (condition,) if classes else ()
+
+        def denoise(x: Array, t: Array) -> Array:
+            return predict(state, x, jnp.broadcast_to(t, x.shape[:1]), *label)[1]
+
+        return jnp.clip(samplers.run(denoise, steps, key, start), -1, 1)
+
     def sample(key: Key, state: State, n: int, condition: Any) -> Array:
         if condition is not None and not classes:
             raise ConfigError('This model takes no condition: leave "sample.condition" empty.')
         if condition is None and classes:
             condition = draw(jax.random.randint, jax.random.fold_in(key, LABELS), (n,), 0, classes)
-        label = (condition,) if classes else ()
         start_key, steps_key = jax.random.split(key)
         start = draw(jax.random.normal, start_key, (n, *image_shape))
+        return generated(steps_key, state, steps, start, condition)
 
-        def denoise(x: Array, t: Array) -> Array:
-            return predict(state, x, jnp.broadcast_to(t, (n,)), *label)[1]
+    def walk(key: Key, state: State, n: int) -> Array:
+        """Of one class, by DDIM with eta = 0: it adds no noise, which would end each x_T elsewhere."""
+        one = jax.random.randint(jax.random.fold_in(key, LABELS), (), 0, classes) if classes else 0
+        label = jnp.full(n, one, jnp.int32)
+        start = latent.walk(key, n, image_shape)
+        return generated(key, state, samplers.ddim(process, sampler_steps, 0.0), start, label)
 
-        return jnp.clip(samplers.run(denoise, steps, steps_key, start), -1, 1)
-
-    return Method(init, step, evaluate, sample)
+    return Method(init, step, evaluate, sample, walk)
 
 
 def _means(x: Array) -> Array:
