@@ -12,6 +12,9 @@ from aigc_jax.data.images import png, write_grid
 from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.memorisation import LEVEL, Finding, Nearest, excess, nearest, nearest_images
+from aigc_jax.train.run import Run
+from aigc_jax.train.trained import restore
+from aigc_jax.train.workdir import Workdir
 
 SHOWN = 12  # samples, with
 BESIDE = 5  # training examples each
@@ -89,6 +92,21 @@ def audit(train: np.ndarray, unseen: np.ndarray, made: np.ndarray, using: Extrac
         space=using.name if using else "pixels",
         seed=seed,
     )
+
+
+def of_run(run: Run, workdir: Workdir) -> None:
+    """Mode `audit`: as many samples as evaluation measures, held against the training and the evaluation split."""
+    state, train, heldout = restore(run, workdir), run.data.splits["train"], run.data.splits[run.evaluation.split]
+    if train.arrays is None or heldout.arrays is None or "image" not in train.arrays or not run.evaluation.samples:
+        raise UserError(
+            "An audit takes images that fit into memory and a number of samples: set evaluate.samples, or write the "
+            "samples to files and use  python -m aigc_jax.evaluate audit."
+        )
+    images, unseen = train.arrays["image"], heldout.arrays["image"]
+    made = np.concatenate([samples for samples, _ in run.drawn(state, run.evaluation.samples)])
+    found = audit(images, unseen, made, None, run.seed)
+    print(found.verdict)
+    print(f"the closest pairs: {write(found, images, made, workdir.audit)}")
 
 
 def write(found: Audit, train: np.ndarray, made: np.ndarray, folder: Path) -> Path:

@@ -45,6 +45,7 @@ def page(workdirs: Sequence[Workdir]) -> str:
     sections = {
         "Samples": _samples(workdirs),
         "Between samples": _walks(workdirs),
+        "Nearest training examples": _audits(workdirs),
         "Figures": _figures(workdirs),
         "Measures": _measures(workdirs),
         "Curves": _curves(workdirs),
@@ -80,6 +81,15 @@ def _walks(workdirs: Sequence[Workdir]) -> str:
         _sample(path, f"{workdir.folder.name}/{path.name}: from one random latent to another, a row each")
         for workdir in workdirs
         for path in _newest(workdir.walks, 1)
+    )
+
+
+def _audits(workdirs: Sequence[Workdir]) -> str:
+    return "".join(
+        _sample(path, f"{workdir.folder.name}: the most suspicious samples, each beside its nearest training examples")
+        for workdir in workdirs
+        for path in _newest(workdir.audit, 9)
+        if path.suffix == ".png"
     )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -126,30 +126,35 @@ class Run(NamedTuple):
 
         budget: seconds; 0 = any number. Raises Overdrawn as soon as it is clear that they will not do.
         """
-        judge, medium, size = self.judge, self.data.medium, self.evaluation.batch_size
-        if judge is None:
+        if self.judge is None:
             return []
-        judge.prepare()
-        key = jax.random.fold_in(self.programs.root, JUDGING)
-        conditions = medium.condition(self.sampling.condition, judge.count)
-        looks, began = [], time.monotonic()
-        for number, start in enumerate(range(0, judge.count, size)):
-            rows = slice(start, min(start + size, judge.count))
-            asked = None if conditions is None else conditions[rows]
-            padded = None if asked is None else np.resize(asked, (size, *asked.shape[1:]))
-            samples = self.programs.sample(jax.random.fold_in(key, number), state, size, padded)
-            looks.append(judge.look(medium.stored(samples[: rows.stop - start]), asked))
+        self.judge.prepare()
+        looks, began, batches = [], time.monotonic(), -(-self.judge.count // self.evaluation.batch_size)
+        for number, (samples, asked) in enumerate(self.drawn(state, self.judge.count)):
+            looks.append(self.judge.look(samples, asked))
             if number == 0:
                 began = time.monotonic()  # the first batch compiles
             elif budget:
-                needed = (time.monotonic() - began) / number * -(-judge.count // size)
+                needed = (time.monotonic() - began) / number * batches
                 if self._agreed(needed > budget):
                     raise Overdrawn(
-                        f"{judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
+                        f"{self.judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
                         "--mode=evaluate measures them afterwards"
                     )
             between()
-        return judge.figures(looks, self.seed)
+        return self.judge.figures(looks, self.seed)
+
+    def drawn(self, state: State, count: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Batches of samples from the same keys always, as the data set stores its own, and what was asked for."""
+        medium, size = self.data.medium, self.evaluation.batch_size
+        key = jax.random.fold_in(self.programs.root, JUDGING)
+        conditions = medium.condition(self.sampling.condition, count)
+        for number, start in enumerate(range(0, count, size)):
+            rows = min(size, count - start)
+            asked = None if conditions is None else conditions[start : start + rows]
+            padded = None if asked is None else np.resize(asked, (size, *asked.shape[1:]))
+            samples = self.programs.sample(jax.random.fold_in(key, number), state, size, padded)
+            yield medium.stored(samples[:rows]), asked
 
     def _agreed(self, late: bool) -> bool:
         """What process 0 says, in all of them: each has its own clock, and they sample together."""

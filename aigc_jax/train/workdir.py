@@ -50,6 +50,7 @@ class Workdir:
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
         self.walks = folder / "walks"  # between samples
+        self.audit = folder / "audit"
         self.report = folder / "report.html"
 
     def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
