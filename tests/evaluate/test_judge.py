@@ -1,5 +1,6 @@
 """Samples held against the data: what is measured, how it is recorded, and what is refused."""
 
+import json
 import time
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from support import load_config
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.evaluate import audit
 from aigc_jax.evaluate.judge import judge
 from aigc_jax.metrics.features.extractor import extractor
 from aigc_jax.metrics.frechet import frechet_distance, moments
 from aigc_jax.metrics.record import latest, read, same_protocol
-from aigc_jax.train import loop, trained
+from aigc_jax.train import loop, report, trained
 from aigc_jax.train.journal import measured
 from aigc_jax.train.workdir import Workdir
 
@@ -105,22 +107,31 @@ def trained_run(tmp_path_factory):
     return config, workdir
 
 
+OF_SAMPLES = ("FD-digits", "precision", "recall")
+
+
 def test_training_measures_and_records(trained_run, capsys):
     config, workdir = trained_run
     records = read(workdir.records)
-    assert [(record.step, record.protocol.measure) for record in records] == [
-        (step, name) for step in (2, 4) for name in ("FD-digits", "precision", "recall")
-    ]
-    assert measured(workdir.metrics, 4, "test")["FD-digits"] == pytest.approx(records[3].value)
-    assert all(record.low <= record.value <= record.high for record in records)
-    assert records[3].seconds > 0 and records[3].device
+    names = [record.protocol.measure for record in records if record.step == 4]
+    assert [record.protocol.measure for record in records if record.step == 2] == names
+    assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names
+    at_end = {record.protocol.measure: record for record in records if record.step == 4}
+    for name, value in measured(workdir.metrics, 4, "test").items():
+        assert at_end[name].value == pytest.approx(value)
+        assert at_end[name].low <= value <= at_end[name].high
+        assert (at_end[name].protocol.references > 0) == (name in OF_SAMPLES)
+    assert at_end["FD-digits"].seconds > 0 and at_end["FD-digits"].device
     # Measured afterwards: the same samples of the same weights, and the checkpoint is known.
     trained.evaluate(build(config), workdir)
     assert "FD-digits" in capsys.readouterr().out
     again = latest(read(workdir.records))
-    assert [(r.value, r.low, r.high) for r in again] == [(r.value, r.low, r.high) for r in records[3:]]
-    assert all(len(record.checkpoint) == 64 for record in again)
-    same_protocol([records[3], again[0]])
+    assert len(again) == len(at_end)
+    for record in again:
+        before = at_end[record.protocol.measure]
+        assert (record.value, record.low, record.high) == (before.value, before.low, before.high)
+        assert len(record.checkpoint) == 64
+        same_protocol([before, record])
 
 
 def test_the_report_shows_them(trained_run):
@@ -129,10 +140,19 @@ def test_the_report_shows_them(trained_run):
     assert "FD-digits" in page and "95 % interval" in page and "80 samples against 1,437 of digits" in page
 
 
+def test_the_run_is_audited(trained_run, capsys):
+    config, workdir = trained_run
+    audit.of_run(build(config), workdir)
+    assert "samples" in capsys.readouterr().out
+    found = json.loads((workdir.audit / "audit.json").read_text("utf-8"))
+    assert (found["made"], found["train"], found["unseen"]) == (80, 1437, 360)
+    assert "Nearest training examples" in report.page([workdir])
+
+
 def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
     config = load_config("ddpm_digits", "tiny")
     config["evaluate"] |= {**SETTINGS, "budget": 1e-6}
     workdir = Workdir(tmp_path / "run")
     loop.train(build(config), workdir, time.time())
-    assert not workdir.records.exists()
+    assert not {record.protocol.measure for record in read(workdir.records)} & set(OF_SAMPLES)
     assert "The samples of step 4 are not measured: 80 samples take about" in capsys.readouterr().out

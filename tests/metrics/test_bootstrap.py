@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aigc_jax.metrics.bootstrap import interval, mean
+from aigc_jax.metrics.bootstrap import interval, mean, ratio
 from aigc_jax.metrics.frechet import frechet, moments
 from aigc_jax.metrics.kernel import cmmd, cubic, kid, squared_mmd
 from aigc_jax.metrics.manifold import density_coverage, precision_recall
@@ -17,6 +17,15 @@ def test_of_a_mean_it_is_the_textbooks():
     assert found.value == samples.mean()
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.05)
     assert found == interval(mean(samples), seed=0)
+
+
+def test_a_ratios_influence_is_that_of_leaving_a_sample_out():
+    random = np.random.RandomState(0)
+    totals, weights = random.rand(500), random.randint(0, 5, 500)
+    found = ratio(totals, weights)
+    assert found.value == pytest.approx(totals.sum() / weights.sum())
+    without = [np.delete(totals, i).sum() / np.delete(weights, i).sum() for i in range(500)]
+    np.testing.assert_allclose(found.influence, 499 * (found.value - np.array(without)), atol=0.01)
 
 
 RANDOM = np.random.RandomState(0)
