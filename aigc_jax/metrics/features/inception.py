@@ -176,9 +176,10 @@ def resize_matrix(size: int, half_pixels: bool) -> np.ndarray:
     half_pixels: pixels are areas, and their centres correspond, as in PyTorch and later TensorFlow; else their corners
     do, as in the TensorFlow that published FIDs were computed with. Nothing is smoothed on shrinking.
     """
-    at = np.arange(SIDE) * size / SIDE
+    scale = np.float32(size / SIDE)  # TensorFlow places pixels in this precision
+    at = np.arange(SIDE, dtype=np.float32) * scale
     if half_pixels:
-        at = np.maximum(at + size / SIDE / 2 - 0.5, 0)
+        at = np.maximum(at + scale / 2 - np.float32(0.5), 0)
     low = np.minimum(np.floor(at).astype(int), size - 1)
     share = at - low
     matrix = np.zeros((SIDE, size))
