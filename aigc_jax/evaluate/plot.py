@@ -9,7 +9,7 @@ from aigc_jax.metrics.bootstrap import Interval
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 56, 110, 16, 44  # margins: the curves' names stand on the right
 COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626")
-TICKS = 6  # on the upright axis, at most
+PARTS = 5  # of the upright axis, about
 APART = 3  # pixels between the intervals of neighbouring curves at one place
 LINE = 14  # pixels between names
 
@@ -65,6 +65,6 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
 
 
 def _step(span: float) -> float:
-    """The smallest of 1, 2 and 5 times a power of ten that cuts the span into fewer than TICKS parts."""
-    power = 10 ** math.floor(math.log10(span / TICKS))
-    return next(times * power for times in (1, 2, 5, 10) if span / (times * power) < TICKS - 1)
+    """The smallest of 1, 2 and 5 times a power of ten that PARTS of reach over the span."""
+    power = 10.0 ** math.floor(math.log10(span / PARTS))
+    return next(times * power for times in (1, 2, 5, 10) if times * power * PARTS >= span)
