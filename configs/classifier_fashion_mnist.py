@@ -4,7 +4,8 @@
     python -m aigc_jax.evaluate ship runs/classifier_fashion_mnist fashion_mnist
 
 The second line writes its weights where `evaluate.extractor="fashion_mnist"` finds them; those of the package were
-made so. Hardware: 2 CPU cores. Time: TODO. Expected: TODO.
+made so. Hardware: 2 CPU cores. Time: about 15 minutes. Expected: 90 % of the test
+images told rightly. Measured once, seed 0, with jax 0.10.2 on cores shared with others in 46 min: 89.7 %.
 """
 
 import ml_collections

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "metrics": {"nn", "ops", "config", "errors"},
     "train": {"method", "ops", "data", "metrics", "config", "errors"},
     "evaluate": {"method", "data", "metrics", "train", "command", "places", "ops", "config", "errors"},
-    "commands": {"evaluate", "build", "data", "metrics", "train", "places", "config", "errors"},
+    "commands": {"evaluate", "build", "data", "metrics", "train", "ops", "places", "config", "errors"},
     "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
     "command": {"places", "config", "errors"},
     "__init__": set(),

@@ -40,9 +40,9 @@ from aigc_jax.nn.convnet import ConvNet
 folder = Path(sys.argv[1])
 random = np.random.RandomState(0)
 images = {split: random.randint(0, 256, (40, 8, 8, 1), np.uint8) for split in ("train", "test", "made")}
-network = {"widths": [8], "classes": 3}
-params = ConvNet((8,), 3).init(jax.random.key(0), images["made"])["params"]
-small.save(folder / "random.safetensors", params, network, (8, 8, 1), "")
+network = {"widths": [8], "image_shape": [8, 8, 1], "classes": 3}
+params = ConvNet((8,), (8, 8, 1), 3).init(jax.random.key(0), images["made"])["params"]
+small.save(folder / "random.safetensors", params, network, {})
 extractor.SHIPPED = folder
 splits = {split: ArraySource({"image": images[split]}) for split in ("train", "test")}
 data = DataSet("noise", splits, ImageMedium((), 0, ()), {})

@@ -83,5 +83,5 @@ def test_a_fingerprint_is_of_every_weight():
 
 
 def test_names():
-    assert {"digits", "fashion_mnist"} <= set(names())
+    assert {"inception", "efficientnet_lite0", "digits", "fashion_mnist"} <= set(names())
     assert extractor("digits", NOWHERE).distance == "FD-digits"
