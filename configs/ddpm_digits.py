@@ -8,6 +8,7 @@ Hardware: 2 CPU cores. Time: 2 minutes.
 Expected: digits of which most can be read, and about 4.3 bits/dim on the test split.
 Measured once, seed 0, with jax 0.10.2: 1 min 56 s with the evaluation, 4.316 bits/dim. The bound counts
 256 grey levels, of which these images show 17: it is a figure to compare runs by, not a good likelihood.
+FD-digits of 360 samples: 0.478, with a 95 % interval from 0.07 to 0.84, where real images reach 0.396.
 """
 
 import ml_collections

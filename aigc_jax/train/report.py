@@ -114,7 +114,7 @@ def _sample(path: Path, caption: str) -> str:
 def _figures(workdirs: Sequence[Workdir]) -> str:
     found: dict[str, list[Record]] = defaultdict(list)
     for workdir in workdirs:
-        for record in latest(read_records(workdir.records)) if workdir.records.exists() else []:
+        for record in _records(workdir):
             found[record.protocol.measure].append(record)
     rows, told = [], {}
     for name, records in sorted(found.items()):
@@ -132,12 +132,18 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
     return f"{table}<small><ul>{''.join(notes)}</ul></small>" if rows else ""
 
 
+def _records(workdir: Workdir) -> list[Record]:
+    return latest(read_records(workdir.records)) if workdir.records.exists() else []
+
+
 def _told(protocol: Protocol) -> str:
     """A protocol in words."""
-    parts = [
-        f"{protocol.samples:,} samples against {protocol.references:,} of {protocol.data}, split {protocol.split} "
-        f"(data {protocol.data_sha256[:12]})"
-    ]
+    made = (
+        f"{protocol.samples:,} samples against {protocol.references:,}"
+        if protocol.references
+        else f"{protocol.samples:,}"
+    )
+    parts = [f"{made} of {protocol.data}, split {protocol.split} (data {protocol.data_sha256[:12]})"]
     if protocol.extractor:
         parts.append(f"extractor {protocol.extractor} (weights {protocol.extractor_sha256[:12]}), {protocol.pixels}")
     parts += [f"{key} {value}" for key, value in sorted(protocol.settings.items())]
@@ -158,13 +164,15 @@ def _recorded(workdir: Workdir) -> dict[str, list[tuple[int, float]]]:
 
 
 def _measures(workdirs: Sequence[Workdir]) -> str:
-    """The last values over the data itself."""
-    rows = [
-        (html.escape(name), html.escape(workdir.folder.name), f"{points[-1][1]:.5g}", str(points[-1][0]))
-        for workdir in workdirs
-        for name, points in sorted(_recorded(workdir).items())
-        if not name.startswith("train/")
-    ]
+    """The last values over the data that are no figures."""
+    rows = []
+    for workdir in workdirs:
+        figures = {record.protocol.measure for record in _records(workdir)}
+        for name, points in _recorded(workdir).items():
+            group, _, measure = name.partition("/")
+            if group != "train" and measure not in figures:
+                step, value = points[-1]
+                rows.append((html.escape(name), html.escape(workdir.folder.name), f"{value:.5g}", str(step)))
     return _table(("measure", "run", "value", "step"), sorted(rows))
 
 
