@@ -318,11 +318,9 @@ def _fill(path: Path) -> None:
 
 
 def goodput(field: Field, count: int, random: np.random.RandomState) -> Result:
-    """Where the time goes of a run that is killed `count` times: all of it accounted for within 1 %, 90 % in steps.
-
-    A start and what a kill undoes cost about a quarter of a minute: it is killed every ten minutes or so, and at every
-    400 steps it is saved, which loses least then (Young 1974).
-    """
+    """Where the time of a full-size run goes, killed often: all of it accounted for within 1 %, 90 % in steps."""
+    # A start and what a kill undoes cost about a quarter of a minute, and a save a third of a second: with a kill every
+    # ten minutes or so, saving at every 400 steps loses least (Young 1974).
     name, folder, wall = "ddpm_digits", field.folder / "goodput", 0.0
     settings = {"train.steps": 15_000 * count, "train.log_every": 100, "checkpoint.every": 400}
     settings |= {"sample.every": 0, "evaluate.every": 0}
