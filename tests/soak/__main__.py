@@ -100,7 +100,8 @@ HEAD = """# Reliability, measured
 
 Written by `make soak`, which interrupts, damages and starves real runs at random moments. They are the tiny twins of
 four families (DDPM, DCGAN, VAE, GPT), each held against an unbroken run: weights, optimizers, averages, statistics,
-metrics, samples and the order of the examples, bit for bit. What is promised stands in [resuming.md](resuming.md).
+metrics, samples and the order of the examples, bit for bit. `goodput` alone takes a DDPM of full size, and compares
+nothing. What is promised stands in [resuming.md](resuming.md).
 
 `make soak SEED=…` draws the moments of a row again; `python -m tests.soak --only NAME --seed=…` those of one drill.
 
