@@ -11,7 +11,7 @@ VERSION = next(
     if line.startswith("__version__")
 )
 
-EVALUATE = ["sacrebleu>=2.5"]  # self-BLEU
+EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
 
 setup(
     name="aigc_jax",
@@ -42,7 +42,6 @@ setup(
         "pillow>=11",
         "scikit-learn>=1.5",
         "safetensors>=0.5",
-        "dm-pix>=0.4.4",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -36,6 +36,9 @@ class Medium(Protocol):
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """Writes samples where a person can look at them. The path is `stem` with a suffix added."""
 
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """Writes samples where a program can read them, with what was asked for. The path is `stem` with a suffix."""
+
     def condition(self, text: str, n: int) -> Any:
         """What `sample.condition` asks for, as int32 arrays whose leading axis is n; "" -> None."""
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -53,6 +53,10 @@ class ImageMedium:
         """A grid as `<stem>.png`. samples: float [n, H, W, C] in [-1, 1]; columns: None = about square."""
         return write_grid(_pixels(np.nan_to_num(samples)), stem, columns)
 
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """`<stem>.npz` with "image", as `stored` gives them, and where labels were asked for "label"."""
+        return save_arrays(stem, {"image": self.stored(samples)} | ({} if asked is None else {"label": asked}))
+
     def condition(self, text: str, n: int) -> np.ndarray | None:
         """A class's name or number -> that label n times; "each" -> the classes in turn; "" -> None."""
         classes = len(self.class_names)
@@ -92,6 +96,14 @@ def image_dataset(
     height, width, channels = shape
     facts = dict(image_shape=(height + 2 * pad, width + 2 * pad, channels), classes=len(class_names))
     return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)
+
+
+def save_arrays(stem: Path, arrays: Mapping[str, Any]) -> Path:
+    """Arrays as `<stem>.npz`."""
+    path = stem.with_name(stem.name + ".npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)
+    return path
 
 
 def write_grid(images: np.ndarray, stem: Path, columns: int | None) -> Path:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aigc_jax.data import scatter
-from aigc_jax.data.images import ImageMedium
+from aigc_jax.data.images import ImageMedium, save_arrays
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
 from aigc_jax.ops.densities import Density
@@ -37,6 +37,11 @@ class PointMedium:
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """The true density beside the samples, as `<stem>.png`. columns: of a grid of samples, which this is not."""
         return scatter.write(self.density, self.stored(np.nan_to_num(samples)).reshape(-1, 2), stem)
+
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """`<stem>.npz` with "point", uint8 [n, 2], and where components were asked for "label"."""
+        points = self.stored(samples).reshape(-1, 2)
+        return save_arrays(stem, {"point": points} | ({} if asked is None else {"label": asked}))
 
 
 class PointImages(PointMedium):

@@ -12,7 +12,7 @@ from aigc_jax.data.images import png, write_grid
 from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.memorisation import LEVEL, Finding, Nearest, excess, nearest, nearest_images
-from aigc_jax.train.run import Run
+from aigc_jax.train.run import JUDGING, Run
 from aigc_jax.train.trained import restore
 from aigc_jax.train.workdir import Workdir
 
@@ -103,7 +103,8 @@ def of_run(run: Run, workdir: Workdir) -> None:
             "samples to files and use  python -m aigc_jax.evaluate audit."
         )
     images, unseen = train.arrays["image"], heldout.arrays["image"]
-    made = np.concatenate([samples for samples, _ in run.drawn(state, run.evaluation.samples)])
+    drawn = run.drawn(state, run.evaluation.samples, JUDGING)
+    made = np.concatenate([run.data.medium.stored(samples) for samples, _ in drawn])
     found = audit(images, unseen, made, None, run.seed)
     print(found.verdict)
     print(f"the closest pairs: {write(found, images, made, workdir.audit)}")

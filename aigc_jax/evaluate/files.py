@@ -1,5 +1,6 @@
-"""Images that come as files: folders of pictures, or arrays of NumPy."""
+"""What comes as files: images in folders or arrays of NumPy, texts in lines."""
 
+import json
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -26,32 +27,61 @@ def read(path: Path, size: int, grey: bool) -> np.ndarray:
     raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")
 
 
-def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+def read_texts(path: Path) -> np.ndarray:
+    """Strings [N], of a UTF-8 file with a text a line, or of a .jsonl file with {"text": …} a line.
+
+    Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as UTF-8 ({error}): check the path, or convert it.") from error
+    texts = []
+    for number, line in enumerate(lines, 1):
+        if path.suffix == ".jsonl" and line:
+            try:
+                line = str(json.loads(line)["text"])
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise UserError(f'{path}, line {number}, holds no {{"text": …}} ({error!r}): mend it.') from error
+        if line:
+            texts.append(line)
+    if not texts:
+        raise UserError(f"There is no text in {path}: give a file that holds some.")
+    return np.array(texts)
+
+
+def images(folder: Path) -> list[Path]:
+    """The image files of a folder and its subfolders, in the order of their names. Raises UserError for none."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
-        raise UserError(f"There are no images in {path}: give a folder that holds some.")
-    images: list[np.ndarray] = []
+        raise UserError(f"There are no images in {folder}: give a folder that holds some.")
+    return files
+
+
+def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
+    files = images(path)
+    found: list[np.ndarray] = []
     for file in files:
         image = read_image(file, size, 1 if grey else 3)
-        if images and image.shape != images[0].shape:
+        if found and image.shape != found[0].shape:
             raise UserError(
-                f"{file} is {image.shape[1]} × {image.shape[0]} and {files[0]} is {images[0].shape[1]} × "
-                f"{images[0].shape[0]}: give --size to bring them to one."
+                f"{file} is {image.shape[1]} × {image.shape[0]} and {files[0]} is {found[0].shape[1]} × "
+                f"{found[0].shape[0]}: give --size to bring them to one."
             )
-        images.append(image)
-    return np.stack(images)
+        found.append(image)
+    return np.stack(found)
 
 
 def _array(path: Path, grey: bool) -> np.ndarray:
     try:
         found = np.load(path, allow_pickle=False)
-        images = found[found.files[0]] if isinstance(found, np.lib.npyio.NpzFile) else found
+        array = found[found.files[0]] if isinstance(found, np.lib.npyio.NpzFile) else found
     except (OSError, ValueError, EOFError, IndexError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read as an array of images ({error}): repair it.") from error
     channels = 1 if grey else 3
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != channels:
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != channels:
         raise UserError(
-            f"{path} holds {images.dtype} {list(images.shape)}, and uint8 [N, H, W, {channels}] is needed: "
+            f"{path} holds {array.dtype} {list(array.shape)}, and uint8 [N, H, W, {channels}] is needed: "
             f"{'leave --grey out, or ' if grey else 'give --grey, or '}convert it."
         )
-    return images
+    return array

@@ -166,6 +166,15 @@ def _of_texts(medium: TextMedium) -> Medium:
     return Medium("tokens", see, lambda parts: [text for part in parts for text in part], None)
 
 
+def of_strings() -> Medium:
+    """Texts as strings, in the field "text"."""
+
+    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
+        return samples.tolist()
+
+    return Medium("text", see, lambda parts: [text for part in parts for text in part], None)
+
+
 def _of_points() -> Medium:
     def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> np.ndarray:
         return samples.reshape(-1, 2)

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.stream import evaluation, order
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Method, State
@@ -64,6 +65,17 @@ def read(path: Path) -> Labelled:
             f"{labels.dtype} {list(labels.shape)}."
         )
     return Labelled(images, labels.astype(np.int32))
+
+
+def labelled(data: DataSet, split: str) -> Labelled:
+    """All of a split, as it is stored. Raises UserError for data without images and labels, or without that split."""
+    if split not in data.splits:
+        raise UserError(f'{data.name} has no split "{split}": it has {", ".join(data.splits)}.')
+    source = data.splits[split]
+    rows = source[np.arange(len(source))]
+    if not {"image", "label"} <= rows.keys():
+        raise UserError(f"{data.name} has no images with labels, and a utility curve is over classifiers of such.")
+    return Labelled(rows["image"], np.asarray(rows["label"], np.int32))
 
 
 def curve(

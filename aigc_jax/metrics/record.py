@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aigc_jax import __version__
-from aigc_jax.errors import UserError
+from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.bootstrap import Interval
 
 
@@ -104,6 +104,12 @@ def same_protocol(records: Sequence[Record]) -> Protocol:
                 f"measured alike ({'; '.join(found)}): measure one of them again."
             )
     return first.protocol
+
+
+def write(path: Path, figures: Sequence[Figure], origin: Origin) -> None:
+    """Adds the records of figures to a file."""
+    with naming(path), path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{Record.of(figure, origin).to_json()}\n" for figure in figures)
 
 
 def read(path: Path) -> list[Record]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aigc_jax.errors import UserError
+from aigc_jax.errors import UserError, optional
 from aigc_jax.metrics.bootstrap import Estimate, mean, ratio
 
 
@@ -40,13 +40,12 @@ def copy_rate(texts: Sequence[str], training: Sequence[str], n: int) -> Estimate
 def self_bleu(texts: Sequence[str], tokenize: str) -> Estimate:
     """The mean over texts of their BLEU-4 against all others, 0 ... 1. tokenize: sacrebleu's name: "char", "13a", "zh".
 
-    Raises UserError for fewer than two texts.
+    Raises UserError for fewer than two texts, and where sacrebleu is not installed.
     """
-    from sacrebleu.metrics import BLEU
-
     if len(texts) < 2:
         raise UserError("Self-BLEU needs two texts at least.")
-    scorer = BLEU(tokenize=tokenize, effective_order=True)
+    metrics = optional("sacrebleu.metrics", "evaluate", "Self-BLEU")
+    scorer = metrics.BLEU(tokenize=tokenize, effective_order=True)
     return mean(
         np.array(
             [

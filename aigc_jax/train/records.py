@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import jax
 
-from aigc_jax.errors import naming
-from aigc_jax.metrics.record import Figure, Origin, Record, read
+from aigc_jax.metrics.record import Figure, Origin, read, write
 from aigc_jax.train import clock
 from aigc_jax.train.workdir import Workdir, write_whole
 
@@ -25,9 +24,7 @@ def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, check
         seconds=round(sum(clock.spent(workdir.time).seconds.values()), 1),
         device=f"{jax.device_count()} × {jax.devices()[0].device_kind}",
     )
-    lines = "".join(f"{Record.of(figure, origin).to_json()}\n" for figure in figures)
-    with naming(workdir.records), workdir.records.open("a", encoding="utf-8") as file:
-        file.write(lines)
+    write(workdir.records, figures, origin)
 
 
 def keep_until(workdir: Workdir, step: int) -> None:

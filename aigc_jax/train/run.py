@@ -23,6 +23,7 @@ from aigc_jax.train.programs import Programs
 
 # Random streams beside those of the steps, which are smaller.
 EVALUATION, SAMPLING, JUDGING, WALKING = (2**31 + stream for stream in range(4))
+SHOWN = 400  # samples on one page at most
 WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 
 
@@ -130,8 +131,8 @@ class Run(NamedTuple):
             return []
         self.judge.prepare()
         looks, began, batches = [], time.monotonic(), -(-self.judge.count // self.evaluation.batch_size)
-        for number, (samples, asked) in enumerate(self.drawn(state, self.judge.count)):
-            looks.append(self.judge.look(samples, asked))
+        for number, (samples, asked) in enumerate(self.drawn(state, self.judge.count, JUDGING)):
+            looks.append(self.judge.look(self.data.medium.stored(samples), asked))
             if number == 0:
                 began = time.monotonic()  # the first batch compiles
             elif budget:
@@ -144,34 +145,44 @@ class Run(NamedTuple):
             between()
         return self.judge.figures(looks, self.seed)
 
-    def drawn(self, state: State, count: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Batches of samples from the same keys always, as the data set stores its own, and what was asked for."""
-        medium, size = self.data.medium, self.evaluation.batch_size
-        key = jax.random.fold_in(self.programs.root, JUDGING)
-        conditions = medium.condition(self.sampling.condition, count)
+    def drawn(self, state: State, count: int, stream: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Batches of samples from the same keys of a stream always, and what was asked for."""
+        size = min(self.evaluation.batch_size, count)
+        key = jax.random.fold_in(self.programs.root, stream)
+        conditions = self.data.medium.condition(self.sampling.condition, count)
         for number, start in enumerate(range(0, count, size)):
             rows = min(size, count - start)
             asked = None if conditions is None else conditions[start : start + rows]
             padded = None if asked is None else np.resize(asked, (size, *asked.shape[1:]))
             samples = self.programs.sample(jax.random.fold_in(key, number), state, size, padded)
-            yield medium.stored(samples[:rows]), asked
+            yield samples[:rows], asked
 
     def _agreed(self, late: bool) -> bool:
         """What process 0 says, in all of them: each has its own clock, and they sample together."""
         return bool(multihost_utils.broadcast_one_to_all(late)) if jax.process_count() > 1 else late
 
-    def draw(self, state: State, stem: Path) -> Path:
-        """Writes the samples that the configuration asks for, from the same key always; returns the file.
+    def draw(
+        self, state: State, stem: Path, keep: bool = False, between: Callable[[], None] = lambda: None
+    ) -> list[Path]:
+        """Writes the samples that the configuration asks for, from the same keys always; returns the files.
 
-        stem: the file's path without its ending, which the data set's medium gives.
+        stem: their path without its ending, which the data set's medium gives. The first of them are for a person to
+        look at; with keep all are for programs to read. between: is called after every batch.
         """
-        key = jax.random.fold_in(self.programs.root, SAMPLING)
-        condition = self.data.medium.condition(self.sampling.condition, self.sampling.n)
-        samples = self.programs.sample(key, state, self.sampling.n, condition)
+        parts = []
+        for part in self.drawn(state, self.sampling.n, SAMPLING):
+            parts.append(part)
+            between()
+        samples = np.concatenate([samples for samples, _ in parts])
         if jax.process_index():
-            return stem
+            return [stem]
+        medium = self.data.medium
         with naming(stem):
-            return self.data.medium.write(samples, stem)
+            files = [medium.write(samples[:SHOWN], stem)]
+            if keep:
+                asked = np.concatenate([asked for _, asked in parts]) if parts[0][1] is not None else None
+                files.append(medium.save(samples, asked, stem))
+        return files
 
     def walk(self, state: State, stem: Path) -> Path | None:
         """Writes what lies between random samples, a way a row, from the same keys always; None where nothing does."""

@@ -100,7 +100,7 @@ class Tasks:
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         run, name = self._run, f"step_{step:08d}"
-        picture = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name))
+        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name))
         self._journal.picture(step, picture)
         unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
 

@@ -1,7 +1,8 @@
 """The modes that read a trained run: evaluate it, sample from it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jax
@@ -23,9 +24,8 @@ def evaluate(run: Run, workdir: Workdir) -> None:
     state = restore(run, workdir)
     step, figures = int(state.step), run.measured(state)
     if run.judge is not None:
-        hidden = not sys.stderr.isatty() or jax.process_index() > 0
-        with tqdm(total=run.judge.count, unit="sample", disable=hidden) as bar:
-            figures += run.judged(state, between=lambda: bar.update(run.evaluation.batch_size))
+        with _progress(run, run.judge.count) as between:
+            figures += run.judged(state, between=between)
     print(f"Step {step}, {run.evaluation.split} split:", *map(told, figures), sep="\n")
     records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
     print(f"records: {workdir.records}")
@@ -41,8 +41,16 @@ def told(figure: Figure) -> str:
 def sample(run: Run, workdir: Workdir) -> None:
     """Mode `sample`: samples of the newest checkpoint, or the best, in the run's folder."""
     state = restore(run, workdir)
-    path = run.draw(state, workdir.samples / f"sample_{int(state.step):08d}")
-    print(f"{run.sampling.n} samples of step {int(state.step)}: {path}")
+    with _progress(run, run.sampling.n) as between:
+        files = run.draw(state, workdir.samples / f"sample_{int(state.step):08d}", True, between)
+    print(f"{run.sampling.n} samples of step {int(state.step)}: {', '.join(map(str, files))}")
+
+
+@contextmanager
+def _progress(run: Run, count: int) -> Iterator[Callable[[], None]]:
+    """A bar over samples; to be called after every batch of them."""
+    with tqdm(total=count, unit="sample", disable=not sys.stderr.isatty() or jax.process_index() > 0) as bar:
+        yield lambda: bar.update(min(run.evaluation.batch_size, count - bar.n))
 
 
 def restore(run: Run, workdir: Workdir) -> State:

@@ -51,6 +51,8 @@ def test_samples_that_are_no_points_are_refused_and_still_drawn(tmp_path):
     with pytest.raises(UserError, match="1 of 3 samples hold NaN"):
         IMAGES.stored(samples)
     assert IMAGES.write(samples, tmp_path / "a").is_file()
+    with np.load(TOKENS.save(np.array([[3, 200]]), None, tmp_path / "b")) as found:
+        np.testing.assert_array_equal(found["point"], [[3, 200]])
 
 
 def test_conditions():

@@ -67,5 +67,7 @@ def test_only_the_converter_names_either():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "optional":
+                names.append(ast.literal_eval(node.args[0]))
             if any(name.split(".")[0] in ABSENT for name in names):
                 assert str(path.relative_to(ROOT)) == CONVERTS

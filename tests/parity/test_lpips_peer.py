@@ -1,5 +1,7 @@
 """LPIPS against its authors' package: their weights of the layers, over backbones of random weights."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,14 @@ def test_distances(kind):
     for layer in theirs.net.modules():
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
-    weights = variables({name: tensor.numpy() for name, tensor in theirs.state_dict().items()})
+    # net.slice<layer>.<number>.weight there, features.<number>.weight in the files of torchvision
+    weights = variables(
+        {
+            re.sub(r"^net\.slice\d", "features", name): tensor.numpy()
+            for name, tensor in theirs.state_dict().items()
+            if not name.startswith("lins.")  # the same once more
+        }
+    )
     for size in SIZES:
         one, other = pairs(*size)
         expected = theirs(*(torch.from_numpy(images.transpose(0, 3, 1, 2)) for images in (one, other)))

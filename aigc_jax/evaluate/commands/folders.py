@@ -16,7 +16,7 @@ from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
 from aigc_jax.metrics.features.extractor import names
-from aigc_jax.metrics.record import Origin, Record
+from aigc_jax.metrics.record import Origin, write
 from aigc_jax.train.trained import told
 
 
@@ -44,7 +44,5 @@ def run(options: argparse.Namespace) -> None:
     figures = judging.figures([judging.look(made, None)], options.seed)
     print(*map(told, figures), sep="\n")
     if options.out:
-        origin = Origin(options.made.name, options.seed)
-        with options.out.open("a", encoding="utf-8") as file:
-            file.writelines(f"{Record.of(figure, origin).to_json()}\n" for figure in figures)
+        write(options.out, figures, Origin(options.made.name, options.seed))
         print(f"records: {options.out}")

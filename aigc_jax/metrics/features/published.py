@@ -1,11 +1,11 @@
 """Weights that others published for PyTorch, in our form and with their origin beside them.
 
-A file of ours is safetensors: the arrays under their published names, and in its header the name and the SHA-256 of
-the published file, and the `fingerprint` of the arrays.
+A file of ours is safetensors: the arrays under their published names, and in its header the SHA-256 of each published
+file that they are from, and the `fingerprint` of the arrays.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,44 +27,50 @@ class Source(NamedTuple):
     file: str  # its name
     sha256: str
     origin: str  # where it is to be had
+    prefix: str = ""  # of the names of the arrays that are needed
 
 
-def write(path: Path, weights: Weights, source: Source) -> None:
-    """Writes the arrays of a published file, whose hash has been checked."""
+def write(path: Path, weights: Weights, sources: Sequence[Source]) -> None:
+    """Writes the arrays of published files, whose hashes have been checked."""
     from safetensors.numpy import save_file
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
-    header = {"file": source.file, "sha256": source.sha256, "fingerprint": fingerprint(weights)}
+    header = {"sha256": _hashes(sources), "fingerprint": fingerprint(weights)}
     save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, part, header)
     part.replace(path)
 
 
-def read(path: Path, source: Source) -> tuple[dict[str, np.ndarray], str]:
+def read(path: Path, sources: Sequence[Source]) -> tuple[dict[str, np.ndarray], str]:
     """(the arrays of a file that `write` wrote, their fingerprint).
 
-    Raises UserError where there is no such file, where it is damaged, and where it was made from another one.
+    Raises UserError where there is no such file, where it is damaged, and where it was made from others.
     """
     from safetensors import SafetensorError, safe_open
 
-    again = f"python -m aigc_jax.evaluate convert {source.file} --name {path.stem}"
+    again = f"python -m aigc_jax.evaluate convert {' '.join(source.file for source in sources)} --name {path.stem}"
     if not path.is_file():
-        raise UserError(f"There is no {path}: take {source.file} ({source.origin}), and convert it with  {again}")
+        needed = " and ".join(f"{source.file} ({source.origin})" for source in sources)
+        raise UserError(f"There is no {path}: take {needed}, and convert with  {again}")
     try:
         with safe_open(path, "np") as file:
             header = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
     except (OSError, SafetensorError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}): convert it again with  {again}") from error
-    if header.get("sha256") != source.sha256:
+    if header.get("sha256") != _hashes(sources):
         raise UserError(
             f"{path} was made from a file with the SHA-256 {header.get('sha256', 'that nobody noted')}, and "
-            f"{source.file} has {source.sha256}: convert that one with  {again}"
+            f"{_hashes(sources)} is needed: convert with  {again}"
         )
     found = fingerprint(weights)
     if found != header.get("fingerprint"):
         raise UserError(f"{path} is damaged, its arrays are not those that were written: convert it with  {again}")
     return weights, found
+
+
+def _hashes(sources: Sequence[Source]) -> str:
+    return " ".join(source.sha256 for source in sources)
 
 
 def variables(weights: Weights) -> dict[str, Any]:

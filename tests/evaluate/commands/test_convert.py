@@ -1,48 +1,78 @@
-"""Weights are converted from the published file alone."""
+"""Weights are converted from the published files alone."""
 
 import hashlib
 import sys
+import types
 
+import numpy as np
 import pytest
 
+from aigc_jax import places
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.metrics.features import efficientnet_lite0
+from aigc_jax.metrics.features import lpips, published
 
-FILE = efficientnet_lite0.SOURCE.file
+BACKBONE, LINEAR = lpips.SOURCES["lpips_alex"]
+
+
+class Tensor(np.ndarray):
+    """What of PyTorch's tensors is used."""
+
+    def numpy(self):
+        return np.asarray(self)
 
 
 @pytest.fixture
-def published(tmp_path, monkeypatch):
-    """A file that has the published hash, though it holds nothing."""
-    path = tmp_path / FILE
-    path.write_bytes(b"weights")
-    source = efficientnet_lite0.SOURCE._replace(sha256=hashlib.sha256(b"weights").hexdigest())
-    monkeypatch.setattr(efficientnet_lite0, "SOURCE", source)
+def files(tmp_path, monkeypatch):
+    """Two files that have the published hashes, and a PyTorch that reads them."""
+    held = {BACKBONE.file: {"features.0.weight": np.ones(3), "classifier.1.weight": np.ones(9)}}
+    held[LINEAR.file] = {"lin0.model.1.weight": np.zeros(2)}
+    sources = []
+    for source in (BACKBONE, LINEAR):
+        content = source.file.encode()
+        (tmp_path / source.file).write_bytes(content)
+        sources.append(source._replace(sha256=hashlib.sha256(content).hexdigest()))
+    monkeypatch.setitem(lpips.SOURCES, "lpips_alex", tuple(sources))
     monkeypatch.setenv("AIGC_JAX_CACHE", str(tmp_path / "cache"))
-    return path
+
+    def load(path, map_location, weights_only):
+        assert map_location == "cpu" and weights_only
+        return {name: array.view(Tensor) for name, array in held[path.name].items()}
+
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=load))
+    return [tmp_path / source.file for source in sources]
 
 
-def convert(path):
-    main(["convert", str(path), "--name", "efficientnet_lite0"])
+def convert(*paths):
+    main(["convert", *map(str, paths), "--name", "lpips_alex"])
 
 
-def test_another_file_is_refused(tmp_path):
-    (tmp_path / FILE).write_bytes(b"other weights")
-    with pytest.raises(UserError, match=f"has the SHA-256 [0-9a-f]{{64}}, and {FILE} has 579344248a93.*: take that"):
-        convert(tmp_path / FILE)
+def test_what_is_needed_is_written_whatever_the_order_of_the_files(files, capsys):
+    convert(*files[::-1])
+    path = places.weights() / "lpips_alex.safetensors"
+    assert capsys.readouterr().out == f"{path}: the weights of {BACKBONE.file} and {LINEAR.file}\n"
+    weights, _ = published.read(path, lpips.SOURCES["lpips_alex"])
+    assert weights.keys() == {"features.0.weight", "lin0.model.1.weight"}
+
+
+def test_other_files_are_refused(files, tmp_path):
+    with pytest.raises(UserError, match=r"^alex\.pth has [0-9a-f]{64}, and .* has the SHA-256 .*: take that one from"):
+        convert(files[0])
+    files[1].write_bytes(b"other weights")
+    with pytest.raises(UserError, match=r"^alex\.pth has"):
+        convert(*files)
     with pytest.raises(UserError, match="There is no file"):
         convert(tmp_path / "absent.pth")
 
 
-def test_without_pytorch(published, monkeypatch):
+def test_without_pytorch(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
-    with pytest.raises(UserError, match="needs PyTorch: pip install torch"):
-        convert(published)
-    assert not list(published.parent.rglob("*.safetensors"))
+    with pytest.raises(UserError, match=r"needs torch: pip install 'aigc_jax\[torch\]'"):
+        convert(*files)
+    assert not list(files[0].parent.rglob("*.safetensors"))
 
 
 def test_what_is_no_network(capsys):
     with pytest.raises(SystemExit):
-        main(["convert", FILE, "--name", "lpips"])
+        main(["convert", BACKBONE.file, "--name", "squeezenet"])
     assert "inception" in capsys.readouterr().err

@@ -6,12 +6,12 @@ import pytest
 from weights import described, state_dictionary
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.features import efficientnet_lite0, published
+from aigc_jax.metrics.features import published
 from aigc_jax.metrics.features.efficientnet_lite0 import (
     CLASSES,
     FEATURES,
     SIDE,
-    SOURCE,
+    SOURCES,
     STAGES,
     EfficientNetLite0,
     prepared,
@@ -60,9 +60,10 @@ def test_pixels():
 def test_extractor(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="convert efficientnet-lite0-57934424.pth --name efficientnet_lite0"):
         extractor("efficientnet_lite0", tmp_path)
-    source = SOURCE._replace(sha256="00" * 32)
-    monkeypatch.setattr(efficientnet_lite0, "SOURCE", source)
-    published.write(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), source)
+    (source,) = SOURCES["efficientnet_lite0"]
+    sources = (source._replace(sha256="00" * 32),)
+    monkeypatch.setitem(SOURCES, "efficientnet_lite0", sources)
+    published.write(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), sources)
     using = extractor("efficientnet_lite0", tmp_path)
     assert using.distance == "FD-efficientnet_lite0"
     images = RANDOM.randint(0, 256, (9, 32, 32, 3)).astype(np.uint8)

@@ -7,13 +7,13 @@ import pytest
 from weights import described, state_dictionary
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.features import inception, published
+from aigc_jax.metrics.features import published
 from aigc_jax.metrics.features.extractor import extractor, names
 from aigc_jax.metrics.features.inception import (
     CLASSES,
     FEATURES,
     SIDE,
-    SOURCE,
+    SOURCES,
     Inception,
     prepared,
     resize_matrix,
@@ -68,9 +68,10 @@ def test_extractor(tmp_path, monkeypatch):
     assert "inception" in names()
     with pytest.raises(UserError, match="convert pt_inception-2015-12-05-6726825d.pth --name inception"):
         extractor("inception", tmp_path)
-    source = SOURCE._replace(sha256="00" * 32)
-    monkeypatch.setattr(inception, "SOURCE", source)
-    published.write(tmp_path / "inception.safetensors", state_dictionary("inception"), source)
+    (source,) = SOURCES["inception"]
+    sources = (source._replace(sha256="00" * 32),)
+    monkeypatch.setitem(SOURCES, "inception", sources)
+    published.write(tmp_path / "inception.safetensors", state_dictionary("inception"), sources)
     using = extractor("inception", tmp_path)
     assert using.distance == "FID"
     images = RANDOM.randint(0, 256, (5, 32, 32, 3)).astype(np.uint8)

@@ -7,7 +7,10 @@ from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
 from aigc_jax.metrics.features.published import Source
 
-SOURCE = Source("net.pth", "ab" * 32, "https://example.org/net.pth")
+SOURCES = (
+    Source("net.pth", "ab" * 32, "https://example.org/net.pth"),
+    Source("head.pth", "ef" * 32, "https://example.org/head.pth"),
+)
 RANDOM = np.random.RandomState(0)
 WEIGHTS = {
     "stem.conv.weight": RANDOM.randn(4, 3, 5, 2).astype(np.float32),
@@ -21,12 +24,12 @@ WEIGHTS = {
 
 @pytest.fixture
 def path(tmp_path):
-    published.write(tmp_path / "weights" / "net.safetensors", WEIGHTS, SOURCE)
+    published.write(tmp_path / "weights" / "net.safetensors", WEIGHTS, SOURCES)
     return tmp_path / "weights" / "net.safetensors"
 
 
 def test_what_is_written_is_read(path):
-    found, fingerprint = published.read(path, SOURCE)
+    found, fingerprint = published.read(path, SOURCES)
     assert found.keys() == WEIGHTS.keys()
     assert all((found[name] == WEIGHTS[name]).all() and found[name].shape == WEIGHTS[name].shape for name in WEIGHTS)
     assert fingerprint == published.fingerprint(WEIGHTS)
@@ -34,24 +37,25 @@ def test_what_is_written_is_read(path):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(UserError, match=r"example\.org.* convert net\.pth --name net$"):
-        published.read(tmp_path / "net.safetensors", SOURCE)
+    with pytest.raises(UserError, match=r"net\.pth \(.*and head\.pth .* convert net\.pth head\.pth --name net$"):
+        published.read(tmp_path / "net.safetensors", SOURCES)
 
 
 def test_of_another_file(path):
-    with pytest.raises(UserError, match="made from a file with the SHA-256 abab.*, and net.pth has cdcd"):
-        published.read(path, SOURCE._replace(sha256="cd" * 32))
+    body, head = SOURCES
+    with pytest.raises(UserError, match="made from a file with the SHA-256 abab.* efef.*, and cdcd.* is needed"):
+        published.read(path, (body._replace(sha256="cd" * 32), head))
 
 
 def test_damaged(path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(UserError, match="is damaged"):
-        published.read(path, SOURCE)
+        published.read(path, SOURCES)
     for part in (whole[:-7], whole[:20], b""):
         path.write_bytes(part)
         with pytest.raises(UserError, match="cannot be read"):
-            published.read(path, SOURCE)
+            published.read(path, SOURCES)
 
 
 def test_axes():
