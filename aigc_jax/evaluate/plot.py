@@ -1,4 +1,4 @@
-"""Curves with intervals as SVG, to stand in a page or alone."""
+"""Curves and values with intervals as SVG, to stand in a page or alone."""
 
 import html
 import math
@@ -12,6 +12,7 @@ COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626")
 PARTS = 5  # of the upright axis, about
 APART = 3  # pixels between the intervals of neighbouring curves at one place
 LINE = 14  # pixels between names
+ROW, NAMES = 22, 190  # pixels: of a value's row, and for the names on its left
 
 
 def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, upright: str) -> str:
@@ -58,8 +59,48 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
         name_at = max(y_of(points[-1][1].value) + 4, name_at + LINE)
         end = x_of(points[-1][0]) + 14
         parts.append(f'<text x="{end:.1f}" y="{name_at:.1f}" fill="{colour}">{html.escape(name)}</text>')
+    return _svg(parts, HEIGHT)
+
+
+def intervals(name: str, values: Mapping[str, Interval], real: float | None) -> str:
+    """Values below each other, the lowest first, each with its interval; real: a line across them all."""
+    bounds = [bound for each in values.values() for bound in each] + ([] if real is None else [real])
+    step = _step((max(bounds) - min(bounds)) or 1.0)
+    first, last = math.floor(min(bounds) / step), math.ceil(max(bounds) / step)
+    low, span, bottom = first * step, (last - first) * step or 1.0, TOP + LINE + ROW * len(values)
+
+    def x_of(x: float) -> float:
+        return NAMES + (WIDTH - NAMES - 2 * TOP) * (x - low) / span
+
+    parts = [
+        f'<rect width="{WIDTH}" height="{bottom + BOTTOM}" fill="#fff"/>',
+        f'<text x="{NAMES}" y="{TOP}" font-weight="bold">{html.escape(name)}</text>',
+    ]
+    for tick in range(first, last + 1):
+        at = x_of(tick * step)
+        parts.append(
+            f'<path d="M{at:.1f} {TOP + 6}V{bottom}" stroke="#ddd"/>'
+            f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{tick * step:.3g}</text>'
+        )
+    if real is not None:
+        at = x_of(real)
+        parts.append(
+            f'<path d="M{at:.1f} {TOP + 6}V{bottom + 20}" stroke="#111" stroke-dasharray="3 3"/>'
+            f'<text x="{at:.1f}" y="{bottom + 32}" text-anchor="middle">real samples {real:.4g}</text>'
+        )
+    for number, (run, each) in enumerate(sorted(values.items(), key=lambda item: item[1].value)):
+        y, colour = TOP + LINE + ROW * number + ROW // 2, COLOURS[0]
+        parts.append(
+            f'<text x="{NAMES - 10}" y="{y + 4}" text-anchor="end">{html.escape(run)}</text>'
+            f'<path d="M{x_of(each.low):.1f} {y}H{x_of(each.high):.1f}" stroke="{colour}" stroke-width="2"/>'
+            f'<circle cx="{x_of(each.value):.1f}" cy="{y}" r="3.5" fill="{colour}"/>'
+        )
+    return _svg(parts, bottom + BOTTOM)
+
+
+def _svg(parts: Sequence[str], height: int) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" role="img" '
         f'font-family="system-ui,sans-serif" font-size="12">{"".join(parts)}</svg>\n'
     )
 

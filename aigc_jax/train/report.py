@@ -16,6 +16,7 @@ from aigc_jax.train.journal import duration, read
 from aigc_jax.train.workdir import Workdir, write_whole
 
 WIDTH, HEIGHT, PAD = 420, 180, 8
+LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
 SAMPLES_SHOWN = 4  # of one run; of several, the newest of each
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 
@@ -88,13 +89,12 @@ def _audits(workdirs: Sequence[Workdir]) -> str:
     return "".join(
         _sample(path, f"{workdir.folder.name}: the most suspicious samples, each beside its nearest training examples")
         for workdir in workdirs
-        for path in _newest(workdir.audit, 9)
-        if path.suffix == ".png"
+        for path in _newest(workdir.audit, 1)
     )
 
 
 def _newest(folder: Path, count: int) -> list[Path]:
-    files = folder.iterdir() if folder.is_dir() else ()
+    files = (path for path in folder.iterdir() if path.suffix in LOOKABLE) if folder.is_dir() else ()
     return sorted(files, key=lambda path: path.stat().st_mtime)[-count:][::-1]
 
 
@@ -116,17 +116,17 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
     for workdir in workdirs:
         for record in _records(workdir):
             found[record.protocol.measure].append(record)
-    rows, told = [], {}
+    rows, texts = [], {}
     for name, records in sorted(found.items()):
         protocol = same_protocol(records)
-        told[name] = _told(protocol)
+        texts[name] = told(protocol)
         for record in records:
             real = "" if record.floor is None else f"{record.floor:.4g}"
             interval = f"{record.low:.4g} … {record.high:.4g}"
             rows.append(map(html.escape, (name, record.run, f"{record.value:.4g}", interval, real, str(record.step))))
     table = _table(("measure", "run", "value", "95 % interval", "real samples reach", "step"), rows)
     by_protocol: dict[str, list[str]] = defaultdict(list)
-    for name, text in told.items():
+    for name, text in texts.items():
         by_protocol[text].append(name)
     notes = [f"<li>{html.escape(', '.join(names))}: {html.escape(text)}" for text, names in by_protocol.items()]
     return f"{table}<small><ul>{''.join(notes)}</ul></small>" if rows else ""
@@ -136,7 +136,7 @@ def _records(workdir: Workdir) -> list[Record]:
     return latest(read_records(workdir.records)) if workdir.records.exists() else []
 
 
-def _told(protocol: Protocol) -> str:
+def told(protocol: Protocol) -> str:
     """A protocol in words."""
     made = (
         f"{protocol.samples:,} samples against {protocol.references:,}"

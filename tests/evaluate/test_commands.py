@@ -68,11 +68,14 @@ def test_a_board(folders, tmp_path, capsys):
         json.dumps([{"model": "WGAN", "value": "21.5", "protocol": "another", "source": "a paper"}])
     )
     assert guarded("board", records, "--out", tmp_path / "board.md") == 0
-    page = (tmp_path / "board.md").read_text("utf-8")
+    page, picture = ((tmp_path / f"board.{kind}").read_text("utf-8") for kind in ("md", "html"))
+    assert "board " + str(records) in page and picture.count("<svg") == 2
+    assert guarded("board", records, "--out", tmp_path / "one.md", "--measures", "KID-digits") == 0
+    assert "FD-digits" not in (tmp_path / "one.md").read_text("utf-8")
     (value, _) = (record.value for record in read(records / "one.jsonl"))
     assert f"| made | {value:.4g} <small>" in page and "| WGAN | 21.5 | another | a paper |" in page
     assert guarded("board", tmp_path / "nothing", "--out", tmp_path / "board.md") == 1
-    assert "There are no records" in capsys.readouterr().err
+    assert "There are no such records in" in capsys.readouterr().err
 
 
 def test_what_is_refused(folders, tmp_path, capsys):

@@ -149,6 +149,15 @@ def test_the_run_is_audited(trained_run, capsys):
     assert "Nearest training examples" in report.page([workdir])
 
 
+def test_samples_are_for_people_and_for_programs(trained_run):
+    config, workdir = trained_run
+    trained.sample(build({**config, "sample": {**config["sample"], "n": 11}}), workdir)  # more than a batch
+    with np.load(workdir.samples / "sample_00000004.npz") as found:
+        assert found.files == ["image"] and found["image"].dtype == np.uint8
+        assert len(np.unique(found["image"].reshape(11, -1), axis=0)) == 11
+    assert "sample_00000004.png" in report.page([workdir])
+
+
 def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
     config = load_config("ddpm_digits", "tiny")
     config["evaluate"] |= {**SETTINGS, "budget": 1e-6}

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from aigc_jax.evaluate.plot import HEIGHT, PARTS, WIDTH, curves
+from aigc_jax.evaluate.plot import HEIGHT, PARTS, WIDTH, curves, intervals
 from aigc_jax.metrics.bootstrap import Interval
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,6 +24,17 @@ def test_curves_lie_on_the_page(span):
     ticks = [each for each in root.findall(f"{SVG}text") if each.get("text-anchor") == "end"]
     assert 2 <= len(ticks) <= PARTS + 2
     assert "a < b" in [each.text for each in root.findall(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("real", [None, -3.0, 0.75])
+def test_values_lie_on_the_page(real):
+    values = {"b": Interval(0.8, 0.7, 0.9), "a & a": Interval(0.5, 0.4, 0.55)}
+    root = ElementTree.fromstring(intervals("FD", values, real))
+    circles = root.findall(f"{SVG}circle")
+    assert [float(each.get("cx")) for each in circles] == sorted(float(each.get("cx")) for each in circles)
+    assert all(0 < float(each.get("cx")) < WIDTH for each in circles)
+    texts = [each.text for each in root.findall(f"{SVG}text")]
+    assert texts.index("a & a") < texts.index("b") and any("real" in text for text in texts) == (real is not None)
 
 
 def test_one_place_and_one_value_are_drawn_too():
