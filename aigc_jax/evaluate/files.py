@@ -22,9 +22,13 @@ def read(path: Path, size: int, grey: bool) -> np.ndarray:
     """
     if path.is_dir():
         return _folder(path, size, grey)
-    if path.suffix in (".npy", ".npz"):
-        return _array(path, grey)
-    raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")
+    array, channels = read_array(path), 1 if grey else 3
+    if array.shape[-1] != channels:
+        raise UserError(
+            f"{path} holds images {list(array.shape)}, and [N, H, W, {channels}] is needed: "
+            f"{'leave --grey out' if grey else 'give --grey'}, or convert it."
+        )
+    return array
 
 
 def read_texts(path: Path) -> np.ndarray:
@@ -72,16 +76,15 @@ def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
     return np.stack(found)
 
 
-def _array(path: Path, grey: bool) -> np.ndarray:
+def read_array(path: Path) -> np.ndarray:
+    """uint8 [N, H, W, C] of a .npy or .npz file. Raises UserError, naming the file."""
+    if path.suffix not in (".npy", ".npz"):
+        raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")
     try:
         found = np.load(path, allow_pickle=False)
         array = found[found.files[0]] if isinstance(found, np.lib.npyio.NpzFile) else found
     except (OSError, ValueError, EOFError, IndexError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read as an array of images ({error}): repair it.") from error
-    channels = 1 if grey else 3
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != channels:
-        raise UserError(
-            f"{path} holds {array.dtype} {list(array.shape)}, and uint8 [N, H, W, {channels}] is needed: "
-            f"{'leave --grey out, or ' if grey else 'give --grey, or '}convert it."
-        )
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3):
+        raise UserError(f"{path} holds {array.dtype} {list(array.shape)}, and uint8 [N, H, W, 1 or 3] is needed.")
     return array

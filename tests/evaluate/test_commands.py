@@ -78,6 +78,19 @@ def test_a_board(folders, tmp_path, capsys):
     assert "There are no such records in" in capsys.readouterr().err
 
 
+def test_unpacking(folders, tmp_path, capsys):
+    images = np.load(folders / "heldout.npy")[:3]
+    np.savez(tmp_path / "samples.npz", image=images, label=np.arange(3))
+    (tmp_path / "samples.jsonl").write_text('{"text": "one\\ntwo"}\n{"text": "three"}\n', "utf-8")
+    assert guarded("unpack", tmp_path / "samples.npz", tmp_path / "images") == 0
+    assert guarded("unpack", tmp_path / "samples.jsonl", tmp_path / "texts") == 0
+    found = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "images").iterdir())]
+    np.testing.assert_array_equal(found, images[..., 0])
+    assert [path.read_text("utf-8") for path in sorted((tmp_path / "texts").iterdir())] == ["one\ntwo", "three"]
+    assert guarded("unpack", tmp_path / "samples.npz", tmp_path / "images") == 1
+    assert "images is not empty: give another folder" in capsys.readouterr().err
+
+
 def test_what_is_refused(folders, tmp_path, capsys):
     def refused(*arguments):
         assert guarded("folders", *arguments, "--extractor", "digits", "--grey") == 1
