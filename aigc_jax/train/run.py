@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ from aigc_jax.data.dataset import DataSet, fingerprint
 from aigc_jax.errors import naming
 from aigc_jax.method import Measure, State
 from aigc_jax.metrics import record
-from aigc_jax.metrics.bootstrap import interval, ratio
+from aigc_jax.metrics.bootstrap import Interval, interval, ratio
 from aigc_jax.metrics.record import Figure
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
@@ -23,6 +24,7 @@ from aigc_jax.train.programs import Programs
 
 # Random streams beside those of the steps, which are smaller.
 EVALUATION, SAMPLING, JUDGING, WALKING = (2**31 + stream for stream in range(4))
+PERPLEXITIES = {"bits_per_char": "perplexity"}  # what 2 to the power of a measure is called
 SHOWN = 400  # samples on one page at most
 WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 
@@ -119,7 +121,11 @@ class Run(NamedTuple):
         for name, each in parts.items():
             totals, weights = (np.concatenate([getattr(m, of) for m in each])[:count] for of in ("total", "weight"))
             protocol = record.Protocol(name, self.data.name, sha256, split, count)
-            figures.append(Figure(protocol, interval(ratio(totals, weights), self.seed), None))
+            found = interval(ratio(totals, weights), self.seed)
+            figures.append(Figure(protocol, found, None))
+            if name in PERPLEXITIES:  # a monotonic function of a mean takes its interval along
+                protocol = replace(protocol, measure=PERPLEXITIES[name])
+                figures.append(Figure(protocol, Interval(*(2**bits for bits in found)), None))
         return figures
 
     def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:

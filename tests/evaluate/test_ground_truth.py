@@ -58,7 +58,9 @@ def test_an_autoregressive_likelihood_sums_to_one_and_is_what_evaluate_reports(t
     assert table.sum() == pytest.approx(1, abs=1e-5)
     assert table[:BOS, :BOS].sum() < 1  # the rest is on a token that is no level
     x, y = run.data.splits["test"].arrays["image"].reshape(-1, 2).T
-    assert 2 * run.measure(state)["bits_per_char"] == pytest.approx(-np.log2(table[x, y]).mean(), abs=1e-5)
+    found = run.measure(state)
+    assert 2 * found["bits_per_char"] == pytest.approx(-np.log2(table[x, y]).mean(), abs=1e-5)
+    assert found["perplexity"] == pytest.approx(2 ** found["bits_per_char"])
 
 
 def test_samples_are_of_the_likelihood(trained, table):
