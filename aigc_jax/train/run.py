@@ -121,11 +121,11 @@ class Run(NamedTuple):
         for name, each in parts.items():
             totals, weights = (np.concatenate([getattr(m, of) for m in each])[:count] for of in ("total", "weight"))
             protocol = record.Protocol(name, self.data.name, sha256, split, count)
-            found = interval(ratio(totals, weights), self.seed)
-            figures.append(Figure(protocol, found, None))
+            means = interval(ratio(totals, weights), self.seed)
+            figures.append(Figure(protocol, means, None))
             if name in PERPLEXITIES:  # a monotonic function of a mean takes its interval along
                 protocol = replace(protocol, measure=PERPLEXITIES[name])
-                figures.append(Figure(protocol, Interval(*(2**bits for bits in found)), None))
+                figures.append(Figure(protocol, Interval(*(2.0**bits for bits in means)), None))
         return figures
 
     def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:
