@@ -19,6 +19,7 @@ from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
+from tqdm import tqdm
 
 Score = Callable[[np.ndarray], np.ndarray]
 """Images uint8 [N, H, W, 3] -> features [N, 2048]."""
@@ -96,7 +97,7 @@ def main() -> None:
         for name in SIDES
     }  # fmt: skip
     answers: dict[str, list[list[float]]] = {name: [] for name in SIDES}
-    for _ in range(arguments.rounds + 1):
+    for _ in tqdm(range(arguments.rounds + 1), unit="round"):
         for name, process in processes.items():
             print("go", file=process.stdin, flush=True)
             answers[name].append([float(number) for number in process.stdout.readline().split()])
