@@ -39,7 +39,7 @@ def files(tmp_path, monkeypatch):
         assert map_location == "cpu" and weights_only
         return {name: array.view(Tensor) for name, array in held[path.name].items()}
 
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=load))
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=load, Tensor=Tensor))
     return [tmp_path / source.file for source in sources]
 
 

@@ -45,7 +45,7 @@ def test_what_is_refused(files, capsys, monkeypatch):
         return line
 
     training = files / "training.txt"
-    (files / "latin.txt").write_bytes("œuvre".encode("latin-9"))
+    (files / "latin.txt").write_bytes("œuvre".encode("iso-8859-15"))
     (files / "empty.txt").write_text("\n")
     (files / "bad.jsonl").write_text('{"text": "a"}\n{"words": "b"}\n')
     assert "cannot be read as UTF-8" in refused(training, files / "latin.txt")
