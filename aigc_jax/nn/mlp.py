@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.nn.unet import embed_time
+from aigc_jax.ops.embedding import embed_time
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 

@@ -13,21 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.nn.dropout import Dropout
+from aigc_jax.ops.embedding import embed_time
 
-PERIOD = 10_000  # the slowest wave of the time's embedding turns once in 2π times as many steps
 EPSILON = 1e-6  # of the normalization
 
 # Uniform with variance 1 / mean(fan in, fan out); the last layer of every residual branch starts at zero.
 GLOROT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
 ZERO = nn.initializers.zeros_init()
-
-
-def embed_time(t: jax.Array, width: int) -> jax.Array:
-    """sin and cos of t at width / 2 frequencies from 1 to 1 / PERIOD. t: [B] in steps -> float32 [B, width]."""
-    half = width // 2
-    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / (half - 1))
-    angles = t.astype(jnp.float32)[:, None] * frequencies
-    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 class ResBlock(nn.Module):
