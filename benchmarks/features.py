@@ -1,6 +1,6 @@
 """How long Inception's features of many images take, and how much memory: ours beside torch-fidelity's.
 
-    python benchmarks/features.py [--images=10000] [--side=32] [--chunk=256] [--rounds=10] [--cores=2]
+    PYTHONPATH=. python benchmarks/features.py [--images=10000] [--side=32] [--chunk=256] [--rounds=10] [--cores=2]
 
 Both networks have random weights. Each runs in a process of its own, on the same cores, and they take turns over
 chunks of images, so that both meet what else the machine does; the one that waits is idle. What is printed is images a
@@ -29,11 +29,11 @@ def ours() -> Score:
     """aigc_jax."""
     import jax
 
-    from aigc_jax.metrics.features.extractor import Extractor
+    from aigc_jax.metrics.features.extractor import Extractor, for_large_images
     from aigc_jax.metrics.features.inception import SIDE, Inception, answers
 
     weights = jax.jit(Inception().init)(jax.random.key(0), np.zeros((1, SIDE, SIDE, 3), np.float32))
-    using = Extractor("inception", "", None, "", answers, weights)
+    using = Extractor("inception", "", None, "", answers, weights, for_large_images())
     return lambda images: using(images).features
 
 

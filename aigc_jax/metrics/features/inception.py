@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.extractor import Extractor
+from aigc_jax.metrics.features.extractor import Extractor, for_large_images
 from aigc_jax.metrics.features.published import Source, Weights
 
 Array = jax.Array
@@ -206,7 +206,7 @@ def variables(weights: Weights) -> dict[str, Any]:
 def load(path: Path) -> Extractor:
     """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
     weights, sha256 = published.read(path, SOURCES[path.stem])
-    return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights))
+    return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights), for_large_images())
 
 
 def answers(variables: Any, images: Array) -> tuple[Array, Array]:
