@@ -6,7 +6,7 @@ RUN = .venv/bin/python
 WORKDIR ?= runs/quickstart
 LOCK = --generate-hashes --custom-compile-command='make lock' --no-annotate --python-platform linux --upgrade --quiet
 
-.PHONY: quickstart test soak lock sbom check lint clean
+.PHONY: quickstart test parity soak lock sbom check lint clean
 
 quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
 	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
@@ -16,6 +16,9 @@ quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handw
 
 test: .venv/test  ## the whole suite
 	$(RUN) -m pytest -n 2 --dist worksteal --durations=15
+
+parity: .venv-parity/ready  ## measures against the PyTorch packages that others measure with
+	.venv-parity/bin/python -m pytest tests/parity
 
 soak: .venv/test  ## interrupt, damage and starve real runs; SEED=… repeats one
 	$(RUN) -m tests.soak --write $(if $(SEED),--seed=$(SEED))
@@ -45,9 +48,15 @@ check: .venv/lint  ## compile, style, types
 	$(PIP) --editable '.[test]' --constraint requirements/constraints.txt
 	@touch $@
 
+.venv-parity/ready: setup.py requirements/constraints.txt requirements/parity.txt
+	$(PYTHON) -m venv .venv-parity
+	.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+		--requirement requirements/parity.txt --constraint requirements/constraints.txt
+	@touch $@
+
 .venv/lint: .venv/core
 	$(PIP) --editable '.[lint]' --constraint requirements/constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-parity runs

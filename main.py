@@ -16,7 +16,7 @@ from aigc_jax import command  # noqa: E402
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "Configuration file; ':tiny' after it gives its small twin.")
 flags.DEFINE_string("workdir", None, "Folder for checkpoints, samples, measures and the report.")
-flags.DEFINE_enum("mode", "train", ["train", "evaluate", "sample"], "What to do.")
+flags.DEFINE_enum("mode", "train", ["train", "evaluate", "sample", "audit"], "What to do.")
 flags.DEFINE_string("data_dir", None, "Folder of prepared data sets (default: $TFDS_DATA_DIR, ~/tensorflow_datasets).")
 flags.DEFINE_bool("distributed", False, "Join the other processes of a TPU pod, SLURM job or GPU cluster.")
 
@@ -26,6 +26,7 @@ def main(argv: list[str]) -> None:
     config = command.parse(FLAGS, argv)
     command.prepare_jax(FLAGS.distributed)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
+    from aigc_jax.evaluate import audit
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import Workdir
 
@@ -33,7 +34,8 @@ def main(argv: list[str]) -> None:
     if FLAGS.mode == "train":
         loop.train(run, workdir, BEGAN)
     else:
-        {"evaluate": trained.evaluate, "sample": trained.sample}[FLAGS.mode](run, workdir)
+        modes = {"evaluate": trained.evaluate, "sample": trained.sample, "audit": audit.of_run}
+        modes[FLAGS.mode](run, workdir)
 
 
 if __name__ == "__main__":

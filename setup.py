@@ -11,6 +11,8 @@ VERSION = next(
     if line.startswith("__version__")
 )
 
+EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
+
 setup(
     name="aigc_jax",
     version=VERSION,
@@ -20,6 +22,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["aigc_jax", "aigc_jax.*"]),
+    package_data={
+        "aigc_jax.evaluate": ["*.html"],
+        "aigc_jax.metrics.features": ["weights/*.safetensors"],
+    },
     install_requires=[
         # jax 0.10 is the last for Python 3.11; later ones need 3.12
         "jax>=0.10.2,<0.11; python_version < '3.12'",
@@ -35,19 +41,24 @@ setup(
         "tensorboardX>=2.6.4",
         "pillow>=11",
         "scikit-learn>=1.5",
+        "safetensors>=0.5",
         "tqdm>=4.66",
     ],
     extras_require={
+        "evaluate": EVALUATE,
         "test": [
+            *EVALUATE,
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "nbclient>=0.10",
             "ipykernel>=6",
             "kubernetes-validate>=1.33",
+            "playwright>=1.50",  # drives Debian's chromium, where that is installed
         ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "pre-commit>=4"],
         "tensorflow": ["tensorflow"],  # preparing some of TFDS's own data sets
+        "torch": ["torch"],  # converting published weights, once
         "wandb": ["wandb"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],

@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
-from aigc_jax import methods, nn
+from aigc_jax import methods, nn, places
 from aigc_jax.config import bind, check, nearest
 from aigc_jax.data import catalogue
+from aigc_jax.data.dataset import DataSet
 from aigc_jax.errors import ConfigError
+from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Method, PyTree
 from aigc_jax.ops.optimizer import optimizer
@@ -75,7 +77,9 @@ def build(
     seed = check(config["seed"], int, "seed")
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
-    if keep["best"] and keep["best"] not in (known := programs.measures()):
+    judged = _judge(data, evaluation, method) if evaluation.samples else None
+    known = [*programs.measures(), *(judged.names if judged else ())]
+    if keep["best"] and keep["best"] not in known:
         raise ConfigError(f'checkpoint.best: nothing measures "{keep["best"]}".{nearest(keep["best"], known)}')
     return Run(
         config=config,
@@ -91,6 +95,7 @@ def build(
         sampling=sampling,
         checkpoints=partial(Checkpoints, **keep),
         tracking=tracking,
+        judge=judged,
     )
 
 
@@ -172,6 +177,15 @@ def bind_method(
         )
     family = getattr(module, section["name"])
     return family(learners, **bind(family, section, "method", {**facts, "frozen": frozen}))
+
+
+def _judge(data: DataSet, evaluation: Evaluation, method: Method) -> Judge:
+    """Of samples against the training split, with the evaluation split's for their floor."""
+    if method.sample is None:
+        raise ConfigError("evaluate.samples asks for samples of a model that generates nothing: set it to 0.")
+    folders = places.weights(), places.cache("features")
+    wanted = evaluation.samples, evaluation.measures, evaluation.extractor
+    return judge(data, "train", evaluation.split, *wanted, *folders)
 
 
 def _rules(module: linen.Module) -> Rules:

@@ -11,11 +11,11 @@ from typing import Any
 import jax
 from absl import flags, logging
 
+from aigc_jax import places
 from aigc_jax.config import check_overrides, nearest
 from aigc_jax.errors import ConfigError, Stopped, UserError, room
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
-CACHE = "AIGC_JAX_CACHE"  # environment: folder of compiled programs; empty = keep none
 
 
 def leave(code: int) -> None:
@@ -110,11 +110,11 @@ def prepare_jax(distributed: bool) -> None:
     JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
     logging.set_verbosity(logging.FATAL)  # orbax logs a failed write many times over, besides raising it
-    folder = os.environ.get(CACHE, str(Path.home() / ".cache" / "aigc_jax"))
+    folder = places.cache("programs")
     if folder:
         # Entries are programs that jax executes: the folder is the user's alone.
-        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        jax.config.update("jax_compilation_cache_dir", folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     address = os.environ.get("JAX_COORDINATOR_ADDRESS")
     if address:

@@ -36,6 +36,10 @@ TRUNK: dict[str, Any] = dict(
         split="test",
         batch_size=256,
         batches=0,  # 0 = the whole split
+        samples=0,  # to draw and hold against the data; 0 = none
+        measures=(),  # of the samples: a module of aigc_jax.evaluate names them, by medium
+        extractor="",  # of images' features: "inception", …
+        budget=60.0,  # seconds that training may wait for the samples' measures; 0 = any number
     ),
     sample=dict(
         every=0,  # steps; 0 = only after the last one

@@ -1,9 +1,11 @@
 """How a run ends early: by a mistake that a user can mend, or because it was asked to stop."""
 
+import importlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 
 class UserError(Exception):
@@ -31,6 +33,17 @@ class Stopped(Exception):
     def __init__(self, line: str, code: int):
         super().__init__(line)
         self.code = code
+
+
+def optional(package: str, extra: str, purpose: str) -> ModuleType:
+    """The module of an optional dependency. extra: of this package, that brings it; purpose: "self_bleu", …
+
+    Raises UserError where it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise UserError(f"{purpose} needs {package}: pip install 'aigc_jax[{extra}]' ({error})") from error
 
 
 def room(folder: Path) -> str:

@@ -68,8 +68,11 @@ class Method(NamedTuple):
     evaluate: Callable[[Key, State, Batch], Mapping[str, Measure]]
     """(key, state, batch) -> measures, with the averaged weights, nothing updated."""
 
-    sample: Callable[[Key, State, int, Any], PyTree]
-    """(key, state, n, condition) -> n samples in the units of a prepared batch.
+    sample: Callable[[Key, State, int, Any], PyTree] | None
+    """(key, state, n, condition) -> n samples in the units of a prepared batch. None: it generates nothing.
 
     `condition` is None or a pytree of arrays whose leading axis is n: labels, prompts, images.
     """
+
+    walk: Callable[[Key, State, int], PyTree] | None = None
+    """(key, state, n) -> n samples on a way from one random latent to another. None: it has none to walk through."""

@@ -37,9 +37,13 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             discriminator_steps=1,
         ),
         train=dict(steps=4690),  # 10 epochs
+        evaluate=dict(
+            samples=1000, extractor="fashion_mnist", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        ),
         sample=dict(every=469),
     )
     tiny = {
+        "evaluate.samples": 0,
         "networks.generator.widths": (8, 4),
         "networks.discriminator.widths": (4, 8),
         "method.latent": 4,

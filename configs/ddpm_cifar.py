@@ -34,6 +34,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 attention=(16,),
                 dropout=0.1,
                 groups=32,
+                classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),

@@ -8,6 +8,7 @@ Hardware: 2 CPU cores. Time: 2 minutes.
 Expected: digits of which most can be read, and about 4.3 bits/dim on the test split.
 Measured once, seed 0, with jax 0.10.2: 1 min 56 s with the evaluation, 4.316 bits/dim. The bound counts
 256 grey levels, of which these images show 17: it is a figure to compare runs by, not a good likelihood.
+FD-digits of 360 samples: 0.478, with a 95 % interval from 0.07 to 0.84, where real images reach 0.396.
 """
 
 import ml_collections
@@ -30,6 +31,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 attention=(),  # the middle, at 4 x 4, always has it
                 dropout=0.0,
                 groups=8,
+                classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),
@@ -51,9 +53,13 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             bound_terms=50,  # fewer than 20 leave the number to chance
         ),
         train=dict(steps=2000),
+        evaluate=dict(
+            samples=360, extractor="digits", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        ),
         checkpoint=dict(every=500),
     )
     tiny = {
+        "evaluate.samples": 72,
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,

@@ -36,6 +36,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 attention=(),  # the middle, at 7 x 7, always has it
                 dropout=0.0,
                 groups=8,
+                classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),
@@ -57,11 +58,18 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             bound_terms=10,
         ),
         train=dict(steps=3000),
-        evaluate=dict(every=1000, batches=4),  # 1,024 images: each costs 11 passes
+        evaluate=dict(
+            every=1000,
+            batches=4,  # 1,024 images: each costs 11 passes
+            samples=1000,  # on a CPU more than the budget: --mode=evaluate draws them
+            extractor="fashion_mnist",
+            measures=("frechet", "kid", "precision_recall", "density_coverage"),
+        ),
         sample=dict(every=500),
         checkpoint=dict(every=500, best="bits_per_dim"),
     )
     tiny = {
+        "evaluate.samples": 0,
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,

@@ -41,10 +41,14 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             discriminator_steps=1,
         ),
         train=dict(steps=23450),  # 50 epochs
+        evaluate=dict(
+            samples=1000, extractor="fashion_mnist", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        ),
         sample=dict(every=2345),
         checkpoint=dict(every=5000),
     )
     tiny = {
+        "evaluate.samples": 0,
         "networks.generator.widths": (4, 4),
         "networks.discriminator.widths": (4, 4),
         "method.latent": 4,

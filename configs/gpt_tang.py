@@ -57,11 +57,14 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_p=0.95,
         ),
         train=dict(steps=2400),
-        evaluate=dict(batch_size=64, every=600),
+        evaluate=dict(
+            batch_size=64, every=600, samples=64, measures=("distinct_1", "distinct_2", "copied_5", "copied_10")
+        ),
         checkpoint=dict(every=600, best="bits_per_char"),
         sample=dict(n=16, every=600),
     )
     tiny = {
+        "evaluate.samples": 0,
         "data.length": 12,
         "data.vocabulary_size": 40,
         "networks.net.layers": 2,

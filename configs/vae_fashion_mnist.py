@@ -47,9 +47,13 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             importance_samples=(1, 10, 100),
         ),
         train=dict(steps=9380),  # 20 epochs
+        evaluate=dict(
+            samples=1000, extractor="fashion_mnist", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        ),
         sample=dict(every=2345),
     )
     tiny = {
+        "evaluate.samples": 0,
         "networks.net.widths": (4, 4),
         "networks.net.hidden": 8,
         "networks.net.latent": 4,

@@ -1,6 +1,7 @@
 """Each mistake of a user gets one line, a remedy and a non-zero exit, and loses nothing."""
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -111,10 +112,13 @@ def test_a_whole_run_and_what_its_folder_refuses(tmp_path):
     assert again.returncode == 0
     assert "Nothing to train" in again.stdout
 
-    for mode, said in (("evaluate", "bits_per_char"), ("sample", "sample_")):
-        result = run(SMALL, workdir, f"--mode={mode}")
+    for mode, said in (("evaluate", "bits_per_char"), ("sample", "sample_00000004.txt, ")):
+        result = run(SMALL, workdir, f"--mode={mode}", "--config.sample.n=11")  # more than a batch
         assert result.returncode == 0, result.stderr
         assert said in result.stdout
+    lines = (folder / "samples" / "sample_00000004.jsonl").read_text("utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    assert len(texts) == 11 and len(set(texts)) > 8, "batches differ"
 
     changed = run(SMALL, workdir, "--config.method.temperature=0.5", "--mode=sample")
     assert "Other settings than in training: method.temperature." in changed.stdout

@@ -135,10 +135,16 @@ def test_evaluating_and_sampling_change_nothing_and_stay_finite(tiny, name):
     assert measures
     assert all(np.isfinite(value) for value in measures.values())
     assert measures == run.measure(state)
+    if run.programs.method.sample is None:
+        return
     samples = run.programs.sample(jax.random.key(1), state, run.sampling.n)
     assert len(samples) == run.sampling.n
     assert np.all(np.isfinite(samples))
     np.testing.assert_array_equal(samples, run.programs.sample(jax.random.key(1), state, run.sampling.n))
+    walks = run.programs.walks(jax.random.key(1), state, 3, ways=2)
+    if walks is not None:
+        assert walks.shape == (6, *samples.shape[1:])
+        assert np.all(np.isfinite(walks)) and not np.array_equal(walks[0], walks[3])
 
 
 def test_a_remainder_batch_counts_each_example_once():

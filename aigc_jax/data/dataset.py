@@ -1,5 +1,6 @@
 """What training knows of a data set: its splits, its medium and its facts."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,14 @@ class Medium(Protocol):
     def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
         """A stored batch -> a batch as methods see it. Traced on the device; train: draw augmentations."""
 
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """Samples of a method as the data set stores its own. Raises UserError for those that are not finite."""
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """Writes samples where a person can look at them. The path is `stem` with a suffix added."""
+
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """Writes samples where a program can read them, with what was asked for. The path is `stem` with a suffix."""
 
     def condition(self, text: str, n: int) -> Any:
         """What `sample.condition` asks for, as int32 arrays whose leading axis is n; "" -> None."""
@@ -69,3 +76,14 @@ class TextSource(ArraySource):
     """A split of texts. texts: reads the texts themselves, for baselines that want no windows."""
 
     texts: Callable[[], list[str]]
+
+
+def fingerprint(source: Source) -> str:
+    """The SHA-256 of a split in memory; "" for one that streams."""
+    if source.arrays is None:
+        return ""
+    digest = hashlib.sha256()
+    for name, array in sorted(source.arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

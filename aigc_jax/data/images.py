@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -41,11 +41,21 @@ class ImageMedium:
                 images = AUGMENTATIONS[name](name_key, images)
         return {"image": images, "label": batch["label"].astype("int32")}
 
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """float [n, H, W, C] in [-1, 1] -> uint8, rounded, without what `prepare` pads."""
+        bad = np.flatnonzero(~np.isfinite(samples).all((1, 2, 3)))
+        if len(bad):
+            raise UserError(f"{len(bad)} of {len(samples)} samples hold NaN or infinity, the first is number {bad[0]}.")
+        _, height, width, _ = samples.shape
+        return _pixels(samples)[:, self.pad : height - self.pad, self.pad : width - self.pad]
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """A grid as `<stem>.png`. samples: float [n, H, W, C] in [-1, 1]; columns: None = about square."""
-        with np.errstate(invalid="ignore"):
-            pixels = np.clip(np.rint((np.nan_to_num(np.asarray(samples, np.float32)) + 1) * augment.HALF), 0, 255)
-        return write_grid(pixels.astype(np.uint8), stem, columns)
+        return write_grid(_pixels(np.nan_to_num(samples)), stem, columns)
+
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """`<stem>.npz` with "image", as `stored` gives them, and where labels were asked for "label"."""
+        return save_arrays(stem, {"image": self.stored(samples)} | ({} if asked is None else {"label": asked}))
 
     def condition(self, text: str, n: int) -> np.ndarray | None:
         """A class's name or number -> that label n times; "each" -> the classes in turn; "" -> None."""
@@ -65,6 +75,11 @@ class ImageMedium:
         )
 
 
+def _pixels(samples: np.ndarray) -> np.ndarray:
+    """The nearest uint8; what lies outside [-1, 1] is clipped."""
+    return np.clip(np.rint((np.asarray(samples, np.float32) + 1) * augment.HALF), 0, 255).astype(np.uint8)
+
+
 def image_dataset(
     name: str,
     splits: Mapping[str, Source],
@@ -81,6 +96,14 @@ def image_dataset(
     height, width, channels = shape
     facts = dict(image_shape=(height + 2 * pad, width + 2 * pad, channels), classes=len(class_names))
     return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)
+
+
+def save_arrays(stem: Path, arrays: Mapping[str, Any]) -> Path:
+    """Arrays as `<stem>.npz`."""
+    path = stem.with_name(stem.name + ".npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)
+    return path
 
 
 def write_grid(images: np.ndarray, stem: Path, columns: int | None) -> Path:

@@ -5,27 +5,32 @@ from pathlib import Path
 
 import numpy as np
 
+from aigc_jax.data import scatter
 from aigc_jax.data.dataset import DataSet, Source, TextSource
 from aigc_jax.data.images import ImageMedium, write_grid
+from aigc_jax.data.points import PointMedium
 from aigc_jax.data.stream import order
 from aigc_jax.data.text import TextMedium, coverage
 
 COLUMNS = 10  # images of each class
 ROWS = 32  # classes at most
-LOOKED_AT = 4096  # examples of a split that streams from disk
+LOOKED_AT = 4096  # examples of a split that streams from disk, and points
 TEXTS = 12  # example texts
 BINS = 12  # bars of the histogram
 BAR = 50  # characters of its longest bar
 
 
 def write(data: DataSet, out: Path) -> Path:
-    """A contact sheet `out`/<name>: a grid with a row for each class, or texts and their lengths."""
+    """A contact sheet `out`/<name>: a grid with a row for each class, texts and their lengths, or points."""
     split = "train" if "train" in data.splits else next(iter(data.splits))
     source, stem = data.splits[split], out / data.name.replace("/", "_")
     if isinstance(data.medium, ImageMedium):
         return _images(source, len(data.medium.class_names), stem)
     if isinstance(source, TextSource):
         return _texts(source, stem)
+    if isinstance(data.medium, PointMedium):
+        points = source[np.arange(min(len(source), LOOKED_AT))]["image"].reshape(-1, 2)
+        return scatter.write(data.medium.density, points, stem)
     raise TypeError(f"no sheet for {type(data.medium).__name__}")
 
 
@@ -76,6 +81,8 @@ def _detail(data: DataSet, source: Source) -> str:
         tokens = np.count_nonzero(windows[:, 1:])  # each is predicted once
         share = coverage(texts, data.medium.characters)
         return f" of {len(texts):,} texts, {tokens:,} tokens, vocabulary covers {share:.2%} of the characters"
+    if isinstance(data.medium, PointMedium):
+        return f" of a density of {data.medium.density.entropy:.4f} bits"
     if source.arrays is None or not isinstance(data.medium, ImageMedium):
         return ", read from disk"
     counts = Counter(source.arrays["label"].tolist())

@@ -1,5 +1,6 @@
 """The medium of texts: characters as tokens, windows of equal length, prompts."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -69,12 +70,24 @@ class TextMedium:
         tokens = batch["tokens"].astype(jnp.int32)
         return {"tokens": tokens, "mask": (tokens != PAD).astype(jnp.float32)}
 
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """Tokens are stored as they are. samples: int [n, length]."""
+        return np.asarray(samples)
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """The texts, numbered, as `<stem>.txt` in UTF-8. samples: int [n, length]."""
         path = stem.with_name(stem.name + ".txt")
         path.parent.mkdir(parents=True, exist_ok=True)
         texts = [f"[{i}]\n{self.decode(tokens)}\n" for i, tokens in enumerate(samples, 1)]
         path.write_text("\n".join(texts), "utf-8")
+        return path
+
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """`<stem>.jsonl` with {"text": …} a line; prompts are the beginnings of their texts."""
+        path = stem.with_name(stem.name + ".jsonl")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps({"text": self.decode(tokens)}, ensure_ascii=False) for tokens in samples]
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         return path
 
     def condition(self, text: str, n: int) -> np.ndarray | None:

@@ -22,10 +22,11 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import diffusion as ops
-from aigc_jax.ops import samplers
+from aigc_jax.ops import latent, samplers
 from aigc_jax.ops.batch import draw
 
 NETWORKS = ("net",)
+LABELS = 2  # the stream of random keys that a sample's label is from; 0 and 1 are those of its noise
 
 
 def diffusion(
@@ -45,7 +46,8 @@ def diffusion(
 ) -> Method:
     """The method for images.
 
-    learners: "net" maps (x [B, H, W, C], t int32 [B], train) to float32 [B, H, W, C].
+    learners: "net" maps (x [B, H, W, C], t int32 [B], train) to float32 [B, H, W, C]; where its field `classes` says
+    that it reads labels, (x, t, label int32 [B], train), and without a condition samples are of any class.
     timesteps: T. sampler_steps: how many of them to sample with. eta: of DDIM only. variance: of the
     ancestral sampler and the bound. clip: keep the predicted x_0 in [-1, 1].
     bound_terms: how many of the T - 1 middle terms of the bound to evaluate on each example, at random t,
@@ -64,6 +66,7 @@ def diffusion(
     if not 0 <= eta <= 1:
         raise ConfigError(f'"method.eta" has to be between 0 and 1, and is {eta}.')
     net = learners["net"]
+    classes = getattr(net.module, "classes", 0)
     process = ops.process(schedule, timesteps)
     bound = ops.Bound(process, variance)
     if sampler == "ancestral":
@@ -75,26 +78,30 @@ def diffusion(
         noise = draw(jax.random.normal, key, x0.shape)
         return process.diffuse(x0, t, noise), ops.target(prediction, process, x0, noise, t)
 
+    def labels(batch: Batch) -> tuple[Array, ...]:
+        """What the network reads besides the image and the time."""
+        return (batch["label"],) if classes else ()
+
     def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple[PyTree, Mapping[str, Array]]]:
         time_key, noise_key, dropout_key = jax.random.split(key, 3)
         x0 = batch["image"]
         t = draw(jax.random.randint, time_key, x0.shape[:1], 1, timesteps + 1)
         x, target = noised(noise_key, x0, t)
-        output, extra = net.apply(params, extra, x, t, train=True, key=dropout_key)
+        output, extra = net.apply(params, extra, x, t, *labels(batch), train=True, key=dropout_key)
         losses = _means(jnp.square(target - output))
         return losses, (extra, {"simple": jnp.mean(losses)})
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
         image = jnp.zeros(batch["image"].shape, jnp.float32)
         times = jnp.zeros(image.shape[:1], jnp.int32)
-        return initial_state({"net": (net, net.init(key, image, times, train=False))}, frozen)
+        return initial_state({"net": (net, net.init(key, image, times, *labels(batch), train=False))}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         return net.update(key, state, loss, batch)
 
-    def predict(state: State, x: Array, t: Array) -> tuple[Array, Array]:
+    def predict(state: State, x: Array, t: Array, *label: Array) -> tuple[Array, Array]:
         """(the network's output, the x_0 that it implies) for x = x_t; t: int [B]."""
-        output = net.predict(state, x, t, train=False)
+        output = net.predict(state, x, t, *label, train=False)
         x0 = ops.to_data(prediction, process, output, x, t)
         return output, jnp.clip(x0, -1, 1) if clip else x0
 
@@ -106,7 +113,7 @@ def diffusion(
 
         def at(key: Key, t: Array) -> tuple[Array, Array]:
             x, target = noised(key, x0, t)
-            output, predicted = predict(state, x, t)
+            output, predicted = predict(state, x, t, *labels(batch))
             return predicted, _means(jnp.square(target - output))
 
         def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
@@ -130,18 +137,31 @@ def diffusion(
             "simple": Measure.of((simple * ((timesteps - 1) / terms) + simple_first) / timesteps),
         }
 
-    def sample(key: Key, state: State, n: int, condition: Any) -> Array:
-        if condition is not None:
-            raise ConfigError('This model takes no condition: leave "sample.condition" empty.')
-        start_key, steps_key = jax.random.split(key)
-        start = draw(jax.random.normal, start_key, (n, *image_shape))
+    def generated(key: Key, state: State, steps: samplers.Steps, start: Array, condition: Array | None) -> Array:
+        label = (condition,) if classes else ()
 
         def denoise(x: Array, t: Array) -> Array:
-            return predict(state, x, jnp.broadcast_to(t, (n,)))[1]
+            return predict(state, x, jnp.broadcast_to(t, x.shape[:1]), *label)[1]
 
-        return jnp.clip(samplers.run(denoise, steps, steps_key, start), -1, 1)
+        return jnp.clip(samplers.run(denoise, steps, key, start), -1, 1)
 
-    return Method(init, step, evaluate, sample)
+    def sample(key: Key, state: State, n: int, condition: Any) -> Array:
+        if condition is not None and not classes:
+            raise ConfigError('This model takes no condition: leave "sample.condition" empty.')
+        if condition is None and classes:
+            condition = draw(jax.random.randint, jax.random.fold_in(key, LABELS), (n,), 0, classes)
+        start_key, steps_key = jax.random.split(key)
+        start = draw(jax.random.normal, start_key, (n, *image_shape))
+        return generated(steps_key, state, steps, start, condition)
+
+    def walk(key: Key, state: State, n: int) -> Array:
+        """Of one class, by DDIM with eta = 0: it adds no noise, which would end each x_T elsewhere."""
+        one = jax.random.randint(jax.random.fold_in(key, LABELS), (), 0, classes) if classes else 0
+        label = jnp.full(n, one, jnp.int32)
+        start = latent.walk(key, n, image_shape)
+        return generated(key, state, samplers.ddim(process, sampler_steps, 0.0), start, label)
+
+    return Method(init, step, evaluate, sample, walk)
 
 
 def _means(x: Array) -> Array:

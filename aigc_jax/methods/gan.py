@@ -23,6 +23,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import adversarial
+from aigc_jax.ops import latent as latents
 from aigc_jax.ops.batch import draw, microbatches
 
 NETWORKS = ("generator", "discriminator")
@@ -129,4 +130,7 @@ def gan(
             raise ConfigError("This GAN has no condition to sample under: leave sample.condition empty.")
         return generator.predict(state, noise(key, n))
 
-    return Method(init, step, evaluate, sample)
+    def walk(key: Key, state: State, n: int) -> Array:
+        return generator.predict(state, latents.walk(key, n, (latent,)))
+
+    return Method(init, step, evaluate, sample, walk)

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
 from aigc_jax.ops.batch import draw
 
@@ -113,13 +114,16 @@ def vae(
         z = draw(jax.random.normal, key, (n, latent))
         return given_z.mean(net.predict(state, z, method="decode"))
 
+    def walk(key: Key, state: State, n: int) -> Array:
+        return given_z.mean(net.predict(state, latents.walk(key, n, (latent,)), method="decode"))
+
     def _bits(nats: Array, images: Array) -> Mapping[str, Array]:
         # Nats of densities and of binary images do not compare with those of grey levels.
         if not given_z.of_levels:
             return {}
         return {"bits_per_dim": likelihoods.bits_per_dim(nats, math.prod(images.shape[1:]))}
 
-    return Method(init, step, evaluate, sample)
+    return Method(init, step, evaluate, sample, walk)
 
 
 def _likelihood(name: str, scale: float) -> likelihoods.Likelihood:

@@ -1,4 +1,4 @@
-"""The two fully connected networks of a first GAN (after Goodfellow et al. 2014, section 5).
+"""Fully connected networks of a first GAN (after Goodfellow et al. 2014, section 5), a first VAE and a first diffusion.
 
 A generator of a GAN is called (noise [B, latent], train) and gives images [B, H, W, C] in
 (-1, 1); a discriminator is called (images, train) and gives logits [B]. `train` is for what
@@ -11,6 +11,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from aigc_jax.ops.embedding import embed_time
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 
@@ -43,3 +45,66 @@ class Discriminator(nn.Module):
         for width in self.widths:
             x = nn.leaky_relu(nn.Dense(width, dtype=self.dtype)(x), SLOPE)
         return nn.Dense(1, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)
+
+
+class VAE(nn.Module):
+    """`encode` and `decode`, in one module."""
+
+    image_shape: tuple[int, int, int]
+    widths: tuple[int, ...]  # of the encoder's hidden layers, from the image on; the decoder has them in reverse
+    latent: int  # dimensions of z
+    parameters: int  # of the likelihood, for each value of an image
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        self.encoder = [nn.Dense(width, dtype=self.dtype) for width in self.widths]
+        self.posterior = nn.Dense(2 * self.latent, dtype=self.dtype)
+        self.decoder = [nn.Dense(width, dtype=self.dtype) for width in reversed(self.widths)]
+        self.output = nn.Dense(math.prod(self.image_shape) * self.parameters, dtype=self.dtype)
+
+    def encode(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Images [B, H, W, C] -> mean and log-variance of q(z | x), float32 [B, latent] each."""
+        x = images.reshape(images.shape[0], -1)
+        for layer in self.encoder:
+            x = nn.swish(layer(x))
+        mean, log_variance = jnp.split(self.posterior(x).astype(jnp.float32), 2, axis=-1)
+        return mean, log_variance
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        """z [B, latent] -> parameters of p(x | z), float32 [B, H, W, C, P]."""
+        x = z
+        for layer in self.decoder:
+            x = nn.swish(layer(x))
+        return self.output(x).reshape(-1, *self.image_shape, self.parameters).astype(jnp.float32)
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        return self.decode(self.encode(images)[0])
+
+
+class Denoiser(nn.Module):
+    """A noised image and its time -> an image, by residual blocks to each of which the time is added.
+
+    Each value also comes as sines and cosines, without which such a network learns fine detail late
+    (Tancik et al. 2020, arXiv:2006.10739).
+    """
+
+    image_shape: tuple[int, int, int]
+    width: int  # of the hidden layers
+    blocks: int
+    octaves: int  # sines and cosines of each value: π x, 2 π x, 4 π x, …
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, t: jax.Array, train: bool) -> jax.Array:
+        """x: [B, H, W, C], t: int [B] -> float32 [B, H, W, C]."""
+        values = x.reshape(x.shape[0], -1)
+        angles = (values[..., None] * (jnp.pi * 2.0 ** jnp.arange(self.octaves))).reshape(x.shape[0], -1)
+        waves = jnp.concatenate([values, jnp.sin(angles), jnp.cos(angles)], axis=-1)
+        h = nn.Dense(self.width, dtype=self.dtype)(waves)
+        time = nn.swish(nn.Dense(self.width, dtype=self.dtype)(embed_time(t, self.width)))
+        for _ in range(self.blocks):
+            inner = nn.swish(h + nn.Dense(self.width, dtype=self.dtype)(time))
+            inner = nn.swish(nn.Dense(self.width, dtype=self.dtype)(inner))
+            h = h + nn.Dense(self.width, dtype=self.dtype)(inner)
+        output = nn.Dense(math.prod(self.image_shape), dtype=self.dtype)(nn.swish(h))
+        return output.reshape(-1, *self.image_shape).astype(jnp.float32)

@@ -2,7 +2,8 @@
 
 Down to the coarsest resolution, through a middle, and up again; every activation on the way down is
 concatenated to one on the way up. With the settings for CIFAR-10 (channels 128, multipliers (1, 2, 2, 2),
-2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper.
+2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper. Where it is given classes, an
+embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5).
 """
 
 from typing import Any
@@ -12,21 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.nn.dropout import Dropout
+from aigc_jax.ops.embedding import embed_time
 
-PERIOD = 10_000  # the slowest wave of the time's embedding turns once in 2π times as many steps
 EPSILON = 1e-6  # of the normalization
 
 # Uniform with variance 1 / mean(fan in, fan out); the last layer of every residual branch starts at zero.
 GLOROT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
 ZERO = nn.initializers.zeros_init()
-
-
-def embed_time(t: jax.Array, width: int) -> jax.Array:
-    """sin and cos of t at width / 2 frequencies from 1 to 1 / PERIOD. t: [B] in steps -> float32 [B, width]."""
-    half = width // 2
-    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / (half - 1))
-    angles = t.astype(jnp.float32)[:, None] * frequencies
-    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 class ResBlock(nn.Module):
@@ -78,12 +71,16 @@ class UNet(nn.Module):
     attention: tuple[int, ...]  # heights at which attention follows each block; the middle always has it
     dropout: float
     groups: int  # of the normalization; divides every level's channels and sums of neighbours
+    classes: int = 0  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     @nn.compact
-    def __call__(self, x: jax.Array, t: jax.Array, train: bool) -> jax.Array:
-        """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C]."""
+    def __call__(self, x: jax.Array, t: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C].
+
+        label: int [B], where there are classes.
+        """
         common = dict(groups=self.groups, dtype=self.dtype)
         residual = nn.remat(ResBlock, static_argnums=(3,)) if self.remat else ResBlock  # 3: train
 
@@ -94,6 +91,8 @@ class UNet(nn.Module):
         time = embed_time(t, self.channels).astype(self.dtype)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
+        if self.classes:
+            time += nn.Embed(self.classes, 4 * self.channels, dtype=self.dtype, name="label")(label)
 
         h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
         skips = [h]

@@ -31,13 +31,13 @@ class Feed:
     """One split's batches for the compiled programs."""
 
     def __init__(self, source: Source, programs: Programs):
-        self._source, self._programs = source, programs
+        self.source, self._programs = source, programs
         self._resident = source.arrays is not None and sum(x.nbytes for x in source.arrays.values()) <= RESIDENT_BYTES
 
     @cached_property
     def resident(self) -> Items:
         """The split on every device, from its first use on; {} where it is too large for that."""
-        arrays = self._source.arrays
+        arrays = self.source.arrays
         return place(arrays, self._programs.layout.named()) if self._resident and arrays is not None else {}
 
     def training(
@@ -53,7 +53,7 @@ class Feed:
 
         left_out: ranges of batches [first, beyond) that are passed over.
         """
-        stream = Stream(self._source, batch_size, seed)
+        stream = Stream(self.source, batch_size, seed)
         own = self._programs.own_rows(batch_size)
 
         def items(call: int) -> Items:
@@ -70,8 +70,8 @@ class Feed:
     def evaluating(self, batch_size: int, limit: int) -> Iterator[tuple[Items, jax.Array]]:
         """Every example once, in order, as (rows, mask); the last batch is padded and masked."""
         layout = self._programs.layout
-        for indices, mask in evaluation(len(self._source), batch_size, limit):
-            rows: Mapping[str, np.ndarray] = {"index": _index(indices)} if self._resident else self._source[indices]
+        for indices, mask in evaluation(len(self.source), batch_size, limit):
+            rows: Mapping[str, np.ndarray] = {"index": _index(indices)} if self._resident else self.source[indices]
             yield place(rows, layout.batch()), place({"mask": mask}, layout.batch())["mask"]
 
 

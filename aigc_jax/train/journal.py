@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from aigc_jax.errors import UserError, naming
+from aigc_jax.errors import naming, optional
 from aigc_jax.train.workdir import Workdir, write_whole
 
 
@@ -148,8 +148,5 @@ def _finite(value: float) -> float | None:
 
 
 def _wandb(project: str, workdir: Workdir, config: Mapping) -> Any:
-    try:
-        import wandb
-    except ImportError as error:
-        raise UserError("tracking.wandb is set and W&B is not installed: pip install 'aigc_jax[wandb]'.") from error
+    wandb = optional("wandb", "wandb", "tracking.wandb")
     return wandb.init(project=project, dir=str(workdir.folder), config=dict(config), resume="allow")

@@ -8,7 +8,7 @@ import jax
 
 from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
-from aigc_jax.train import clock, report
+from aigc_jax.train import clock, records, report
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.journal import Journal, duration
 from aigc_jax.train.programs import Sums
@@ -60,6 +60,7 @@ def _train(
         closing.callback(timing.within("save", checkpoints.close))
         state, sums, done = _start(run, checkpoints, timing, newest)
         start = int(state.step)
+        records.keep_until(workdir, start)
         journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
         closing.callback(journal.close)
         for line in [*said, *_beginning(run, workdir, start)]:
@@ -153,6 +154,6 @@ def tell(workdir: Workdir, steps: int, seconds: float) -> None:
     print(f"\nDone: step {steps} of {steps} after {duration(seconds)}.")
     print(f"Where the time went{f', over {spent.starts} starts' if spent.starts > 1 else ''}:")
     print("\n".join(f"  {line}" for line in clock.table(spent.seconds)))
-    newest = max(workdir.samples.iterdir(), key=lambda path: path.stat().st_mtime, default=workdir.samples)
-    print(f"  samples      {newest}\n  report       {page}\n  measures     {workdir.metrics}")
-    print(f"  checkpoints  {workdir.checkpoints}")
+    newest = max(workdir.samples.iterdir(), key=lambda path: path.stat().st_mtime, default=None)
+    places = {"samples": newest, "report": page, "measures": workdir.metrics, "checkpoints": workdir.checkpoints}
+    print("\n".join(f"  {name:<12} {place}" for name, place in places.items() if place))

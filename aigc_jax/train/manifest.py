@@ -40,6 +40,11 @@ def write(folder: Path) -> None:
     _mark(folder).unlink(missing_ok=True)
 
 
+def digest(folder: Path) -> str:
+    """The SHA-256 of the manifest itself: it stands for everything in the checkpoint."""
+    return hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
+
+
 def fault(folder: Path, groups: Collection[str] = ()) -> str:
     """'' for a folder that is as its manifest says; else the first file that is not, and how.
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.train import guard
@@ -74,6 +75,7 @@ class Programs:
         self._train, self._compiled = self._compile_train(), False
         self._evaluate = jax.jit(self._evaluate_batch, out_shardings=layout.named())
         self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
+        self._walk = jax.jit(method.walk, static_argnums=2, out_shardings=layout.named()) if method.walk else None
 
     def _init(self, root: Key, frozen: Mapping[str, PyTree]) -> State:
         shapes = jax.eval_shape(functools.partial(self._prepare, train=False), root, self._example)
@@ -154,10 +156,10 @@ class Programs:
     ) -> Mapping[str, Measure]:
         batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), False)
         measures = self.method.evaluate(jax.random.fold_in(key, MODEL), state, batch)
-        return jax.tree.map(lambda values: jnp.sum(jnp.where(mask > 0, values, 0)), dict(measures))
+        return jax.tree.map(lambda values: jnp.where(mask > 0, values, 0), dict(measures))
 
     def evaluate(self, key: Key, state: State, resident: Batch, item: Batch, mask: jax.Array) -> Mapping[str, Measure]:
-        """Sums over the rows of one batch whose mask is 1."""
+        """Of each row of one batch; 0 where the mask is."""
         with jax.set_mesh(self.layout.mesh):
             return self._evaluate(key, state, resident, item, mask)
 
@@ -168,12 +170,22 @@ class Programs:
         return list(jax.eval_shape(self._evaluate_batch, self.root, self.described, {}, self._example, mask))
 
     def _draw(self, key: Key, state: State, n: int, condition: Any) -> PyTree:
+        if self.method.sample is None:
+            raise UserError("This model generates nothing to sample: --mode=evaluate measures it.", code=2)
         return self.method.sample(key, state, n, condition)
 
     def sample(self, key: Key, state: State, n: int, condition: Any = None) -> PyTree:
         """n samples, as host arrays."""
         with jax.set_mesh(self.layout.mesh):
             return jax.device_get(self._sample(key, state, n, condition))
+
+    def walks(self, key: Key, state: State, n: int, ways: int) -> PyTree | None:
+        """`ways` of n samples each, one way after the other, as host arrays; None where there is nothing to walk."""
+        if self._walk is None:
+            return None
+        with jax.set_mesh(self.layout.mesh):
+            found = [self._walk(jax.random.fold_in(key, way), state, n) for way in range(ways)]
+            return jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(found))
 
     # Between the mesh's arrays and pmap's copies
 

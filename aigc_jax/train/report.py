@@ -1,74 +1,246 @@
-"""One HTML file that shows a run: curves, the newest samples, measures and configuration."""
+"""One HTML file, needing nothing beside it, that shows a run or sets several side by side."""
 
 import base64
 import html
+import json
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from aigc_jax.train.journal import read
+from aigc_jax.config import leaves
+from aigc_jax.metrics.record import Protocol, Record, latest, same_protocol
+from aigc_jax.metrics.record import read as read_records
+from aigc_jax.train import clock
+from aigc_jax.train.journal import duration, read
 from aigc_jax.train.workdir import Workdir, write_whole
 
-WIDTH, HEIGHT, PAD = 420, 160, 8
-SAMPLES_SHOWN = 4
+WIDTH, HEIGHT, PAD = 420, 180, 8
+LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
+SAMPLES_SHOWN = 4  # of one run; of several, the newest of each
+COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top}
-figcaption{font-size:13px;color:#555} svg{background:#f6f7f9;border-radius:4px}
-img{max-width:100%;image-rendering:pixelated;border:1px solid #ddd} pre{overflow:auto;background:#f6f7f9;padding:1rem}
-table{border-collapse:collapse} td,th{padding:.2rem 1rem .2rem 0;text-align:left}
+:root{color-scheme:light dark;--line:#8884;--faint:#8881}
+body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}
+h1,h2{line-height:1.2} h2{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1rem}
+figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top;max-width:100%}
+figcaption{font-size:13px;opacity:.75} svg{background:var(--faint);border-radius:4px;max-width:100%}
+img{max-width:100%;image-rendering:pixelated;border:1px solid var(--line)}
+pre{overflow:auto;background:var(--faint);padding:1rem;border-radius:4px;white-space:pre-wrap}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums} td,th{padding:.25rem 1.25rem .25rem 0;text-align:left}
+tr+tr{border-top:1px solid var(--line)} small{opacity:.75} svg text{font-size:11px;fill:currentColor;opacity:.75}
 """
 
 
 def write(workdir: Workdir) -> Path:
     """Writes report.html from what the run left in its folder, and returns its path."""
-    records = read(workdir.metrics)
-    curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for record in records:
-        for name, value in record.items():
-            if name not in ("step", "group") and isinstance(value, (int, float)):
-                curves[f"{record['group']}/{name}"].append((record["step"], value))
-    measures = {name: points[-1] for name, points in curves.items() if not name.startswith("train/")}
-    newest = sorted(workdir.samples.iterdir(), key=lambda p: p.stat().st_mtime)[-SAMPLES_SHOWN:][::-1]
-    body = [
-        f"<h1>{html.escape(workdir.folder.name)}</h1>",
-        "<h2>Samples</h2>",
-        *[_sample(path) for path in newest],
-        "<h2>Measures</h2><table><tr><th>measure<th>value<th>step</tr>",
-        *[f"<tr><td>{html.escape(n)}<td>{v:.5g}<td>{s}</tr>" for n, (s, v) in sorted(measures.items())],
-        "</table><h2>Curves</h2>",
-        *[_curve(name, points) for name, points in sorted(curves.items()) if len(points) > 1],
-        f"<h2>Configuration</h2><pre>{html.escape(workdir.config.read_text('utf-8'))}</pre>",
-    ]
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(workdir.folder.name)}</title>'
-    write_whole(workdir.report, f"{page}<style>{STYLE}</style>{''.join(body)}</html>\n")
+    write_whole(workdir.report, page([workdir]))
     return workdir.report
 
 
-def _sample(path: Path) -> str:
-    caption = f"<figcaption>{html.escape(path.name)}</figcaption>"
+def page(workdirs: Sequence[Workdir]) -> str:
+    """The page of one run, or of several. Raises UserError where figures of one name were not measured alike."""
+    names = [workdir.folder.name for workdir in workdirs]
+    title = html.escape(" · ".join(names))
+    sections = {
+        "Samples": _samples(workdirs),
+        "Between samples": _walks(workdirs),
+        "Nearest training examples": _audits(workdirs),
+        "Figures": _figures(workdirs),
+        "Measures": _measures(workdirs),
+        "Curves": _curves(workdirs),
+        "Cost": _cost(workdirs),
+        "Configuration": _configuration(workdirs),
+    }
+    body = "".join(f"<h2>{name}</h2>{content}" for name, content in sections.items() if content)
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    return f'<!doctype html><html lang="en">{head}<style>{STYLE}</style><h1>{title}</h1>{body}</html>\n'
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Of cells in HTML."""
+    lines = [f"<tr>{''.join(f'<td>{cell}' for cell in row)}</tr>" for row in rows]
+    return f"<table><tr>{''.join(f'<th>{cell}' for cell in head)}</tr>{''.join(lines)}</table>" if lines else ""
+
+
+# Samples
+
+
+def _samples(workdirs: Sequence[Workdir]) -> str:
+    """Of several runs, the newest of each: samples are drawn from the same keys always."""
+    shown = 1 if len(workdirs) > 1 else SAMPLES_SHOWN
+    return "".join(
+        _sample(path, f"{workdir.folder.name}/{path.name}")
+        for workdir in workdirs
+        for path in _newest(workdir.samples, shown)
+    )
+
+
+def _walks(workdirs: Sequence[Workdir]) -> str:
+    return "".join(
+        _sample(path, f"{workdir.folder.name}/{path.name}: from one random latent to another, a row each")
+        for workdir in workdirs
+        for path in _newest(workdir.walks, 1)
+    )
+
+
+def _audits(workdirs: Sequence[Workdir]) -> str:
+    return "".join(
+        _sample(path, f"{workdir.folder.name}: the most suspicious samples, each beside its nearest training examples")
+        for workdir in workdirs
+        for path in _newest(workdir.audit, 1)
+    )
+
+
+def _newest(folder: Path, count: int) -> list[Path]:
+    files = (path for path in folder.iterdir() if path.suffix in LOOKABLE) if folder.is_dir() else ()
+    return sorted(files, key=lambda path: path.stat().st_mtime)[-count:][::-1]
+
+
+def _sample(path: Path, caption: str) -> str:
+    caption = html.escape(caption)
     if path.suffix == ".png":
         data = base64.b64encode(path.read_bytes()).decode()
-        return f'<figure><img alt="{html.escape(path.name)}" src="data:image/png;base64,{data}">{caption}</figure>'
-    return f"<figure><pre>{html.escape(path.read_text('utf-8'))}</pre>{caption}</figure>"
+        shown = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+    else:
+        shown = f"<pre>{html.escape(path.read_text('utf-8'))}</pre>"
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
-def _curve(name: str, points: list[tuple[int, float]]) -> str:
-    """A line plot of (step, value) as inline SVG, on a logarithmic axis where values span decades."""
-    steps, values = zip(*points, strict=True)
+# Figures with their protocols
+
+
+def _figures(workdirs: Sequence[Workdir]) -> str:
+    found: dict[str, list[Record]] = defaultdict(list)
+    for workdir in workdirs:
+        for record in _records(workdir):
+            found[record.protocol.measure].append(record)
+    rows, texts = [], {}
+    for name, records in sorted(found.items()):
+        protocol = same_protocol(records)
+        texts[name] = told(protocol)
+        for record in records:
+            real = "" if record.floor is None else f"{record.floor:.4g}"
+            interval = f"{record.low:.4g} … {record.high:.4g}"
+            rows.append(map(html.escape, (name, record.run, f"{record.value:.4g}", interval, real, str(record.step))))
+    table = _table(("measure", "run", "value", "95 % interval", "real samples reach", "step"), rows)
+    by_protocol: dict[str, list[str]] = defaultdict(list)
+    for name, text in texts.items():
+        by_protocol[text].append(name)
+    notes = [f"<li>{html.escape(', '.join(names))}: {html.escape(text)}" for text, names in by_protocol.items()]
+    return f"{table}<small><ul>{''.join(notes)}</ul></small>" if rows else ""
+
+
+def _records(workdir: Workdir) -> list[Record]:
+    return latest(read_records(workdir.records)) if workdir.records.exists() else []
+
+
+def told(protocol: Protocol) -> str:
+    """A protocol in words."""
+    made = (
+        f"{protocol.samples:,} samples against {protocol.references:,}"
+        if protocol.references
+        else f"{protocol.samples:,}"
+    )
+    parts = [f"{made} of {protocol.data}, split {protocol.split} (data {protocol.data_sha256[:12]})"]
+    if protocol.extractor:
+        parts.append(f"extractor {protocol.extractor} (weights {protocol.extractor_sha256[:12]}), {protocol.pixels}")
+    parts += [f"{key} {value}" for key, value in sorted(protocol.settings.items())]
+    return "; ".join(parts)
+
+
+# Measures and curves
+
+
+def _recorded(workdir: Workdir) -> dict[str, list[tuple[int, float]]]:
+    """group/name -> its (step, value)s."""
+    curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for record in read(workdir.metrics):
+        for name, value in record.items():
+            if name not in ("step", "group") and isinstance(value, (int, float)):
+                curves[f"{record['group']}/{name}"].append((record["step"], value))
+    return curves
+
+
+def _measures(workdirs: Sequence[Workdir]) -> str:
+    """The last values over the data that are no figures."""
+    rows = []
+    for workdir in workdirs:
+        figures = {record.protocol.measure for record in _records(workdir)}
+        for name, points in _recorded(workdir).items():
+            group, _, measure = name.partition("/")
+            if group != "train" and measure not in figures:
+                step, value = points[-1]
+                rows.append((html.escape(name), html.escape(workdir.folder.name), f"{value:.5g}", str(step)))
+    return _table(("measure", "run", "value", "step"), sorted(rows))
+
+
+def _curves(workdirs: Sequence[Workdir]) -> str:
+    lines: dict[str, dict[str, list[tuple[int, float]]]] = defaultdict(dict)
+    for workdir in workdirs:
+        for name, points in _recorded(workdir).items():
+            if len(points) > 1:
+                lines[name][workdir.folder.name] = points
+    return "".join(_curve(name, runs) for name, runs in sorted(lines.items()))
+
+
+def _curve(name: str, runs: Mapping[str, Sequence[tuple[int, float]]]) -> str:
+    """A line for each run, as inline SVG, on a logarithmic axis where values span decades."""
+    steps = [step for points in runs.values() for step, _ in points]
+    values = [value for points in runs.values() for _, value in points]
     logarithmic = min(values) > 0 and max(values) / min(values) > 100
-    heights = [math.log(v) for v in values] if logarithmic else list(values)
-    low, high = min(heights), max(heights)
-    x0, x1 = steps[0], steps[-1]
-    line = " ".join(
-        f"{PAD + (WIDTH - 2 * PAD) * (s - x0) / max(x1 - x0, 1):.1f},"
-        f"{HEIGHT - PAD - (HEIGHT - 2 * PAD) * (h - low) / ((high - low) or 1):.1f}"
-        for s, h in zip(steps, heights, strict=True)
+    scale = math.log if logarithmic else float
+    low, high, first, last = scale(min(values)), scale(max(values)), min(steps), max(steps)
+
+    def place(step: int, value: float) -> str:
+        x = PAD + (WIDTH - 2 * PAD) * (step - first) / max(last - first, 1)
+        y = HEIGHT - PAD - (HEIGHT - 2 * PAD) * (scale(value) - low) / ((high - low) or 1)
+        return f"{x:.1f},{y:.1f}"
+
+    drawn, legend = [], []
+    for number, (run, points) in enumerate(runs.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        line = " ".join(place(step, value) for step, value in points)
+        drawn.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{line}"/>')
+        ends = f"{points[0][1]:.4g} → {points[-1][1]:.4g}"
+        legend.append(f'<span style="color:{colour}">{html.escape(run)}</span> {ends}' if len(runs) > 1 else ends)
+    label = html.escape(f"{name}{', logarithmic' if logarithmic else ''}")
+    axis = "".join(
+        f'<text x="{WIDTH - PAD}" y="{y}" text-anchor="end">{value:.4g}</text>'
+        for y, value in ((PAD + 10, max(values)), (HEIGHT - PAD - 2, min(values)))
     )
-    caption = f"{name}: {values[0]:.4g} → {values[-1]:.4g}, steps {x0}–{x1}{', log' if logarithmic else ''}"
     return (
-        f'<figure><svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{html.escape(caption)}">'
-        f'<polyline fill="none" stroke="#2563eb" stroke-width="1.5" points="{line}"/></svg>'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" aria-label="{label}">'
+        f"{''.join(drawn)}{axis}</svg>"
+        f"<figcaption>{label}: {', '.join(legend)}; steps {first:,}–{last:,}</figcaption></figure>"
     )
+
+
+# Cost and configuration
+
+
+def _cost(workdirs: Sequence[Workdir]) -> str:
+    rows = []
+    for workdir in workdirs:
+        spent = clock.spent(workdir.time)
+        if spent.starts:
+            parts = ", ".join(f"{kind} {duration(value)}" for kind, value in spent.seconds.items() if value >= 1)
+            rows.append((workdir.folder.name, duration(sum(spent.seconds.values())), str(spent.starts), parts))
+    return _table(("run", "time", "starts", "of which"), (map(html.escape, row) for row in rows))
+
+
+def _configuration(workdirs: Sequence[Workdir]) -> str:
+    """Of one run, all of it; of several, where they differ."""
+    texts = [workdir.config.read_text("utf-8") for workdir in workdirs]
+    if len(texts) == 1:
+        return f"<pre>{html.escape(texts[0])}</pre>"
+    settings = [leaves(json.loads(text)) for text in texts]
+    keys = sorted({key for each in settings for key in each})
+    rows = [
+        [key, *(str(each.get(key, "–")) for each in settings)]
+        for key in keys
+        if len({json.dumps(each.get(key)) for each in settings}) > 1
+    ]
+    names = [html.escape(workdir.folder.name) for workdir in workdirs]
+    return _table(("differs", *names), (map(html.escape, row) for row in rows)) or "<p>The same.</p>"

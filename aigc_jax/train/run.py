@@ -1,21 +1,32 @@
 """A configuration made real, and what can be done with a state of it: measure it, sample from it."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
-from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.dataset import DataSet, fingerprint
 from aigc_jax.errors import naming
-from aigc_jax.method import State
+from aigc_jax.method import Measure, State
+from aigc_jax.metrics import record
+from aigc_jax.metrics.bootstrap import Interval, interval, ratio
+from aigc_jax.metrics.record import Figure
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
 
-EVALUATION, SAMPLING = 2**31, 2**31 + 1  # random streams beside those of the steps, which are smaller
+# Random streams beside those of the steps, which are smaller.
+EVALUATION, SAMPLING, JUDGING, WALKING = (2**31 + stream for stream in range(4))
+PERPLEXITIES = {"bits_per_char": "perplexity"}  # what 2 to the power of a measure is called
+SHOWN = 400  # samples on one page at most
+WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 
 
 class Pace(NamedTuple):
@@ -35,6 +46,33 @@ class Evaluation(NamedTuple):
     split: str
     batch_size: int
     batches: int
+    samples: int
+    measures: tuple[str, ...]
+    extractor: str
+    budget: float
+
+
+class Judge(Protocol):
+    """Holds samples of a model against the data: `aigc_jax.evaluate.judge`."""
+
+    count: int  # samples
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of its figures."""
+
+    def prepare(self) -> None:
+        """What does not depend on the samples, and may take long the first time."""
+
+    def look(self, samples: np.ndarray, labels: np.ndarray | None) -> Any:
+        """What there is to remember of some samples. labels: int [n], the classes that were asked for."""
+
+    def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
+        """Of `count` samples in all."""
+
+
+class Overdrawn(Exception):
+    """Drawing and looking at the samples takes longer than it may."""
 
 
 class Sampling(NamedTuple):
@@ -61,29 +99,101 @@ class Run(NamedTuple):
     sampling: Sampling
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
+    judge: Judge | None
 
-    def measure(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
-        """The means over the evaluation split, added up in float64. between: is called after every batch."""
+    def measure(self, state: State) -> dict[str, float]:
+        """The means over the evaluation split."""
+        return {figure.protocol.measure: figure.interval.value for figure in self.measured(state)}
+
+    def measured(self, state: State, between: Callable[[], None] = lambda: None) -> list[Figure]:
+        """The means over the evaluation split, in float64. between: is called after every batch."""
+        split, size, limit = self.evaluation.split, self.evaluation.batch_size, self.evaluation.batches
+        feed = self.feeds[split]
         key = jax.random.fold_in(self.programs.root, EVALUATION)
-        totals: dict[str, np.ndarray] = {}
-        feed = self.feeds[self.evaluation.split]
-        batches = feed.evaluating(self.evaluation.batch_size, self.evaluation.batches)
-        for number, (rows, mask) in enumerate(batches):
+        parts: dict[str, list[Measure]] = defaultdict(list)
+        for number, (rows, mask) in enumerate(feed.evaluating(size, limit)):
             found = self.programs.evaluate(jax.random.fold_in(key, number), state, feed.resident, rows, mask)
-            for name, sums in jax.device_get(dict(found)).items():
-                totals[name] = totals.get(name, np.zeros(2)) + np.array([sums.total, sums.weight], np.float64)
+            for name, measure in jax.device_get(dict(found)).items():
+                parts[name].append(measure)
             between()
-        return {name: float(total / weight) for name, (total, weight) in totals.items()}
+        count = min(len(feed.source), size * limit) if limit else len(feed.source)
+        sha256, figures = fingerprint(feed.source), []
+        for name, each in parts.items():
+            totals, weights = (np.concatenate([getattr(m, of) for m in each])[:count] for of in ("total", "weight"))
+            protocol = record.Protocol(name, self.data.name, sha256, split, count)
+            means = interval(ratio(totals, weights), self.seed)
+            figures.append(Figure(protocol, means, None))
+            if name in PERPLEXITIES:  # a monotonic function of a mean takes its interval along
+                protocol = replace(protocol, measure=PERPLEXITIES[name])
+                figures.append(Figure(protocol, Interval(*(2.0**bits for bits in means)), None))
+        return figures
 
-    def draw(self, state: State, stem: Path) -> Path:
-        """Writes the samples that the configuration asks for, from the same key always; returns the file.
+    def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:
+        """Figures of samples drawn from the same keys always. between: is called after every batch of them.
 
-        stem: the file's path without its ending, which the data set's medium gives.
+        budget: seconds; 0 = any number. Raises Overdrawn as soon as it is clear that they will not do.
         """
-        key = jax.random.fold_in(self.programs.root, SAMPLING)
-        condition = self.data.medium.condition(self.sampling.condition, self.sampling.n)
-        samples = self.programs.sample(key, state, self.sampling.n, condition)
+        if self.judge is None:
+            return []
+        self.judge.prepare()
+        looks, began, batches = [], time.monotonic(), -(-self.judge.count // self.evaluation.batch_size)
+        for number, (samples, asked) in enumerate(self.drawn(state, self.judge.count, JUDGING)):
+            looks.append(self.judge.look(self.data.medium.stored(samples), asked))
+            if number == 0:
+                began = time.monotonic()  # the first batch compiles
+            elif budget:
+                needed = (time.monotonic() - began) / number * batches
+                if self._agreed(needed > budget):
+                    raise Overdrawn(
+                        f"{self.judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
+                        "--mode=evaluate measures them afterwards"
+                    )
+            between()
+        return self.judge.figures(looks, self.seed)
+
+    def drawn(self, state: State, count: int, stream: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Batches of samples from the same keys of a stream always, and what was asked for."""
+        size = min(self.evaluation.batch_size, count)
+        key = jax.random.fold_in(self.programs.root, stream)
+        conditions = self.data.medium.condition(self.sampling.condition, count)
+        for number, start in enumerate(range(0, count, size)):
+            rows = min(size, count - start)
+            asked = None if conditions is None else conditions[start : start + rows]
+            padded = None if asked is None else np.resize(asked, (size, *asked.shape[1:]))
+            samples = self.programs.sample(jax.random.fold_in(key, number), state, size, padded)
+            yield samples[:rows], asked
+
+    def _agreed(self, late: bool) -> bool:
+        """What process 0 says, in all of them: each has its own clock, and they sample together."""
+        return bool(multihost_utils.broadcast_one_to_all(late)) if jax.process_count() > 1 else late
+
+    def draw(
+        self, state: State, stem: Path, keep: bool = False, between: Callable[[], None] = lambda: None
+    ) -> list[Path]:
+        """Writes the samples that the configuration asks for, from the same keys always; returns the files.
+
+        stem: their path without its ending, which the data set's medium gives. The first of them are for a person to
+        look at; with keep all are for programs to read. between: is called after every batch.
+        """
+        parts = []
+        for part in self.drawn(state, self.sampling.n, SAMPLING):
+            parts.append(part)
+            between()
+        samples = np.concatenate([samples for samples, _ in parts])
         if jax.process_index():
-            return stem
+            return [stem]
+        medium = self.data.medium
         with naming(stem):
-            return self.data.medium.write(samples, stem)
+            files = [medium.write(samples[:SHOWN], stem)]
+            if keep:
+                asked = np.concatenate([asked for _, asked in parts]) if parts[0][1] is not None else None
+                files.append(medium.save(samples, asked, stem))
+        return files
+
+    def walk(self, state: State, stem: Path) -> Path | None:
+        """Writes what lies between random samples, a way a row, from the same keys always; None where nothing does."""
+        found = self.programs.walks(jax.random.fold_in(self.programs.root, WALKING), state, WALK_STEPS, WALKS)
+        if found is None or jax.process_index():
+            return None
+        with naming(stem):
+            return self.data.medium.write(found, stem, columns=WALK_STEPS)

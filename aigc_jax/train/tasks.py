@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import jax
 
+from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.train import records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
 from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
-from aigc_jax.train.run import Run
+from aigc_jax.train.run import Overdrawn, Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
 from aigc_jax.train.workdir import Workdir
 
@@ -45,7 +47,7 @@ class Tasks:
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
             (run.pace.log_every, "log", self._log),
             (run.evaluation.every, "evaluate", self._evaluate),
-            (run.sampling.every, "sample", self._sample),
+            *([(run.sampling.every, "sample", self._sample)] if run.programs.method.sample else []),
             (run.save_every, "save", self._save),
         ]
 
@@ -86,12 +88,21 @@ class Tasks:
             raise Unsound(int(watch.until - watch.longest), int(watch.until))
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
-        self._measures.update(unless_asked(self._asked, lambda between: self._run.measure(state, between)))
-        self._journal.scalars(step, self._run.evaluation.split, self._measures)
+        run, budget = self._run, self._run.evaluation.budget
+        figures = unless_asked(self._asked, lambda between: run.measured(state, between))
+        try:
+            figures += unless_asked(self._asked, lambda between: run.judged(state, budget, between))
+        except (Overdrawn, UserError) as error:  # such as samples that are not finite
+            self._journal.say(f"The samples of step {step} are not measured: {error}")
+        self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
+        self._journal.scalars(step, run.evaluation.split, self._measures)
+        records.add(self._workdir, figures, run.seed, step)
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
-        stem = self._workdir.samples / f"step_{step:08d}"
-        self._journal.picture(step, unless_asked(self._asked, lambda _: self._run.draw(state, stem)))
+        run, name = self._run, f"step_{step:08d}"
+        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name))
+        self._journal.picture(step, picture)
+        unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
         finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}

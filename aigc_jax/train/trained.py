@@ -1,12 +1,17 @@
 """The modes that read a trained run: evaluate it, sample from it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import jax
+from tqdm import tqdm
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
-from aigc_jax.train import manifest
+from aigc_jax.metrics.record import Figure
+from aigc_jax.train import manifest, records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
@@ -17,16 +22,35 @@ READ = ("params", "ema", "extra")  # what evaluating and sampling read of a chec
 def evaluate(run: Run, workdir: Workdir) -> None:
     """Mode `evaluate`: measures the newest checkpoint, or the best where one is kept."""
     state = restore(run, workdir)
-    measures = run.measure(state)
-    for name, value in measures.items():
-        print(f"{name:<20} {value:.6g}   ({run.evaluation.split}, step {int(state.step)})")
+    step, figures = int(state.step), run.measured(state)
+    if run.judge is not None:
+        with _progress(run, run.judge.count) as between:
+            figures += run.judged(state, between=between)
+    print(f"Step {step}, {run.evaluation.split} split:", *map(told, figures), sep="\n")
+    records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
+    print(f"records: {workdir.records}")
+
+
+def told(figure: Figure) -> str:
+    """One line: the value, its interval, and what real samples reach."""
+    protocol, (value, low, high), floor = figure
+    real = "" if floor is None else f"; real samples {floor:.4g}"
+    return f"{protocol.measure:<20} {value:<10.6g} [{low:.6g}, {high:.6g}] of {protocol.samples:,} samples{real}"
 
 
 def sample(run: Run, workdir: Workdir) -> None:
     """Mode `sample`: samples of the newest checkpoint, or the best, in the run's folder."""
     state = restore(run, workdir)
-    path = run.draw(state, workdir.samples / f"sample_{int(state.step):08d}")
-    print(f"{run.sampling.n} samples of step {int(state.step)}: {path}")
+    with _progress(run, run.sampling.n) as between:
+        files = run.draw(state, workdir.samples / f"sample_{int(state.step):08d}", True, between)
+    print(f"{run.sampling.n} samples of step {int(state.step)}: {', '.join(map(str, files))}")
+
+
+@contextmanager
+def _progress(run: Run, count: int) -> Iterator[Callable[[], None]]:
+    """A bar over samples; to be called after every batch of them."""
+    with tqdm(total=count, unit="sample", disable=not sys.stderr.isatty() or jax.process_index() > 0) as bar:
+        yield lambda: bar.update(min(run.evaluation.batch_size, count - bar.n))
 
 
 def restore(run: Run, workdir: Workdir) -> State:

@@ -43,11 +43,14 @@ class Workdir:
         self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
+        self.records = folder / "records.jsonl"
         self.time = folder / "time.jsonl"
         self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
+        self.walks = folder / "walks"  # between samples
+        self.audit = folder / "audit"
         self.report = folder / "report.html"
 
     def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:

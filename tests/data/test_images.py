@@ -75,6 +75,19 @@ def test_a_grid_survives_values_out_of_range(tmp_path):
     assert page[34, 34].tolist() == [128, 255, 0]
 
 
+def test_samples_are_saved_as_they_are_stored(tmp_path):
+    stored = batch(5)
+    seen = np.asarray(MEDIUM.prepare(KEY, stored, False)["image"])
+    path = MEDIUM.save(seen, stored["label"], tmp_path / "samples")
+    with np.load(path) as found:
+        np.testing.assert_array_equal(found["image"], stored["image"])
+        np.testing.assert_array_equal(found["label"], stored["label"])
+    with np.load(MEDIUM.save(seen, None, tmp_path / "unlabelled")) as found:
+        assert found.files == ["image"]
+    with pytest.raises(UserError, match="1 of 5 samples hold NaN"):
+        MEDIUM.save(np.where(np.arange(5)[:, None, None, None] == 3, np.nan, seen), None, tmp_path / "samples")
+
+
 def test_png_is_lossless():
     image = batch(1)["image"][0]
     np.testing.assert_array_equal(np.asarray(Image.open(png(image))), image)

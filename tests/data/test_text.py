@@ -1,5 +1,7 @@
 """Texts as tokens: round trips, and windows in which every token is predicted once."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -73,6 +75,14 @@ def test_prompts():
         medium.condition("a霜", 1)
     with pytest.raises(UserError, match="at most 3"):
         medium.condition("abab", 1)
+
+
+def test_samples_are_saved_as_lines(tmp_path):
+    medium = TextMedium(ALL, 12)
+    texts = ["床前明月光，\n疑是地上", "", "a"]
+    samples = np.array([np.resize([*medium.encode(text), EOS, PAD], 12) for text in texts])
+    lines = medium.save(samples, None, tmp_path / "samples").read_text("utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in lines] == texts and "床前" in lines[0]
 
 
 def test_samples_are_written_as_text(tmp_path):

@@ -1,14 +1,12 @@
 """The U-Net's size, shapes, embedding of time, and start at zero."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from aigc_jax.nn.unet import UNet, embed_time
+from aigc_jax.nn.unet import UNet
 
 
 def shapes(net, image):
@@ -64,20 +62,6 @@ def test_attention_is_at_the_named_heights_only():
         "down_1_0_attention", "middle_0_attention", "up_1_0_attention", "up_1_1_attention",
     }  # fmt: skip
     assert len(attentive(attention=(16, 8, 4))) == 3 + 1 + 6
-
-
-def test_embedding_of_time():
-    found = np.asarray(embed_time(jnp.array([0, 1, 500, 1000]), 16))
-    for row, t in enumerate([0, 1, 500, 1000]):
-        for i in range(8):
-            angle = t / 10_000 ** (i / 7)
-            assert found[row, i] == pytest.approx(math.sin(angle), abs=1e-4)
-            assert found[row, 8 + i] == pytest.approx(math.cos(angle), abs=1e-4)
-
-
-def test_embedding_takes_times_between_steps():
-    expected = [math.sin(1.5), math.sin(1.5e-4), math.cos(1.5), math.cos(1.5e-4)]
-    np.testing.assert_allclose(embed_time(jnp.array([1.5]), 4)[0], expected, atol=1e-6)
 
 
 def test_output_and_residual_branches_are_zero_before_training():

@@ -4,8 +4,8 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from typing import Any
 from unittest import mock
@@ -17,7 +17,9 @@ from support import finite, load_config, same
 
 from aigc_jax.build import build, catalogue
 from aigc_jax.data.dataset import ArraySource
+from aigc_jax.data.images import ImageMedium
 from aigc_jax.data.stream import order
+from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import UserError
 from aigc_jax.learner import Learner
 from aigc_jax.train import guard, loop
@@ -155,18 +157,14 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
     load, gradient = catalogue.load, Learner._gradient
     traced = threading.local()  # spoilt: whether the batch is; programs are traced in two threads at once
 
-    class Marking:
-        """A data set's medium that passes the marks by the method."""
+    def marking(prepare: Callable) -> Callable:
+        """A medium's `prepare` that passes the marks by the method."""
 
-        def __init__(self, medium: Any):
-            self._medium = medium
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._medium, name)
-
-        def prepare(self, key: Any, batch: Any, train: bool) -> Any:
+        def marked(self: Any, key: Any, batch: Any, train: bool) -> Any:
             traced.spoilt = jnp.any(batch["spoilt"] > 0) if "spoilt" in batch else None
-            return self._medium.prepare(key, {k: x for k, x in batch.items() if k != "spoilt"}, train)
+            return prepare(self, key, {k: x for k, x in batch.items() if k != "spoilt"}, train)
+
+        return marked
 
     def loaded(*arguments: Any) -> Any:
         data = load(*arguments)
@@ -176,13 +174,17 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
         for batch in batches:
             marks[order(SEED, len(marks), batch * size, size)[size // 2]] = 1
         splits = {**data.splits, "train": ArraySource({**train, "spoilt": marks})}
-        return replace(data, splits=splits, medium=Marking(data.medium))
+        return replace(data, splits=splits)
 
     def spoiling(self: Learner, *arguments: Any) -> Any:
         grads, extra, metrics = gradient(self, *arguments)
         return jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), grads), extra, metrics
 
-    with mock.patch.object(catalogue, "load", loaded), mock.patch.object(Learner, "_gradient", spoiling):
+    changes = [(catalogue, "load", loaded), (Learner, "_gradient", spoiling)]
+    changes += [(medium, "prepare", marking(medium.prepare)) for medium in (ImageMedium, TextMedium)]
+    with ExitStack() as patched:
+        for change in changes:
+            patched.enter_context(mock.patch.object(*change))
         yield
 
 
@@ -334,7 +336,7 @@ def _per_example(run: Run, state: Any, feed: Feed, size: int) -> dict[str, float
             mask = place({"mask": np.eye(batch, dtype=np.float32)[row]}, run.programs.layout.batch())["mask"]
             found = run.programs.evaluate(jax.random.fold_in(key, number), state, feed.resident, rows, mask)
             for name, sums in found.items():
-                values.setdefault(name, []).append((float(sums.total), float(sums.weight)))
+                values.setdefault(name, []).append((float(np.sum(sums.total)), float(np.sum(sums.weight))))
     totals = {name: np.sum(np.array(pairs, np.float64), 0) for name, pairs in values.items()}
     return {name: float(total / weight) for name, (total, weight) in totals.items()}
 

@@ -1,0 +1,92 @@
+"""The media of points: a density's points for families that read images, and for those that read tokens.
+
+A point is stored in the same way for both, uint8 [1, 1, 2]: an image of one pixel whose two channels are x and y. So
+its likelihood is one of 256 × 256 cells for every family, and what is measured on samples of one compares with another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from aigc_jax.data import scatter
+from aigc_jax.data.images import ImageMedium, save_arrays
+from aigc_jax.errors import UserError
+from aigc_jax.method import Batch, Key
+from aigc_jax.ops.densities import Density
+from aigc_jax.ops.likelihood import LEVELS
+
+SHAPE = (1, 1, 2)  # of a stored point
+BOS = LEVELS  # the token before a point; 0 … 255 are the levels
+NONE = -1  # no token: a point has no end of its own
+
+
+@dataclass(frozen=True, eq=False)
+class PointMedium:
+    """What both media share. density: the points' own."""
+
+    density: Density
+
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """Samples of a method -> uint8 [n, 1, 1, 2]."""
+        raise NotImplementedError
+
+    def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
+        """The true density beside the samples, as `<stem>.png`. columns: of a grid of samples, which this is not."""
+        return scatter.write(self.density, self.stored(np.nan_to_num(samples)).reshape(-1, 2), stem)
+
+    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
+        """`<stem>.npz` with "point", uint8 [n, 2], and where components were asked for "label"."""
+        points = self.stored(samples).reshape(-1, 2)
+        return save_arrays(stem, {"point": points} | ({} if asked is None else {"label": asked}))
+
+
+class PointImages(PointMedium):
+    """Points for families that read images; the label is the density's component."""
+
+    @property
+    def _images(self) -> ImageMedium:
+        return ImageMedium(tuple(map(str, range(self.density.components))), pad=0, augment=())
+
+    def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
+        """-> {"image": float32 [B, 1, 1, 2] in [-1, 1], "label": int32 [B]}."""
+        return self._images.prepare(key, batch, train)
+
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """float [n, 1, 1, 2] in [-1, 1] -> the cell that each lies in."""
+        return self._images.stored(samples)
+
+    def condition(self, text: str, n: int) -> np.ndarray | None:
+        """A component's number -> that label n times; "each" -> the components in turn; "" -> None."""
+        return self._images.condition(text, n)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return dict(image_shape=SHAPE, classes=self.density.components)
+
+
+class PointTokens(PointMedium):
+    """Points for families that read tokens: x, and then y given x."""
+
+    def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
+        """-> {"tokens": int32 [B, 3], BOS and two levels, "mask": float32 [B, 3] of ones}."""
+        levels = batch["image"].reshape(-1, 2).astype(jnp.int32)
+        tokens = jnp.concatenate([jnp.full_like(levels[:, :1], BOS), levels], axis=1)
+        return {"tokens": tokens, "mask": jnp.ones(tokens.shape, jnp.float32)}
+
+    def stored(self, samples: np.ndarray) -> np.ndarray:
+        """int [n, 2], levels -> the same, as they are stored."""
+        return np.asarray(samples, np.uint8).reshape(-1, *SHAPE)
+
+    def condition(self, text: str, n: int) -> None:
+        """ "" -> None. Raises UserError for a prompt, which points do not have."""
+        if text:
+            raise UserError(f'Points take no prompt such as "{text}": leave sample.condition empty.', code=2)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        # BOS pads too, since a sampler never chooses what pads: its samples are points, all of them.
+        return dict(vocabulary=LEVELS + 1, length=2, pad=BOS, bos=BOS, eos=NONE)

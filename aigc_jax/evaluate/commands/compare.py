@@ -1,0 +1,36 @@
+"""Put the figures of several runs side by side.
+
+    python -m aigc_jax.evaluate compare runs/a/records.jsonl runs/b/records.jsonl
+
+Of each run its latest step counts. Figures of one name that were not measured alike are not put side by side: that is
+an error which names the difference.
+"""
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+from aigc_jax.errors import UserError
+from aigc_jax.metrics.record import Record, latest, read, same_protocol
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("records", metavar="RECORDS", type=Path, nargs="+", help="records.jsonl of runs")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints a table for each measure, its best value first by nothing but its number. Raises UserError."""
+    measures: dict[str, list[Record]] = defaultdict(list)
+    for path in options.records:
+        for record in latest(read(path)):
+            measures[record.protocol.measure].append(record)
+    if not measures:
+        raise UserError(f"There is no record in {', '.join(map(str, options.records))}: measure something first.")
+    for name, records in measures.items():
+        protocol = same_protocol(records)
+        floors = [record.floor for record in records if record.floor is not None]
+        real = f"; real samples {floors[0]:.4g}" if floors else ""
+        print(f"{name}, {protocol.samples} samples against {protocol.references} of {protocol.split}{real}")
+        for record in sorted(records, key=lambda record: record.value):
+            interval = f"[{record.low:.4g}, {record.high:.4g}]"
+            print(f"  {record.run:<30} {record.value:>10.4g}  {interval:<24} step {record.step}")

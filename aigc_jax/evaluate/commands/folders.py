@@ -1,0 +1,48 @@
+"""Hold a folder of images against another one.
+
+    python -m aigc_jax.evaluate folders REAL MADE --extractor=inception --measures frechet kid
+
+REAL and MADE are folders of images, or .npy or .npz files of uint8 [N, H, W, C]. With --heldout, as many of its
+images as there are in MADE give the floor: what real images reach against REAL.
+"""
+
+import argparse
+from pathlib import Path
+
+from aigc_jax import places
+from aigc_jax.data.dataset import ArraySource, DataSet, Source
+from aigc_jax.data.images import ImageMedium
+from aigc_jax.evaluate import files
+from aigc_jax.evaluate.images import MEASURES
+from aigc_jax.evaluate.judge import judge
+from aigc_jax.metrics.features.extractor import names
+from aigc_jax.metrics.record import Origin, write
+from aigc_jax.train.trained import told
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("real", metavar="REAL", type=Path)
+    parser.add_argument("made", metavar="MADE", type=Path)
+    parser.add_argument("--heldout", type=Path, help="more real images, for the floor")
+    parser.add_argument("--extractor", required=True, help=", ".join(names()))
+    parser.add_argument("--measures", nargs="+", default=["frechet", "kid"], help=f"of {', '.join(MEASURES)}")
+    parser.add_argument("--size", type=int, default=0, help="side that images are cut and resized to")
+    parser.add_argument("--grey", action="store_true", help="read the images as grey ones")
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals")
+    parser.add_argument("--out", type=Path, help="file that the records are added to")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints the figures, and adds their records to --out. Raises UserError."""
+    given = {"real": options.real, "heldout": options.heldout, "made": options.made}
+    found = {name: files.read(path, options.size, options.grey) for name, path in given.items() if path}
+    made = found.pop("made")
+    splits: dict[str, Source] = {name: ArraySource({"image": images}) for name, images in found.items()}
+    data = DataSet(options.real.name, splits, ImageMedium((), 0, ()), {})
+    folders = places.weights(), places.cache("features")
+    judging = judge(data, "real", "heldout", len(made), options.measures, options.extractor, *folders)
+    figures = judging.figures([judging.look(made, None)], options.seed)
+    print(*map(told, figures), sep="\n")
+    if options.out:
+        write(options.out, figures, Origin(options.made.name, options.seed))
+        print(f"records: {options.out}")

@@ -1,0 +1,49 @@
+"""Make an extractor of images' features of a classifier that a run has trained.
+
+    python -m aigc_jax.evaluate ship runs/classifier_digits digits
+
+From then on `evaluate.extractor="digits"` names it. Its weights, in half precision, become a file of this package.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from aigc_jax.config import SECTIONS, bind
+from aigc_jax.errors import UserError
+from aigc_jax.metrics.features import small
+from aigc_jax.metrics.features.extractor import SHIPPED
+from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.trained import preferred
+from aigc_jax.train.workdir import Workdir
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("workdir", metavar="WORKDIR", help="of the run")
+    parser.add_argument("name", metavar="NAME", help="of the extractor")
+    parser.add_argument("--folder", type=Path, default=SHIPPED, help="where its file goes (default: the package)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the file. Raises UserError where the run has trained no such classifier."""
+    workdir = Workdir(options.workdir)
+    config, networks = workdir.recorded()
+    if networks.get("net", {}).get("name") != "convnet.ConvNet":
+        raise UserError(
+            f"The run in {workdir.folder} has trained no convnet.ConvNet: give one of configs/classifier_*."
+        )
+    keep = {key: value for key, value in config["checkpoint"].items() if key != "every"}
+    checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, "checkpoint")), workdir)
+    variables = checkpoints.restore_network("net", step, _on_one_device)
+    path = options.folder / f"{options.name}.safetensors"
+    fields = {key: value for key, value in networks["net"].items() if key != "name"}
+    small.save(path, variables["params"], fields, {key: value for key, value in config.items() if key in SECTIONS})
+    made = small.read(path)
+    print(f"{path}: {path.stat().st_size:,} bytes, weights {made.sha256[:12]}")
+
+
+def _on_one_device(tree: Any) -> Any:
+    return jax.tree.map(lambda _: jax.sharding.SingleDeviceSharding(jax.devices()[0]), tree)

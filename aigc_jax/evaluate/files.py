@@ -1,0 +1,90 @@
+"""What comes as files: images in folders or arrays of NumPy, texts in lines."""
+
+import json
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from PIL import Image
+
+from aigc_jax.data.images import read_image
+from aigc_jax.errors import UserError
+
+SUFFIXES = frozenset(Image.registered_extensions())
+
+
+def read(path: Path, size: int, grey: bool) -> np.ndarray:
+    """uint8 [N, H, W, C], in the order of the files' names.
+
+    path: a folder of images, with its subfolders, or a .npy or .npz file of uint8 [N, H, W, C].
+    size: of the side that images are cut and resized to; 0 = they have one size. grey: C is 1, else 3.
+    Raises UserError, naming the file that is damaged or does not fit.
+    """
+    if path.is_dir():
+        return _folder(path, size, grey)
+    array, channels = read_array(path), 1 if grey else 3
+    if array.shape[-1] != channels:
+        raise UserError(
+            f"{path} holds images {list(array.shape)}, and [N, H, W, {channels}] is needed: "
+            f"{'leave --grey out' if grey else 'give --grey'}, or convert it."
+        )
+    return array
+
+
+def read_texts(path: Path) -> np.ndarray:
+    """Strings [N], of a UTF-8 file with a text a line, or of a .jsonl file with {"text": …} a line.
+
+    Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as UTF-8 ({error}): check the path, or convert it.") from error
+    texts = []
+    for number, line in enumerate(lines, 1):
+        if path.suffix == ".jsonl" and line:
+            try:
+                line = str(json.loads(line)["text"])
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise UserError(f'{path}, line {number}, holds no {{"text": …}} ({error!r}): mend it.') from error
+        if line:
+            texts.append(line)
+    if not texts:
+        raise UserError(f"There is no text in {path}: give a file that holds some.")
+    return np.array(texts)
+
+
+def images(folder: Path) -> list[Path]:
+    """The image files of a folder and its subfolders, in the order of their names. Raises UserError for none."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise UserError(f"There are no images in {folder}: give a folder that holds some.")
+    return files
+
+
+def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
+    files = images(path)
+    found: list[np.ndarray] = []
+    for file in files:
+        image = read_image(file, size, 1 if grey else 3)
+        if found and image.shape != found[0].shape:
+            raise UserError(
+                f"{file} is {image.shape[1]} × {image.shape[0]} and {files[0]} is {found[0].shape[1]} × "
+                f"{found[0].shape[0]}: give --size to bring them to one."
+            )
+        found.append(image)
+    return np.stack(found)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """uint8 [N, H, W, C] of a .npy or .npz file. Raises UserError, naming the file."""
+    if path.suffix not in (".npy", ".npz"):
+        raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")
+    try:
+        found = np.load(path, allow_pickle=False)
+        array = found[found.files[0]] if isinstance(found, np.lib.npyio.NpzFile) else found
+    except (OSError, ValueError, EOFError, IndexError, BadZipFile) as error:
+        raise UserError(f"{path} cannot be read as an array of images ({error}): repair it.") from error
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3):
+        raise UserError(f"{path} holds {array.dtype} {list(array.shape)}, and uint8 [N, H, W, 1 or 3] is needed.")
+    return array

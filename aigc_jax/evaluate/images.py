@@ -1,0 +1,138 @@
+"""Generated images held against real ones: the measures that a configuration may name under `evaluate.measures`."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+from scipy.special import softmax
+
+from aigc_jax.errors import UserError
+from aigc_jax.evaluate.measure import Measure
+from aigc_jax.metrics import kernel, manifold, scores
+from aigc_jax.metrics.bootstrap import Estimate, mean
+from aigc_jax.metrics.features.extractor import Answers, Extractor
+from aigc_jax.metrics.frechet import Moments, frechet, moments
+
+KID_SUBSETS, KID_SIZE = 100, 1000  # Bińkowski et al. 2018, section 4
+SCORE_SPLITS = 10  # Salimans et al. 2016, section 4
+
+
+class Seen:
+    """What an extractor says of a set of images, and of which class each is meant to be (int [N], or None)."""
+
+    def __init__(self, answers: Answers, labels: np.ndarray | None):
+        self.features, self.logits = answers
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def moments(self) -> Moments:
+        return moments(self.features)
+
+    def of_class(self, label: int) -> "Seen":
+        assert self.labels is not None
+        rows = self.labels == label
+        return Seen(Answers(self.features[rows], self.logits[rows]), self.labels[rows])
+
+
+def _distance(using: Extractor, count: int) -> Measure:
+    return Measure((using.distance,), {}, lambda real, made: (frechet(real.moments, made.features),))
+
+
+def _kid(using: Extractor, count: int) -> Measure:
+    size = min(KID_SIZE, count)
+
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        return (kernel.kid(real.features, made.features, KID_SUBSETS, size, seed=0),)
+
+    return Measure((f"KID-{using.name}",), {"subsets": KID_SUBSETS, "size": size}, estimate)
+
+
+def _cmmd(using: Extractor, count: int) -> Measure:
+    return Measure(
+        (f"MMD-{using.name}",),
+        {"sigma": kernel.SIGMA},
+        lambda real, made: (kernel.cmmd(real.features, made.features),),
+    )
+
+
+def _inception_score(using: Extractor, count: int) -> Measure:
+    name = "IS" if using.name == "inception" else f"score-{using.name}"
+    return Measure(
+        (name,),
+        {"splits": SCORE_SPLITS},
+        lambda real, made: (scores.inception_score(softmax(np.float64(made.logits), -1), SCORE_SPLITS),),
+    )
+
+
+def _precision_recall(using: Extractor, count: int) -> Measure:
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        return tuple(manifold.precision_recall(real.features, made.features).values())
+
+    return Measure(("precision", "recall"), {"neighbours": manifold.PRECISION_NEIGHBOURS}, estimate)
+
+
+def _density_coverage(using: Extractor, count: int) -> Measure:
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        return tuple(manifold.density_coverage(real.features, made.features).values())
+
+    return Measure(("density", "coverage"), {"neighbours": manifold.COVERAGE_NEIGHBOURS}, estimate)
+
+
+def _classes(using: Extractor, count: int) -> Measure:
+    """How far the classes that the extractor sees are from being as frequent as among the real images."""
+
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        chosen = made.logits.argmax(-1)
+        classes = made.logits.shape[-1]
+        p, q = (np.bincount(each, minlength=classes) for each in (real.logits.argmax(-1), chosen))
+        return scores.histogram_divergences(p, q, chosen)
+
+    return Measure(("class_KL", "class_JS"), {}, estimate)
+
+
+def _class_accuracy(using: Extractor, count: int) -> Measure:
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        return (mean(made.logits.argmax(-1) == _labels(made)),)
+
+    return Measure(("class_accuracy",), {}, estimate)
+
+
+def _class_distance(using: Extractor, count: int) -> Measure:
+    """The mean of the Fréchet distances within the classes (Miyato & Koyama 2018, section 5, intra FID)."""
+
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        present = np.unique(_labels(made))
+        found = [frechet(real.of_class(label).moments, made.of_class(label).features) for label in present]
+        influence = np.zeros(len(made))
+        for label, each in zip(present, found, strict=True):
+            rows = _labels(made) == label
+            influence[rows] = each.influence * (len(made) / rows.sum() / len(present))
+        return (Estimate(float(np.mean([each.value for each in found])), influence),)
+
+    return Measure((f"class_{using.distance}",), {}, estimate)
+
+
+def _labels(made: Seen) -> np.ndarray:
+    if made.labels is None:
+        raise UserError(
+            "Measures by class need samples of known classes: train a conditional model and set sample.condition=each, "
+            "or leave them out of evaluate.measures."
+        )
+    return made.labels
+
+
+MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
+    "frechet": _distance,
+    "kid": _kid,
+    "mmd": _cmmd,
+    "inception_score": _inception_score,
+    "precision_recall": _precision_recall,
+    "density_coverage": _density_coverage,
+    "classes": _classes,
+    "class_accuracy": _class_accuracy,
+    "class_frechet": _class_distance,
+}
+"""(the extractor, the number of samples) -> the measure."""

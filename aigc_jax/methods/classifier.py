@@ -1,0 +1,52 @@
+"""Classification: behind the features by which samples are judged, and the yardstick of what samples are good for.
+
+    L = -log softmax(f(x))_y                                        (Bridle 1990, section 3; multinomial likelihood)
+
+with labels smoothed as in Szegedy et al. 2016 (arXiv:1512.00567), section 7. It generates nothing.
+"""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import optax
+
+from aigc_jax.errors import ConfigError
+from aigc_jax.learner import Learner, initial_state
+from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+
+NETWORKS = ("net",)
+
+
+def classifier(learners: Mapping[str, Learner], /, *, smoothing: float, classes: int) -> Method:
+    """The method for labelled images.
+
+    learners: "net" maps (images [B, H, W, C], train) to (features [B, F], logits [B, classes]).
+    smoothing: the share of a label's probability that is spread over all classes.
+    """
+    if not 0 <= smoothing < 1:
+        raise ConfigError(f'"method.smoothing" has to be at least 0 and below 1, and is {smoothing}.')
+    net = learners["net"]
+
+    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
+        return initial_state({"net": (net, net.init(key, batch["image"]))}, frozen)
+
+    def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
+        return net.update(key, state, loss, batch)
+
+    def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple[PyTree, Mapping[str, Array]]]:
+        (_, logits), extra = net.apply(params, extra, batch["image"], train=True, key=key)
+        labels = jnp.eye(classes)[batch["label"]]
+        losses = optax.softmax_cross_entropy(logits, optax.smooth_labels(labels, smoothing))
+        return losses, (extra, {"loss": jnp.mean(losses), "accuracy": jnp.mean(_correct(logits, batch["label"]))})
+
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+        """The share of right answers, and nats a label."""
+        _, logits = net.predict(state, batch["image"])
+        nats = optax.softmax_cross_entropy_with_integer_labels(logits, batch["label"])
+        return {"accuracy": Measure.of(_correct(logits, batch["label"])), "cross_entropy": Measure.of(nats)}
+
+    return Method(init, step, evaluate, sample=None)
+
+
+def _correct(logits: Array, labels: Array) -> Array:
+    return (jnp.argmax(logits, -1) == labels).astype(jnp.float32)

@@ -1,0 +1,177 @@
+"""Networks that turn images into features, by name, each with the hash of its weights.
+
+"inception" is the network that FID is defined with. What is measured with another one is never called FID: it is
+FD-<name>, and compares only with other numbers of that name.
+"""
+
+import hashlib
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from aigc_jax.config import nearest
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.metrics import features
+
+Array = jax.Array
+SHIPPED = Path(__file__).parent / "weights"
+BATCH = 64  # images a device
+
+
+class Answers(NamedTuple):
+    """What an extractor says of N images."""
+
+    features: np.ndarray  # float32 [N, D]
+    logits: np.ndarray  # float32 [N, classes]
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """A network with its weights."""
+
+    name: str
+    sha256: str  # of its weights: `fingerprint`
+    shape: tuple[int, int, int] | None  # of the images that it takes (H, W, C); None = any size, grey or colour
+    pixels: str  # what becomes of them before its first layer
+    apply: Callable[[Any, Array], tuple[Array, Array]]
+    """(variables, images float32 [B, H, W, C] in 0 … 255) -> (features [B, D], logits [B, classes]); traceable."""
+    variables: Any
+    batch: int = 0  # images that a device takes at a time; 0 = BATCH
+
+    @property
+    def distance(self) -> str:
+        """The name of a Fréchet distance over its features."""
+        return "FID" if self.name == "inception" else f"FD-{self.name}"
+
+    @cached_property
+    def _rows(self) -> NamedSharding:
+        """Images are split over all of this process's devices."""
+        mesh = Mesh(np.array(jax.local_devices()), ("data",), axis_types=(AxisType.Auto,))
+        return NamedSharding(mesh, PartitionSpec("data"))
+
+    @cached_property
+    def _compiled(self) -> Callable[[np.ndarray], tuple[Array, Array]]:
+        variables = jax.device_put(self.variables, NamedSharding(self._rows.mesh, PartitionSpec()))
+
+        def answer(variables: Any, images: Array) -> tuple[Array, Array]:
+            with jax.default_matmul_precision("highest"):  # others give other features
+                return self.apply(variables, images.astype(jnp.float32))
+
+        program = jax.jit(answer, out_shardings=self._rows)
+        return lambda images: program(variables, jax.device_put(images, self._rows))
+
+    def __call__(self, images: np.ndarray) -> Answers:
+        """Of images [N, H, W, C], uint8 or float in 0 … 255. Raises UserError for images that it does not take."""
+        checked(images, self.shape, self.name)
+        devices = len(self._rows.device_set)
+        size = min(self.batch or BATCH, -(-len(images) // devices)) * devices
+        parts = [jax.device_get(self._compiled(batch)) for batch in _padded(images, size)]
+        found = (np.concatenate(each)[: len(images)] for each in zip(*parts, strict=True))
+        return Answers(*found)
+
+
+def names() -> list[str]:
+    """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
+    networks = (name for name, module in _modules().items() if hasattr(module, "load"))
+    return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
+
+
+def sources() -> dict[str, Sequence[Any]]:
+    """The published files (`published.Source`) of each network whose weights are not part of this package, by name."""
+    return {name: files for module in _modules().values() for name, files in getattr(module, "SOURCES", {}).items()}
+
+
+def _modules() -> dict[str, ModuleType]:
+    there = (module.name for module in pkgutil.iter_modules(features.__path__))
+    return {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
+
+
+def extractor(name: str, weights: Path) -> Extractor:
+    """The extractor of this name. weights: the folder of weight files that are not part of this package.
+
+    Raises ConfigError for a name that there is not, and UserError where its weights are missing or damaged.
+    """
+    from aigc_jax.metrics.features import small
+
+    if name not in names():
+        raise ConfigError(f'There is no extractor "{name}".{nearest(name, names())}')
+    if (shipped := SHIPPED / f"{name}.safetensors").is_file():
+        return small.read(shipped)
+    return importlib.import_module(f"{features.__name__}.{name}").load(weights / f"{name}.safetensors")
+
+
+def for_large_images() -> int:
+    """The batch of a network whose activations leave a CPU's cache where it takes more than one image at a time.
+
+    Inception's features of 32 × 32 images took 1.6 times as long on two cores with batches of 64.
+    """
+    return 1 if jax.default_backend() == "cpu" else 0
+
+
+def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of names, shapes, dtypes and values, whatever file they came in."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def remembered(using: Extractor, images: np.ndarray, cache: Path | None) -> Answers:
+    """using(images), kept in the folder `cache` by the weights and the pixels; None = nothing is kept."""
+    if cache is None:
+        return using(images)
+    key = hashlib.sha256(f"{using.sha256} {using.pixels} {images.dtype.str} {images.shape}\n".encode())
+    key.update(np.ascontiguousarray(images).tobytes())
+    path = cache / f"{using.name}_{key.hexdigest()[:32]}.npz"
+    absent = OSError, ValueError, KeyError, EOFError, BadZipFile  # or cut short
+    with suppress(*absent), np.load(path, allow_pickle=False) as found:
+        return Answers(found["features"], found["logits"])
+    answers = using(images)
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.npz")
+    np.savez(part, **answers._asdict())
+    part.replace(path)
+    return answers
+
+
+def checked(images: np.ndarray, shape: tuple[int, int, int] | None, name: str) -> None:
+    """Raises UserError for anything but finite images in 0 … 255 of the shape that the extractor of this name takes."""
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not images.size:
+        raise UserError(f"Images have to be [N, H, W, 1 or 3], and are {list(images.shape)}.")
+    if shape and images.shape[1:] != shape:
+        height, width, channels = shape
+        colour = "grey" if channels == 1 else "colour"
+        raise UserError(
+            f'The extractor "{name}" takes {colour} images of {height} × {width}, and these are '
+            f"{list(images.shape[1:])}: choose another extractor."
+        )
+    if images.dtype != np.uint8:
+        wrong = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))
+        if len(wrong):
+            raise UserError(
+                f"{len(wrong)} of {len(images)} images hold NaN or infinity, the first is number {wrong[0]}."
+            )
+        if images.min() < 0 or images.max() > 255:
+            raise UserError(f"Pixels have to be in 0 … 255, and are in {images.min():.4g} … {images.max():.4g}.")
+
+
+def _padded(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Batches of `size` images each, the last one filled with copies of its first."""
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        yield np.concatenate([batch, np.repeat(batch[:1], size - len(batch), 0)])

@@ -1,0 +1,126 @@
+"""LPIPS: how different two images look, from the features of a classifier.
+
+Zhang et al. 2018 (arXiv:1801.03924), equation 1: features of five layers are scaled to length 1 at every pixel, their
+squared differences are weighted by channel with learned weights, averaged over the pixels and summed over the layers.
+The classifiers are AlexNet and VGG-16, with the weights that torchvision published.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from aigc_jax.metrics.features import published
+from aigc_jax.metrics.features.published import Source, Weights
+
+Array = jax.Array
+Kind = Literal["alex", "vgg"]
+
+LINEAR = "in the wheel of PyPI's lpips 0.1.4, folder lpips/weights/v0.1"
+SOURCES = {
+    "lpips_alex": (
+        Source(
+            file="alexnet-owt-7be5be79.pth",
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            origin="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+            prefix="features.",
+        ),
+        Source("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", LINEAR),
+    ),
+    "lpips_vgg": (
+        Source(
+            file="vgg16-397923af.pth",
+            sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            origin="https://download.pytorch.org/models/vgg16-397923af.pth",
+            prefix="features.",
+        ),
+        Source("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", LINEAR),
+    ),
+}
+SMALLEST = {"alex": 31, "vgg": 16}  # pixels of a side: of less, nothing reaches the last layers
+
+# Of the images that the backbones were trained on, for pixels in -1 ... 1.
+MEAN = np.array([-0.030, -0.088, -0.188], np.float32)
+DEVIATION = np.array([0.458, 0.448, 0.450], np.float32)
+EPSILON = 1e-10  # the shortest that features are taken for
+
+# By layer: convolutions as (features, kernel, stride, padding), and the window of the maximum pooling before them.
+BACKBONES = {
+    "alex": (
+        (0, [(64, 11, 4, 2)]),
+        (3, [(192, 5, 1, 2)]),
+        (3, [(384, 3, 1, 1)]),
+        (0, [(256, 3, 1, 1)]),
+        (0, [(256, 3, 1, 1)]),
+    ),
+    "vgg": (
+        (0, [(64, 3, 1, 1)] * 2),
+        (2, [(128, 3, 1, 1)] * 2),
+        (2, [(256, 3, 1, 1)] * 3),
+        (2, [(512, 3, 1, 1)] * 3),
+        (2, [(512, 3, 1, 1)] * 3),
+    ),
+}
+
+
+class Backbone(nn.Module):
+    """Images [N, H, W, 3], normalised -> the rectified features of five layers."""
+
+    kind: Kind
+
+    @nn.compact
+    def __call__(self, x: Array) -> list[Array]:
+        found, number = [], 0
+        for window, convolutions in BACKBONES[self.kind]:
+            if window:
+                x = nn.max_pool(x, (window, window), (2, 2))
+            for features, kernel, stride, padding in convolutions:
+                x = nn.relu(nn.Conv(features, (kernel, kernel), stride, padding, name=f"conv_{number}")(x))
+                number += 1
+            found.append(x)
+        return found
+
+
+class Lpips(nn.Module):
+    """Pairs of images float32 [N, H, W, 3] in -1 ... 1 -> distances [N]."""
+
+    kind: Kind
+
+    @nn.compact
+    def __call__(self, one: Array, other: Array) -> Array:
+        backbone = Backbone(self.kind, name="backbone")
+        sides = [[_unit(x) for x in backbone((images - MEAN) / DEVIATION)] for images in (one, other)]
+        total = jnp.zeros(len(one))
+        for number, (left, right) in enumerate(zip(*sides, strict=True)):
+            weights = self.param(f"lin_{number}", nn.initializers.ones, (left.shape[-1],))
+            total += jnp.mean(jnp.square(left - right) @ weights, (1, 2))
+        return total
+
+
+def _unit(x: Array) -> Array:
+    # Where all features are rectified to 0 a plain norm has no gradient.
+    return x / optax.safe_norm(x, EPSILON, axis=-1, keepdims=True)
+
+
+def variables(weights: Weights) -> dict[str, Any]:
+    """Flax's variables from the published arrays, features.<number>.weight and lin<layer>.model.1.weight."""
+    layers = sorted({int(name.split(".")[1]) for name in weights if name.startswith("features.")})
+    backbone = {
+        f"conv_{number}": {
+            "kernel": weights[f"features.{layer}.weight"].transpose(2, 3, 1, 0),
+            "bias": weights[f"features.{layer}.bias"],
+        }
+        for number, layer in enumerate(layers)
+    }
+    linear = {f"lin_{layer}": weights[f"lin{layer}.model.1.weight"].reshape(-1) for layer in range(5)}
+    return {"params": {"backbone": backbone, **linear}}
+
+
+def read(kind: Kind, folder: Path) -> tuple[dict[str, Any], str]:
+    """(variables, fingerprint) from the converted file in a folder. Raises UserError as `published.read` does."""
+    weights, sha256 = published.read(folder / f"lpips_{kind}.safetensors", SOURCES[f"lpips_{kind}"])
+    return variables(weights), sha256

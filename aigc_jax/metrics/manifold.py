@@ -1,0 +1,79 @@
+"""How much of each set of features lies within the other's neighbourhoods.
+
+Precision and recall: Kynkäänniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2.
+Density and coverage: Naeem et al. 2020 (arXiv:2002.09797), equations 4 and 5.
+A sample's neighbourhood is the ball that reaches its k-th nearest neighbour of its own set.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import pairwise_distances_chunked
+
+from aigc_jax.errors import UserError
+from aigc_jax.metrics.bootstrap import Estimate, mean
+
+PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5  # as in the papers
+
+
+def radii(features: np.ndarray, neighbours: int) -> np.ndarray:
+    """The distance of each to its k-th nearest other, float64 [N].
+
+    Raises UserError where there are no k others.
+    """
+    if len(features) <= neighbours:
+        raise UserError(f"The {neighbours} nearest others of a sample need more than {len(features)} samples.")
+    features = np.asarray(features, np.float64)
+    # A sample is its own nearest, at distance 0: one more has to be looked at.
+    parts = pairwise_distances_chunked(features, reduce_func=lambda d, _: np.partition(d, neighbours)[:, neighbours])
+    return np.concatenate(list(parts))
+
+
+class Balls(NamedTuple):
+    """Which queries lie in the balls around which centres."""
+
+    around: np.ndarray  # int64 [queries]: balls that a query lies in
+    inside: np.ndarray  # int64 [centres]: queries in a ball
+    only_query: np.ndarray  # int64 [queries]: balls that it is alone in
+    only_ball: np.ndarray  # int64 [centres]: queries that are in this ball alone
+
+
+def balls(queries: np.ndarray, centres: np.ndarray, radius: np.ndarray) -> Balls:
+    """radius: float [centres]."""
+    inside, only_ball = np.zeros(len(centres), np.int64), np.zeros(len(centres), np.int64)
+    last = np.zeros(len(centres), np.int64)  # a query in each ball: the only one, where there is one
+
+    def count(distances: np.ndarray, start: int) -> np.ndarray:
+        within = distances <= radius
+        around = within.sum(1)
+        inside[:] += within.sum(0)
+        only_ball[:] += within[around == 1].sum(0)
+        np.copyto(last, start + within.argmax(0), where=within.any(0))
+        return around
+
+    queries, centres = np.asarray(queries, np.float64), np.asarray(centres, np.float64)
+    around = np.concatenate(list(pairwise_distances_chunked(queries, centres, reduce_func=count)))
+    return Balls(around, inside, np.bincount(last[inside == 1], minlength=len(queries)), only_ball)
+
+
+def precision_recall(
+    real: np.ndarray, generated: np.ndarray, neighbours: int = PRECISION_NEIGHBOURS
+) -> dict[str, Estimate]:
+    """{"precision": of the generated the share within real balls, "recall": of the real within generated ones}."""
+    precise = balls(generated, real, radii(real, neighbours))
+    recalled = balls(real, generated, radii(generated, neighbours))
+    return {"precision": mean(precise.around > 0), "recall": _covered(recalled.around > 0, recalled.only_ball)}
+
+
+def density_coverage(
+    real: np.ndarray, generated: np.ndarray, neighbours: int = COVERAGE_NEIGHBOURS
+) -> dict[str, Estimate]:
+    """{"density": real balls around a generated sample, over k; "coverage": real balls with one in them, a share}."""
+    found = balls(generated, real, radii(real, neighbours))
+    return {"density": mean(found.around / neighbours), "coverage": _covered(found.inside > 0, found.only_query)}
+
+
+def _covered(covered: np.ndarray, lost: np.ndarray) -> Estimate:
+    """The share of the real that is covered. lost: int [N], how many would not be without a generated sample."""
+    influence = lost * (len(lost) / len(covered))  # the jackknife's: N times what leaving it out changes
+    return Estimate(float(covered.mean()), influence - influence.mean())

@@ -1,0 +1,133 @@
+"""A result with all that it depends on, so that two are compared only where that means something."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aigc_jax import __version__
+from aigc_jax.errors import UserError, naming
+from aigc_jax.metrics.bootstrap import Interval
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a number came about. Numbers of different protocols differ for that reason alone."""
+
+    measure: str  # "FD", "KID", "bits_per_dim", …
+    data: str  # the set's name
+    data_sha256: str  # of the split as it is stored; "" = it streams from disk
+    split: str  # that samples are held against, or that is evaluated
+    samples: int  # how many were generated, or evaluated
+    references: int = 0  # how many of the split samples are held against; 0 = samples are the split's own
+    extractor: str = ""  # of features: its name; "" = none
+    extractor_sha256: str = ""  # of its weights
+    pixels: str = ""  # what becomes of images before it: dtype, range, resizing
+    settings: Mapping[str, Any] = field(default_factory=dict)  # neighbours, subsets, sampler steps, …
+
+    def differences(self, other: "Protocol") -> list[str]:
+        """'split: train and test' for each part that differs."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        mine |= {f"settings.{key}": value for key, value in mine.pop("settings").items()}
+        theirs |= {f"settings.{key}": value for key, value in theirs.pop("settings").items()}
+        return [
+            f"{key}: {mine.get(key, 'absent')} and {theirs.get(key, 'absent')}"
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key, None) != theirs.get(key, None)
+        ]
+
+
+class Figure(NamedTuple):
+    """One measured value and how it came about."""
+
+    protocol: Protocol
+    interval: Interval
+    floor: float | None  # the same measure of as many real samples; None = it has none, or there are too few
+
+
+class Origin(NamedTuple):
+    """Where samples are from."""
+
+    run: str  # its folder's name
+    seed: int  # of the samples and the interval
+    checkpoint: str = ""  # SHA-256 of its manifest; "" = it was not saved yet, or the samples came as files
+    step: int = 0  # 0 = not known
+    seconds: float = 0.0  # that the training took, until then; 0 = not known
+    device: str = ""  # that it took them on
+    version: str = __version__  # of this package
+
+
+@dataclass(frozen=True)
+class Record:
+    """A value, its interval, what real samples reach, and where it is from."""
+
+    protocol: Protocol
+    value: float
+    low: float  # of the 95 % interval
+    high: float
+    floor: float | None
+    run: str
+    seed: int
+    checkpoint: str
+    step: int
+    seconds: float
+    device: str
+    version: str
+
+    @classmethod
+    def of(cls, figure: Figure, origin: Origin) -> "Record":
+        return cls(figure.protocol, *figure.interval, figure.floor, **origin._asdict())
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Record":
+        """Raises ValueError for a line that is none."""
+        try:
+            found = json.loads(line)
+            return cls(**{**found, "protocol": Protocol(**found["protocol"])})
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"no record ({error})") from error
+
+
+def same_protocol(records: Sequence[Record]) -> Protocol:
+    """The protocol of them all. Raises UserError, naming what differs."""
+    first = records[0]
+    for other in records[1:]:
+        if found := first.protocol.differences(other.protocol):
+            raise UserError(
+                f"{first.protocol.measure} of {first.run} and of {other.run} cannot be compared, since they were not "
+                f"measured alike ({'; '.join(found)}): measure one of them again."
+            )
+    return first.protocol
+
+
+def write(path: Path, figures: Sequence[Figure], origin: Origin) -> None:
+    """Adds the records of figures to a file."""
+    with naming(path), path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{Record.of(figure, origin).to_json()}\n" for figure in figures)
+
+
+def read(path: Path) -> list[Record]:
+    """The records of a file, one a line. Raises UserError, naming the line that is none."""
+    records = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            records.append(Record.from_json(line))
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}, holds no record ({error}): remove it.") from error
+    return records
+
+
+def latest(records: Sequence[Record]) -> list[Record]:
+    """Of each run and measure, the record of its last step; of several there, the last one."""
+    found: dict[tuple[str, str], Record] = {}
+    for record in records:
+        key = record.run, record.protocol.measure
+        if key not in found or record.step >= found[key].step:
+            found[key] = record
+    return list(found.values())

@@ -1,0 +1,67 @@
+"""What texts are like among themselves and against those that were trained on.
+
+distinct-n: Li et al. 2016 (arXiv:1510.03055), section 5: different n-grams over all n-grams.
+self-BLEU: Zhu et al. 2018 (arXiv:1802.01886), section 2.2: each text's BLEU against the others; high = all alike.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from aigc_jax.errors import UserError, optional
+from aigc_jax.metrics.bootstrap import Estimate, mean, ratio
+
+
+def distinct(texts: Sequence[str], n: int) -> Estimate:
+    """The share of n-grams of characters that differ, 0 ... 1.
+
+    Raises UserError where no text is that long.
+    """
+    grams = _grams(texts, n)
+    held = Counter(gram for each in grams for gram in set(each))  # by how many texts
+    total, different = sum(map(len, grams)), len(held)
+    alone = np.array([sum(held[gram] == 1 for gram in set(each)) for each in grams])
+    lengths = np.array(list(map(len, grams)))
+    without = (different - alone) / np.maximum(total - lengths, 1)
+    influence = (len(texts) - 1) * (different / total - without)  # the jackknife's
+    return Estimate(different / total, influence - influence.mean())
+
+
+def copy_rate(texts: Sequence[str], training: Sequence[str], n: int) -> Estimate:
+    """The share of n-grams of characters that stand somewhere in the training texts, 0 ... 1."""
+    grams = _grams(texts, n)
+    known = {gram for text in training for gram in _cut(text, n)}
+    copied = np.array([sum(gram in known for gram in each) for each in grams], np.float64)
+    lengths = np.array(list(map(len, grams)))
+    return ratio(copied, lengths)
+
+
+def self_bleu(texts: Sequence[str], tokenize: str) -> Estimate:
+    """The mean over texts of their BLEU-4 against all others, 0 ... 1. tokenize: sacrebleu's name: "char", "13a", "zh".
+
+    Raises UserError for fewer than two texts, and where sacrebleu is not installed.
+    """
+    if len(texts) < 2:
+        raise UserError("Self-BLEU needs two texts at least.")
+    metrics = optional("sacrebleu.metrics", "evaluate", "Self-BLEU")
+    scorer = metrics.BLEU(tokenize=tokenize, effective_order=True)
+    return mean(
+        np.array(
+            [
+                scorer.sentence_score(text, [*texts[:number], *texts[number + 1 :]]).score / 100
+                for number, text in enumerate(texts)
+            ]
+        )
+    )
+
+
+def _grams(texts: Sequence[str], n: int) -> list[list[str]]:
+    grams = [_cut(text, n) for text in texts]
+    if not any(grams):
+        raise UserError(f"None of the {len(texts)} texts has {n} characters.")
+    return grams
+
+
+def _cut(text: str, n: int) -> list[str]:
+    return [text[i : i + n] for i in range(len(text) - n + 1)]

@@ -1,0 +1,14 @@
+"""Numbers as waves, for networks to read (Vaswani et al. 2017, arXiv:1706.03762, section 3.5)."""
+
+import jax
+import jax.numpy as jnp
+
+PERIOD = 10_000  # the slowest wave turns once in 2π times as many steps
+
+
+def embed_time(t: jax.Array, width: int) -> jax.Array:
+    """sin and cos of t at width / 2 frequencies from 1 to 1 / PERIOD. t: [B] in steps -> float32 [B, width]."""
+    half = width // 2
+    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / (half - 1))
+    angles = t.astype(jnp.float32)[:, None] * frequencies
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)

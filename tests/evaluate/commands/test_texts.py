@@ -1,0 +1,56 @@
+"""Texts in files: figures with records, and what is refused in one line."""
+
+import json
+import sys
+
+import pytest
+
+from aigc_jax import command
+from aigc_jax.evaluate.__main__ import main
+from aigc_jax.metrics.record import read
+
+TRAINING = ["the cat sat on the mat", "the dog sat on the log"]
+MADE = ["the cat sat on the log", "a bird flew over"]
+
+
+def guarded(*arguments):
+    return command.guarded(main, ["texts", *map(str, arguments)])
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "training.txt").write_text("\n".join(TRAINING) + "\n\n", "utf-8")
+    (tmp_path / "heldout.txt").write_text("\n".join(["the cow ate grass", "the hen ate corn", "a"]), "utf-8")
+    (tmp_path / "made.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in MADE), "utf-8")
+    return tmp_path
+
+
+def test_figures(files):
+    out = files / "records.jsonl"
+    wanted = ("--measures", "distinct_1", "copied_10", "self_bleu", "--heldout", files / "heldout.txt", "--out", out)
+    assert guarded(files / "training.txt", files / "made.jsonl", *wanted) == 0
+    distinct, copied, bleu = read(out)
+    assert distinct.value == pytest.approx(len(set("".join(MADE))) / len("".join(MADE)))
+    pieces = [text[i : i + 10] for text in MADE for i in range(len(text) - 9)]
+    expected = sum(any(piece in text for text in TRAINING) for piece in pieces) / len(pieces)
+    assert copied.value == pytest.approx(expected) and 0 < expected < 1
+    assert 0 <= bleu.value < 1 and bleu.protocol.samples == 2 and bleu.protocol.references == 2
+    assert distinct.floor is not None and distinct.run == "made.jsonl"
+
+
+def test_what_is_refused(files, capsys, monkeypatch):
+    def refused(*arguments):
+        assert guarded(*arguments) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    training = files / "training.txt"
+    (files / "latin.txt").write_bytes("œuvre".encode("iso-8859-15"))
+    (files / "empty.txt").write_text("\n")
+    (files / "bad.jsonl").write_text('{"text": "a"}\n{"words": "b"}\n')
+    assert "cannot be read as UTF-8" in refused(training, files / "latin.txt")
+    assert "cannot be read as UTF-8" in refused(training, files / "absent.txt")
+    assert "There is no text in" in refused(training, files / "empty.txt")
+    assert "bad.jsonl, line 2, holds no" in refused(training, files / "bad.jsonl")
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)  # as if it were not installed
+    assert "pip install 'aigc_jax[evaluate]'" in refused(training, files / "made.jsonl", "--measures", "self_bleu")

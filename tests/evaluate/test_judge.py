@@ -1,0 +1,167 @@
+"""Samples held against the data: what is measured, how it is recorded, and what is refused."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import load_config
+
+from aigc_jax.build import build
+from aigc_jax.data import catalogue
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.evaluate import audit
+from aigc_jax.evaluate.judge import judge
+from aigc_jax.metrics.features.extractor import extractor
+from aigc_jax.metrics.frechet import frechet_distance, moments
+from aigc_jax.metrics.record import latest, read, same_protocol
+from aigc_jax.train import loop, report, trained
+from aigc_jax.train.journal import measured
+from aigc_jax.train.workdir import Workdir
+
+MEASURES = ("frechet", "kid", "precision_recall", "density_coverage")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return catalogue.load({"name": "digits"}, None)
+
+
+def judging(data, count, measures=MEASURES, heldout="test"):
+    return judge(data, "train", heldout, count, measures, "digits", Path("/nowhere"), None)
+
+
+def test_figures_of_real_samples_are_their_floor(digits):
+    count = 360  # all of the test split
+    found = judging(digits, count)
+    images = digits.splits["test"][np.arange(count)]["image"]
+    figures = {figure.protocol.measure: figure for figure in found.figures([found.look(images, None)], seed=0)}
+    assert tuple(figures) == found.names
+    for name in ("FD-digits", "precision", "recall", "density", "coverage"):
+        assert figures[name].interval.value == pytest.approx(figures[name].floor), name
+        assert figures[name].interval.low <= figures[name].interval.value <= figures[name].interval.high
+    eye = extractor("digits", Path("/nowhere"))
+    real = digits.splits["train"][np.arange(len(digits.splits["train"]))]["image"]
+    expected = frechet_distance(moments(eye(real).features), moments(eye(images).features))
+    assert figures["FD-digits"].interval.value == pytest.approx(expected, rel=1e-6)
+    protocol = figures["FD-digits"].protocol
+    assert (protocol.samples, protocol.references, protocol.split) == (360, len(real), "train")
+    assert protocol.extractor_sha256 == eye.sha256
+
+
+def test_worse_samples_have_worse_figures(digits):
+    found = judging(digits, 360)
+    images = digits.splits["test"][np.arange(360)]["image"]
+    noise = np.random.RandomState(0).randint(-90, 90, images.shape)
+    noisy = np.clip(images.astype(int) + noise, 0, 255).astype(np.uint8)
+    few = images[np.arange(360) % 12]  # twelve images again and again
+
+    def values(samples):
+        parts = [found.look(part, None) for part in np.split(samples, [100, 101])]
+        return {figure.protocol.measure: figure.interval.value for figure in found.figures(parts, seed=0)}
+
+    good, bad, repeated = values(images), values(noisy), values(few)
+    assert bad["FD-digits"] > 2 * good["FD-digits"] and bad["precision"] < good["precision"]
+    assert repeated["coverage"] < 0.5 * good["coverage"] and repeated["precision"] > 0.9
+
+
+def test_measures_by_class(digits):
+    rows = digits.splits["test"][np.arange(360)]
+    found = judging(digits, 360, ("classes", "class_accuracy"))
+    right, wrong = (
+        {f.protocol.measure: f.interval.value for f in found.figures([found.look(rows["image"], labels)], seed=0)}
+        for labels in (rows["label"], (rows["label"] + 1) % 10)
+    )
+    assert right["class_accuracy"] > 0.95 and wrong["class_accuracy"] < 0.05
+    assert 0 <= right["class_JS"] < 0.02
+    with pytest.raises(UserError, match="known classes"):
+        found.figures([found.look(rows["image"], None)], seed=0)
+
+
+def test_what_is_refused(digits):
+    with pytest.raises(ConfigError, match='no "frechett". Did you mean "frechet"'):
+        judging(digits, 360, ("frechett",))
+    with pytest.raises(ConfigError, match="names nothing"):
+        judging(digits, 360, ())
+    few = judging(digits, 20, ("frechet",))
+    with pytest.raises(UserError, match="needs more than 64 samples on each side, and there are 20"):
+        few.figures([few.look(digits.splits["test"][np.arange(20)]["image"], None)], seed=0)
+    with pytest.raises(UserError, match="2 of 3 samples hold NaN or infinity, the first is number 1"):
+        digits.medium.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
+    with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
+        judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
+
+
+SETTINGS = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits", "every": 2}
+
+
+@pytest.fixture(scope="module")
+def trained_run(tmp_path_factory):
+    config = load_config("ddpm_digits", "tiny")
+    config["evaluate"] |= {**SETTINGS, "budget": 0.0}
+    config["tracking"] = {"tensorboard": False, "wandb": ""}
+    workdir = Workdir(tmp_path_factory.mktemp("run"))
+    run = build(config)
+    loop.train(run, workdir, time.time())
+    return config, workdir
+
+
+OF_SAMPLES = ("FD-digits", "precision", "recall")
+
+
+def test_training_measures_and_records(trained_run, capsys):
+    config, workdir = trained_run
+    records = read(workdir.records)
+    names = [record.protocol.measure for record in records if record.step == 4]
+    assert [record.protocol.measure for record in records if record.step == 2] == names
+    assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names
+    at_end = {record.protocol.measure: record for record in records if record.step == 4}
+    for name, value in measured(workdir.metrics, 4, "test").items():
+        assert at_end[name].value == pytest.approx(value)
+        assert at_end[name].low <= value <= at_end[name].high
+        assert (at_end[name].protocol.references > 0) == (name in OF_SAMPLES)
+    assert at_end["FD-digits"].seconds > 0 and at_end["FD-digits"].device
+    # Measured afterwards: the same samples of the same weights, and the checkpoint is known.
+    trained.evaluate(build(config), workdir)
+    assert "FD-digits" in capsys.readouterr().out
+    again = latest(read(workdir.records))
+    assert len(again) == len(at_end)
+    for record in again:
+        before = at_end[record.protocol.measure]
+        assert (record.value, record.low, record.high) == (before.value, before.low, before.high)
+        assert len(record.checkpoint) == 64
+        same_protocol([before, record])
+
+
+def test_the_report_shows_them(trained_run):
+    _, workdir = trained_run
+    page = workdir.report.read_text("utf-8")
+    assert "FD-digits" in page and "95 % interval" in page and "80 samples against 1,437 of digits" in page
+
+
+def test_the_run_is_audited(trained_run, capsys):
+    config, workdir = trained_run
+    audit.of_run(build(config), workdir)
+    assert "samples" in capsys.readouterr().out
+    found = json.loads((workdir.audit / "audit.json").read_text("utf-8"))
+    assert (found["made"], found["train"], found["unseen"]) == (80, 1437, 360)
+    assert "Nearest training examples" in report.page([workdir])
+
+
+def test_samples_are_for_people_and_for_programs(trained_run):
+    config, workdir = trained_run
+    trained.sample(build({**config, "sample": {**config["sample"], "n": 11}}), workdir)  # more than a batch
+    with np.load(workdir.samples / "sample_00000004.npz") as found:
+        assert found.files == ["image"] and found["image"].dtype == np.uint8
+        assert len(np.unique(found["image"].reshape(11, -1), axis=0)) == 11
+    assert "sample_00000004.png" in report.page([workdir])
+
+
+def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
+    config = load_config("ddpm_digits", "tiny")
+    config["evaluate"] |= {**SETTINGS, "budget": 1e-6}
+    workdir = Workdir(tmp_path / "run")
+    loop.train(build(config), workdir, time.time())
+    assert not {record.protocol.measure for record in read(workdir.records)} & set(OF_SAMPLES)
+    assert "The samples of step 4 are not measured: 80 samples take about" in capsys.readouterr().out

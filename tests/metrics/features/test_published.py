@@ -1,0 +1,69 @@
+"""Converted weights are those that were published, or are refused."""
+
+import numpy as np
+import pytest
+
+from aigc_jax.errors import UserError
+from aigc_jax.metrics.features import published
+from aigc_jax.metrics.features.published import Source
+
+SOURCES = (
+    Source("net.pth", "ab" * 32, "https://example.org/net.pth"),
+    Source("head.pth", "ef" * 32, "https://example.org/head.pth"),
+)
+RANDOM = np.random.RandomState(0)
+WEIGHTS = {
+    "stem.conv.weight": RANDOM.randn(4, 3, 5, 2).astype(np.float32),
+    "stem.bn.weight": RANDOM.rand(4).astype(np.float32),
+    "stem.bn.running_var": RANDOM.rand(4).astype(np.float32),
+    "stem.bn.num_batches_tracked": np.array(7),
+    "fc.weight": RANDOM.randn(10, 4).astype(np.float32),
+    "fc.bias": RANDOM.randn(10).astype(np.float32),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    published.write(tmp_path / "weights" / "net.safetensors", WEIGHTS, SOURCES)
+    return tmp_path / "weights" / "net.safetensors"
+
+
+def test_what_is_written_is_read(path):
+    found, fingerprint = published.read(path, SOURCES)
+    assert found.keys() == WEIGHTS.keys()
+    assert all((found[name] == WEIGHTS[name]).all() and found[name].shape == WEIGHTS[name].shape for name in WEIGHTS)
+    assert fingerprint == published.fingerprint(WEIGHTS)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_missing(tmp_path):
+    with pytest.raises(UserError, match=r"net\.pth \(.*and head\.pth .* convert net\.pth head\.pth --name net$"):
+        published.read(tmp_path / "net.safetensors", SOURCES)
+
+
+def test_of_another_file(path):
+    body, head = SOURCES
+    with pytest.raises(UserError, match="made from a file with the SHA-256 abab.* efef.*, and cdcd.* is needed"):
+        published.read(path, (body._replace(sha256="cd" * 32), head))
+
+
+def test_damaged(path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UserError, match="is damaged"):
+        published.read(path, SOURCES)
+    for part in (whole[:-7], whole[:20], b""):
+        path.write_bytes(part)
+        with pytest.raises(UserError, match="cannot be read"):
+            published.read(path, SOURCES)
+
+
+def test_axes():
+    """A kernel's entry [out, in, row, column] is PyTorch's, [row, column, in, out] is Flax's."""
+    found = published.variables(WEIGHTS)
+    assert found["params"]["stem"]["conv"]["kernel"][4, 1, 2, 3] == WEIGHTS["stem.conv.weight"][3, 2, 4, 1]
+    np.testing.assert_array_equal(found["params"]["fc"]["kernel"], WEIGHTS["fc.weight"].T)
+    np.testing.assert_array_equal(found["params"]["stem"]["bn"]["scale"], WEIGHTS["stem.bn.weight"])
+    assert found["batch_stats"]["stem"]["bn"].keys() == {"var"}
+    with pytest.raises(KeyError):
+        published.variables({"lstm.weight_hh_l0": WEIGHTS["fc.weight"]})

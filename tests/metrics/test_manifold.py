@@ -1,0 +1,67 @@
+"""Neighbourhoods against every pair looked at in turn, and against what the papers say of special cases."""
+
+import numpy as np
+import pytest
+
+from aigc_jax.errors import UserError
+from aigc_jax.metrics.manifold import density_coverage, precision_recall, radii
+
+RANDOM = np.random.RandomState(0)
+
+
+def in_turn(real, generated, k):
+    """The four measures, from the papers' sums."""
+
+    def radius(x, others):
+        return sorted(np.linalg.norm(x - other) for other in others)[k]  # itself is first
+
+    real_radii = [radius(x, real) for x in real]
+    generated_radii = [radius(x, generated) for x in generated]
+    inside = np.array([[np.linalg.norm(g - r) <= s for r, s in zip(real, real_radii, strict=True)] for g in generated])
+    other = np.array(
+        [[np.linalg.norm(r - g) <= s for g, s in zip(generated, generated_radii, strict=True)] for r in real]
+    )
+    return {
+        "precision": inside.any(1).mean(),
+        "recall": other.any(1).mean(),
+        "density": inside.sum(1).mean() / k,
+        "coverage": inside.any(0).mean(),
+    }
+
+
+def values(estimates):
+    return {name: estimate.value for name, estimate in estimates.items()}
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_every_pair_in_turn(k):
+    real, generated = RANDOM.randn(40, 3), RANDOM.randn(30, 3) * 1.3 + 0.4
+    found = values(precision_recall(real, generated, k) | density_coverage(real, generated, k))
+    assert found == pytest.approx(in_turn(real, generated, k))
+
+
+def test_special_cases():
+    real = RANDOM.randn(200, 4)
+    assert values(precision_recall(real, real)) == {"precision": 1, "recall": 1}
+    assert values(precision_recall(real, real + 100)) == {"precision": 0, "recall": 0}
+    # A copy of a few real samples looks right and covers little.
+    few = np.repeat(real[:5], 10, 0) + 1e-6 * RANDOM.randn(50, 4)
+    found = values(precision_recall(real, few))
+    assert found["precision"] == 1 and found["recall"] < 0.1
+    # Two draws of one law: density about 1, coverage about 1 - 2^-k (section 3.2 of the second paper).
+    draws = [values(density_coverage(RANDOM.randn(500, 2), RANDOM.randn(500, 2))) for _ in range(40)]
+    assert np.mean([found["density"] for found in draws]) == pytest.approx(1, abs=0.02)
+    assert np.mean([found["coverage"] for found in draws]) == pytest.approx(1 - 2**-5, abs=0.01)
+
+
+def test_the_influence_on_what_is_covered_is_that_of_leaving_a_sample_out():
+    real, generated = RANDOM.randn(40, 2), RANDOM.randn(30, 2)
+    found = density_coverage(real, generated)["coverage"]
+    without = [density_coverage(real, np.delete(generated, i, 0))["coverage"].value for i in range(30)]
+    influence = 30 * (found.value - np.array(without))
+    np.testing.assert_allclose(found.influence, influence - influence.mean(), atol=1e-12)
+
+
+def test_too_few_samples_are_refused():
+    with pytest.raises(UserError, match="need more than 3 samples"):
+        radii(np.zeros((3, 2)), 3)
