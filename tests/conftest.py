@@ -38,10 +38,10 @@ def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
         },
     }
 
-    def adapt(config: dict[str, Any]) -> dict[str, Any]:
-        data = dict(config["data"])
-        if data["name"] == "tfds":
-            data = {key: data[key] for key in ("augment", "batch_size")}
-        return {**config, "data": {**data, **sources.get(config["data"]["name"], {})}}
+    def small(data: dict[str, Any]) -> dict[str, Any]:
+        if data["name"] == "pixels":
+            return {**data, "images": small(data["images"])}
+        kept = {key: data[key] for key in ("augment", "batch_size")} if data["name"] == "tfds" else data
+        return {**kept, **sources.get(data["name"], {})}
 
-    return adapt
+    return lambda config: {**config, "data": small(config["data"])}

@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from aigc_jax.data import scatter
 from aigc_jax.data.images import ImageMedium, save_arrays
+from aigc_jax.data.pixels import facts_of, tokens_of
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
 from aigc_jax.ops.densities import Density
-from aigc_jax.ops.likelihood import LEVELS
 
 SHAPE = (1, 1, 2)  # of a stored point
-BOS = LEVELS  # the token before a point; 0 … 255 are the levels
-NONE = -1  # no token: a point has no end of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +70,7 @@ class PointTokens(PointMedium):
 
     def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
         """-> {"tokens": int32 [B, 3], BOS and two levels, "mask": float32 [B, 3] of ones}."""
-        levels = batch["image"].reshape(-1, 2).astype(jnp.int32)
-        tokens = jnp.concatenate([jnp.full_like(levels[:, :1], BOS), levels], axis=1)
-        return {"tokens": tokens, "mask": jnp.ones(tokens.shape, jnp.float32)}
+        return tokens_of(batch["image"].reshape(-1, 2))
 
     def stored(self, samples: np.ndarray) -> np.ndarray:
         """int [n, 2], levels -> the same, as they are stored."""
@@ -88,5 +83,4 @@ class PointTokens(PointMedium):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        # BOS pads too, since a sampler never chooses what pads: its samples are points, all of them.
-        return dict(vocabulary=LEVELS + 1, length=2, pad=BOS, bos=BOS, eos=NONE)
+        return facts_of(2)

@@ -8,6 +8,7 @@ import numpy as np
 from aigc_jax.data import scatter
 from aigc_jax.data.dataset import DataSet, Source, TextSource
 from aigc_jax.data.images import ImageMedium, write_grid
+from aigc_jax.data.pixels import PixelTokens
 from aigc_jax.data.points import PointMedium
 from aigc_jax.data.stream import order
 from aigc_jax.data.text import TextMedium, coverage
@@ -26,6 +27,8 @@ def write(data: DataSet, out: Path) -> Path:
     source, stem = data.splits[split], out / data.name.replace("/", "_")
     if isinstance(data.medium, ImageMedium):
         return _images(source, len(data.medium.class_names), stem)
+    if isinstance(data.medium, PixelTokens):
+        return _images(source, len(data.medium.images.class_names), stem)
     if isinstance(source, TextSource):
         return _texts(source, stem)
     if isinstance(data.medium, PointMedium):

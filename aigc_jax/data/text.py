@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -110,9 +111,9 @@ class TextMedium:
         return np.tile(np.concatenate([[BOS], self.encode(text)]).astype(np.int32), (n, 1))
 
     @property
-    def facts(self) -> dict[str, int]:
+    def facts(self) -> dict[str, Any]:
         """What networks and methods are filled from."""
-        return dict(vocabulary=self.vocabulary, length=self.length, pad=PAD, bos=BOS, eos=EOS)
+        return dict(vocabulary=self.vocabulary, length=self.length, pad=PAD, bos=BOS, eos=EOS, unit="char")
 
 
 def common_characters(texts: Iterable[str], size: int) -> str:

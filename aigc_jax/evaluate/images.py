@@ -31,6 +31,12 @@ class Seen:
     def moments(self) -> Moments:
         return moments(self.features)
 
+    @cached_property
+    def near(self) -> np.ndarray:
+        """Of each, the distances to its nearest others, as many as any measure asks for."""
+        most = max(manifold.PRECISION_NEIGHBOURS, manifold.COVERAGE_NEIGHBOURS)
+        return manifold.nearest_others(self.features, most)
+
     def of_class(self, label: int) -> "Seen":
         assert self.labels is not None
         rows = self.labels == label
@@ -69,14 +75,16 @@ def _inception_score(using: Extractor, count: int) -> Measure:
 
 def _precision_recall(using: Extractor, count: int) -> Measure:
     def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
-        return tuple(manifold.precision_recall(real.features, made.features).values())
+        near = real.near[:, : manifold.PRECISION_NEIGHBOURS]
+        return tuple(manifold.precision_recall(real.features, near, made.features).values())
 
     return Measure(("precision", "recall"), {"neighbours": manifold.PRECISION_NEIGHBOURS}, estimate)
 
 
 def _density_coverage(using: Extractor, count: int) -> Measure:
     def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
-        return tuple(manifold.density_coverage(real.features, made.features).values())
+        near = real.near[:, : manifold.COVERAGE_NEIGHBOURS]
+        return tuple(manifold.density_coverage(real.features, near, made.features).values())
 
     return Measure(("density", "coverage"), {"neighbours": manifold.COVERAGE_NEIGHBOURS}, estimate)
 

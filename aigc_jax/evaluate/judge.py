@@ -15,6 +15,7 @@ import numpy as np
 from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.data.images import ImageMedium
+from aigc_jax.data.pixels import PixelTokens
 from aigc_jax.data.points import PointMedium
 from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import ConfigError
@@ -134,7 +135,7 @@ def judge(
             f'Measuring samples needs two of them at least ("evaluate.samples" is {count}), and what to measure '
             f'("evaluate.measures" names {", ".join(measures) or "nothing"}).'
         )
-    if isinstance(data.medium, ImageMedium):
+    if isinstance(data.medium, (ImageMedium, PixelTokens)):
         network = extractor(using, weights)
         chosen = [factory(network, count) for factory in _named(measures, images.MEASURES)]
         return Judge(data, split, heldout, count, chosen, _of_images(network, cache))

@@ -56,19 +56,21 @@ def autoregressive(
     pad: int,
     bos: int,
     eos: int,
+    unit: str,
 ) -> Method:
-    """A causal model of texts.
+    """A causal model of texts, or of what else comes as tokens.
 
     temperature, top_k, top_p: how `sample` chooses a token (see `ops.decoding`): 1, 0 and 1 draw from
         the model itself, temperature 0 takes the most probable token.
     length: tokens that the network reads, and that it predicts. pad, bos, eos: token ids.
+    unit: what a token is, "char" or "dim": the measure is bits_per_<unit>.
     """
     if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
         raise ConfigError(
             f"method.temperature ({temperature}) and method.top_k ({top_k}) have to be 0 or more, "
             f"and method.top_p ({top_p}) above 0 and at most 1."
         )
-    net = learners["net"]
+    net, measure = learners["net"], f"bits_per_{unit}"
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
         variables = net.init(key, jnp.zeros((1, length), jnp.int32), causal=True, train=False)
@@ -83,7 +85,7 @@ def autoregressive(
             logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key)
             losses = surprise(logits, targets, mask) / tokens_per_text
             mean = jnp.mean(losses)
-            return losses, (extra, {"loss": mean, "bits_per_char": mean / np.log(2)})
+            return losses, (extra, {"loss": mean, measure: mean / np.log(2)})
 
         return net.update(key, state, loss, batch)
 
@@ -91,7 +93,7 @@ def autoregressive(
         inputs, targets, mask = next_tokens(batch)
         logits = net.predict(state, inputs, causal=True, train=False)
         bits = surprise(logits, targets, mask) / np.log(2)
-        return {"bits_per_char": Measure(bits, jnp.sum(mask, axis=1))}
+        return {measure: Measure(bits, jnp.sum(mask, axis=1))}
 
     def sample(key: Key, state: State, n: int, condition: Any = None) -> Array:
         """n texts, int32 [n, length]: what follows BOS, with the prompt at its head, padding after EOS.

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.bootstrap import Estimate, mean
@@ -16,17 +17,16 @@ from aigc_jax.metrics.bootstrap import Estimate, mean
 PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5  # as in the papers
 
 
-def radii(features: np.ndarray, neighbours: int) -> np.ndarray:
-    """The distance of each to its k-th nearest other, float64 [N].
+def nearest_others(features: np.ndarray, neighbours: int) -> np.ndarray:
+    """The distances of each to its nearest others, the nearest first, float64 [N, neighbours].
 
-    Raises UserError where there are no k others.
+    Raises UserError where there are no so many others.
     """
     if len(features) <= neighbours:
         raise UserError(f"The {neighbours} nearest others of a sample need more than {len(features)} samples.")
-    features = np.asarray(features, np.float64)
-    # A sample is its own nearest, at distance 0: one more has to be looked at.
-    parts = pairwise_distances_chunked(features, reduce_func=lambda d, _: np.partition(d, neighbours)[:, neighbours])
-    return np.concatenate(list(parts))
+    search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(np.asarray(features, np.float64))
+    distances: np.ndarray = search.kneighbors()[0]
+    return distances
 
 
 class Balls(NamedTuple):
@@ -56,21 +56,23 @@ def balls(queries: np.ndarray, centres: np.ndarray, radius: np.ndarray) -> Balls
     return Balls(around, inside, np.bincount(last[inside == 1], minlength=len(queries)), only_ball)
 
 
-def precision_recall(
-    real: np.ndarray, generated: np.ndarray, neighbours: int = PRECISION_NEIGHBOURS
-) -> dict[str, Estimate]:
-    """{"precision": of the generated the share within real balls, "recall": of the real within generated ones}."""
-    precise = balls(generated, real, radii(real, neighbours))
-    recalled = balls(real, generated, radii(generated, neighbours))
+def precision_recall(real: np.ndarray, near: np.ndarray, generated: np.ndarray) -> dict[str, Estimate]:
+    """{"precision": of the generated the share within real balls, "recall": of the real within generated ones}.
+
+    near: `nearest_others` of the real, k columns.
+    """
+    precise = balls(generated, real, near[:, -1])
+    recalled = balls(real, generated, nearest_others(generated, near.shape[1])[:, -1])
     return {"precision": mean(precise.around > 0), "recall": _covered(recalled.around > 0, recalled.only_ball)}
 
 
-def density_coverage(
-    real: np.ndarray, generated: np.ndarray, neighbours: int = COVERAGE_NEIGHBOURS
-) -> dict[str, Estimate]:
-    """{"density": real balls around a generated sample, over k; "coverage": real balls with one in them, a share}."""
-    found = balls(generated, real, radii(real, neighbours))
-    return {"density": mean(found.around / neighbours), "coverage": _covered(found.inside > 0, found.only_query)}
+def density_coverage(real: np.ndarray, near: np.ndarray, generated: np.ndarray) -> dict[str, Estimate]:
+    """{"density": real balls around a generated sample, over k; "coverage": real balls with one in them, a share}.
+
+    near: `nearest_others` of the real, k columns.
+    """
+    found = balls(generated, real, near[:, -1])
+    return {"density": mean(found.around / near.shape[1]), "coverage": _covered(found.inside > 0, found.only_query)}
 
 
 def _covered(covered: np.ndarray, lost: np.ndarray) -> Estimate:

@@ -7,7 +7,8 @@ from PIL import Image
 
 from aigc_jax.data import catalogue, scatter
 from aigc_jax.data.__main__ import main
-from aigc_jax.data.points import BOS, PointImages, PointTokens
+from aigc_jax.data.pixels import BOS
+from aigc_jax.data.points import PointImages, PointTokens
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.ops.densities import density
 
@@ -23,7 +24,7 @@ def test_both_forms_store_the_same_points():
     images, tokens = load("image"), load("tokens")
     assert {split: len(source) for split, source in images.splits.items()} == {"train": 500, "test": 10_000}
     assert images.facts == dict(image_shape=(1, 1, 2), classes=8)
-    assert tokens.facts == dict(vocabulary=257, length=2, pad=256, bos=256, eos=-1)
+    assert tokens.facts == dict(vocabulary=257, length=2, pad=256, bos=256, eos=-1, unit="dim")
     for split, source in images.splits.items():
         rows, same = (each.splits[split][np.arange(len(source))] for each in (images, tokens))
         assert rows["image"].dtype == np.uint8 and rows["image"].shape == (len(source), 1, 1, 2)

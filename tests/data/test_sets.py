@@ -51,7 +51,7 @@ def load_idx(folder, data_dir, validation=0):
 
 
 def test_catalogue_finds_by_file_and_says_what_it_lacks(tmp_path):
-    assert catalogue.names() == ["digits", "idx", "image_folder", "points", "sentences", "tang_poems", "tfds"]
+    assert catalogue.names() == ["digits", "idx", "image_folder", "pixels", "points", "sentences", "tang_poems", "tfds"]
     with pytest.raises(ConfigError, match='Did you mean "digits"'):
         catalogue.load({"name": "digit"}, tmp_path)
     with pytest.raises(ConfigError, match="data.name"):
@@ -267,7 +267,7 @@ def test_poems_are_split_and_cut(tmp_path):
     sides = [split for split in texts for text in texts[split] if text.endswith("疑是地上霜一。")]
     assert len(sides) == 2 and len(set(sides)) == 1  # one poem under two titles
     assert json.loads((data.folder / "metadata.json").read_text()) == {"found": 42, "left_out": 1}
-    assert data.facts == dict(vocabulary=16, length=8, pad=0, bos=1, eos=2)
+    assert data.facts == dict(vocabulary=16, length=8, pad=0, bos=1, eos=2, unit="char")
     for split, source in data.splits.items():
         np.testing.assert_array_equal(source.arrays["tokens"], data.medium.windows(texts[split]))
     known = set(data.medium.characters)

@@ -62,7 +62,7 @@ def test_the_vocabulary_is_the_most_frequent():
     assert common_characters(["bbbaac", "ad"], 0) == "abcd"
     assert coverage(["bbbaac", "ad"], "ab") == pytest.approx(6 / 8)
     medium = TextMedium("ab", 4)
-    assert medium.facts == dict(vocabulary=6, length=4, pad=0, bos=1, eos=2)
+    assert medium.facts == dict(vocabulary=6, length=4, pad=0, bos=1, eos=2, unit="char")
     assert medium.encode("ac").tolist() == [4, UNK]
 
 

@@ -16,7 +16,8 @@ from support import ROOT, load_config
 
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
-from aigc_jax.data.points import BOS, PointImages
+from aigc_jax.data.pixels import BOS
+from aigc_jax.data.points import PointImages
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate.commands import points as command
 from aigc_jax.evaluate.points import MEASURES
@@ -49,7 +50,7 @@ def table(trained):
     pairs = np.stack(np.meshgrid(np.arange(BOS + 1), np.arange(BOS + 1), indexing="ij"), -1).reshape(-1, 2)
     tokens = jnp.asarray(np.concatenate([np.full_like(pairs[:, :1], BOS), pairs], 1), jnp.int32)
     batch = {"tokens": tokens, "mask": jnp.ones(tokens.shape, jnp.float32)}
-    bits = jax.jit(run.programs.method.evaluate)(jax.random.key(0), state, batch)["bits_per_char"].total
+    bits = jax.jit(run.programs.method.evaluate)(jax.random.key(0), state, batch)["bits_per_dim"].total
     return 2 ** -np.asarray(bits, np.float64).reshape(BOS + 1, BOS + 1)
 
 
@@ -59,8 +60,7 @@ def test_an_autoregressive_likelihood_sums_to_one_and_is_what_evaluate_reports(t
     assert table[:BOS, :BOS].sum() < 1  # the rest is on a token that is no level
     x, y = run.data.splits["test"].arrays["image"].reshape(-1, 2).T
     found = run.measure(state)
-    assert 2 * found["bits_per_char"] == pytest.approx(-np.log2(table[x, y]).mean(), abs=1e-5)
-    assert found["perplexity"] == pytest.approx(2 ** found["bits_per_char"])
+    assert 2 * found["bits_per_dim"] == pytest.approx(-np.log2(table[x, y]).mean(), abs=1e-5)
 
 
 def test_samples_are_of_the_likelihood(trained, table):

@@ -25,7 +25,7 @@ def learner(accumulate=1, dropout=0.0, tx=None, width=8):
 
 def method(net=None, temperature=1.0, top_k=0, top_p=1.0):
     choice = dict(temperature=temperature, top_k=top_k, top_p=top_p)
-    return autoregressive({"net": net or learner()}, **choice, length=T, pad=PAD, bos=BOS, eos=EOS)
+    return autoregressive({"net": net or learner()}, **choice, length=T, pad=PAD, bos=BOS, eos=EOS, unit="char")
 
 
 def batch(lengths=(3, 7, 1, 5), seed=0):

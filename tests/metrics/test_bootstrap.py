@@ -13,7 +13,7 @@ from aigc_jax.metrics.bootstrap import interval, mean, ratio
 from aigc_jax.metrics.features.extractor import extractor
 from aigc_jax.metrics.frechet import frechet, moments
 from aigc_jax.metrics.kernel import cmmd, cubic, kid, squared_mmd
-from aigc_jax.metrics.manifold import density_coverage, precision_recall
+from aigc_jax.metrics.manifold import density_coverage, nearest_others, precision_recall
 from aigc_jax.metrics.scores import inception_score
 
 
@@ -64,10 +64,10 @@ MEASURES = {
     "kid": lambda real, found: kid(real, found, subsets=10, size=100, seed=0),
     "cmmd": lambda real, found: cmmd(real, found),
     "inception_score": lambda real, found: inception_score(probabilities(found), 5),
-    "precision": lambda real, found: precision_recall(real, found)["precision"],
-    "recall": lambda real, found: precision_recall(real, found)["recall"],
-    "density": lambda real, found: density_coverage(real, found)["density"],
-    "coverage": lambda real, found: density_coverage(real, found)["coverage"],
+    "precision": lambda real, found: precision_recall(real, nearest_others(real, 3), found)["precision"],
+    "recall": lambda real, found: precision_recall(real, nearest_others(real, 3), found)["recall"],
+    "density": lambda real, found: density_coverage(real, nearest_others(real, 5), found)["density"],
+    "coverage": lambda real, found: density_coverage(real, nearest_others(real, 5), found)["coverage"],
 }
 DRAWS, COUNT = 200, 300
 CAUTIOUS = {("inception_score", "digits")}  # where all classes are as frequent, its first-order term all but vanishes

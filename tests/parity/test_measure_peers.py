@@ -6,7 +6,7 @@ from scipy.special import softmax
 
 from aigc_jax.metrics.frechet import frechet, moments
 from aigc_jax.metrics.kernel import kid
-from aigc_jax.metrics.manifold import precision_recall
+from aigc_jax.metrics.manifold import nearest_others, precision_recall
 from aigc_jax.metrics.scores import inception_score
 
 torch = pytest.importorskip("torch")
@@ -73,7 +73,7 @@ def test_precision_and_recall(features):
         *(torch.from_numpy(side.astype(np.float64)) for side in (made, real)),
         prc_neighborhood=3, prc_batch_size=500, save_cpu_ram=False, verbose=False,
     )  # fmt: skip
-    found = precision_recall(real, made, 3)
+    found = precision_recall(real, nearest_others(real, 3), made)
     print(found["precision"].value, found["recall"].value)
     assert 0.05 < expected["precision"] < 0.95 and 0.05 < expected["recall"] < 0.95
     assert found["precision"].value == pytest.approx(expected["precision"], abs=1e-6)

@@ -183,7 +183,8 @@ def load(*, data_dir: Path, path: str, validation: int, pad: int, augment: tuple
         splits = {"train": _part(train, slice(None, -validation)), "validation": _part(train, slice(-validation, None)),
                   "test": splits["test"]}  # fmt: skip
     folder = Path(builder.data_dir)
-    return image_dataset("idx", splits, config.shape, config.class_names, folder, pad=pad, augment=augment)
+    name = "fashion_mnist" if config.class_names == FASHION_NAMES else "idx"
+    return image_dataset(name, splits, config.shape, config.class_names, folder, pad=pad, augment=augment)
 
 
 def _part(source: Source, rows: slice) -> Source:

@@ -71,7 +71,7 @@ def row_of(folder: Path) -> Row:
     data = catalogue.load(section, None)
     assert isinstance(data.medium, PointMedium)
     points = data.splits[split][np.arange(len(data.splits[split]))]["image"].reshape(-1, 2)[:evaluated]
-    bits, exact = _bits(measured(workdir.metrics, records[-1].step, split))
+    bits = _bits(measured(workdir.metrics, records[-1].step, split))
     # The points' own bits, not the entropy: what chance there is in them is then in both, and cancels.
     own = float(np.mean(-np.log2(data.medium.density.masses[points[:, 0], points[:, 1]])))
     return {
@@ -81,7 +81,7 @@ def row_of(folder: Path) -> Row:
         "seconds": records[-1].seconds,
         "device": records[-1].device,
         "divergence": None if bits is None else bits - own,
-        "exact": exact,
+        "exact": settings["method"]["name"] == "autoregressive",
         "figures": {
             name: [record.value, record.low, record.high, record.floor]
             for name, record in ((name, newest[name]) for name in FORMS)
@@ -89,14 +89,12 @@ def row_of(folder: Path) -> Row:
     }
 
 
-def _bits(measures: Mapping[str, float]) -> tuple[float | None, bool]:
-    """(-log2 q of a point or the tightest bound on it, None where there is none; whether it is exact)."""
+def _bits(measures: Mapping[str, float]) -> float | None:
+    """-log2 q of a point or the tightest bound on it; None where there is none."""
     bounds = {int(name[len("bound_") :]): value for name, value in measures.items() if name.startswith("bound_")}
     if bounds:
-        return -bounds[max(bounds)] / math.log(2), False
-    if "bits_per_char" in measures:  # a token is a coordinate
-        return 2 * measures["bits_per_char"], True
-    return (2 * measures["bits_per_dim"] if "bits_per_dim" in measures else None), False
+        return -bounds[max(bounds)] / math.log(2)
+    return 2 * measures["bits_per_dim"] if "bits_per_dim" in measures else None  # a dimension is a coordinate
 
 
 def page(text: str, rows: Sequence[Row]) -> str:
