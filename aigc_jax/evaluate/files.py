@@ -37,7 +37,7 @@ def read_texts(path: Path) -> np.ndarray:
     Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")  # other separators of lines may stand within a text
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as UTF-8 ({error}): check the path, or convert it.") from error
     texts = []

@@ -7,6 +7,7 @@ import pytest
 
 from aigc_jax import command
 from aigc_jax.evaluate.__main__ import main
+from aigc_jax.evaluate.files import read_texts
 from aigc_jax.metrics.record import read
 
 TRAINING = ["the cat sat on the mat", "the dog sat on the log"]
@@ -36,6 +37,13 @@ def test_figures(files):
     assert copied.value == pytest.approx(expected) and 0 < expected < 1
     assert 0 <= bleu.value < 1 and bleu.protocol.samples == 2 and bleu.protocol.references == 2
     assert distinct.floor is not None and distinct.run == "made.jsonl"
+
+
+def test_a_text_may_hold_what_unicode_calls_a_line_separator(files):
+    texts = ["one\u2028two", "three\x85four"]
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
+    (files / "made.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    assert read_texts(files / "made.jsonl").tolist() == texts
 
 
 def test_what_is_refused(files, capsys, monkeypatch):
