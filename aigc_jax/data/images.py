@@ -55,7 +55,7 @@ class ImageMedium:
 
     def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
         """`<stem>.npz` with "image", as `stored` gives them, and where labels were asked for "label"."""
-        return save_arrays(stem, {"image": self.stored(samples)} | ({} if asked is None else {"label": asked}))
+        return save_arrays(stem, image=self.stored(samples), label=asked)
 
     def condition(self, text: str, n: int) -> np.ndarray | None:
         """A class's name or number -> that label n times; "each" -> the classes in turn; "" -> None."""
@@ -98,11 +98,11 @@ def image_dataset(
     return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)
 
 
-def save_arrays(stem: Path, arrays: Mapping[str, Any]) -> Path:
-    """Arrays as `<stem>.npz`."""
+def save_arrays(stem: Path, **arrays: Any) -> Path:
+    """Arrays as `<stem>.npz`, by their names; what is None is left out."""
     path = stem.with_name(stem.name + ".npz")
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, **{name: array for name, array in arrays.items() if array is not None})
     return path
 
 

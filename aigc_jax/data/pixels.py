@@ -61,7 +61,7 @@ class PixelTokens:
 
     def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
         """`<stem>.npz` with "image", as `stored` gives them."""
-        return save_arrays(stem, {"image": self.stored(samples)})
+        return save_arrays(stem, image=self.stored(samples))
 
     def condition(self, text: str, n: int) -> None:
         """ "" -> None. Raises UserError for a prompt, which pixels do not have."""

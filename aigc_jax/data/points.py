@@ -37,8 +37,7 @@ class PointMedium:
 
     def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
         """`<stem>.npz` with "point", uint8 [n, 2], and where components were asked for "label"."""
-        points = self.stored(samples).reshape(-1, 2)
-        return save_arrays(stem, {"point": points} | ({} if asked is None else {"label": asked}))
+        return save_arrays(stem, point=self.stored(samples).reshape(-1, 2), label=asked)
 
 
 class PointImages(PointMedium):

@@ -164,7 +164,7 @@ def _of_texts(medium: TextMedium) -> Medium:
     def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
         return [medium.decode(tokens) for tokens in samples]
 
-    return Medium("tokens", see, lambda parts: [text for part in parts for text in part], None)
+    return Medium("tokens", see, _texts, None)
 
 
 def of_strings() -> Medium:
@@ -173,7 +173,11 @@ def of_strings() -> Medium:
     def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
         return samples.tolist()
 
-    return Medium("text", see, lambda parts: [text for part in parts for text in part], None)
+    return Medium("text", see, _texts, None)
+
+
+def _texts(parts: Sequence[Sequence[str]]) -> list[str]:
+    return [text for part in parts for text in part]
 
 
 def _of_points() -> Medium:

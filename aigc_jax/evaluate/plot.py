@@ -19,9 +19,8 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
     """Of (x > 0, value with interval), x on a logarithmic axis. across, upright: what the axes show."""
     places = sorted({x for points in series.values() for x, _ in points})
     bounds = [bound for points in series.values() for _, each in points for bound in each]
-    step = _step((max(bounds) - min(bounds)) or 1.0)
-    first, last = math.floor(min(bounds) / step), math.ceil(max(bounds) / step)
-    low, span = first * step, (last - first) * step or 1.0
+    ticks = _ticks(bounds)
+    low, span = ticks[0], (ticks[-1] - ticks[0]) or 1.0
     decades = math.log(places[-1] / places[0]) or 1.0
 
     def x_of(x: float) -> float:
@@ -31,8 +30,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - low) / span
 
     parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>']
-    for tick in range(first, last + 1):
-        value = tick * step
+    for value in ticks:
         parts.append(
             f'<path d="M{LEFT} {y_of(value):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
             f'<text x="{LEFT - 6}" y="{y_of(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
@@ -65,9 +63,8 @@ def curves(series: Mapping[str, Sequence[tuple[float, Interval]]], across: str, 
 def intervals(name: str, values: Mapping[str, Interval], real: float | None) -> str:
     """Values below each other, the lowest first, each with its interval; real: a line across them all."""
     bounds = [bound for each in values.values() for bound in each] + ([] if real is None else [real])
-    step = _step((max(bounds) - min(bounds)) or 1.0)
-    first, last = math.floor(min(bounds) / step), math.ceil(max(bounds) / step)
-    low, span, bottom = first * step, (last - first) * step or 1.0, TOP + LINE + ROW * len(values)
+    ticks = _ticks(bounds)
+    low, span, bottom = ticks[0], (ticks[-1] - ticks[0]) or 1.0, TOP + LINE + ROW * len(values)
 
     def x_of(x: float) -> float:
         return NAMES + (WIDTH - NAMES - 2 * TOP) * (x - low) / span
@@ -76,11 +73,11 @@ def intervals(name: str, values: Mapping[str, Interval], real: float | None) -> 
         f'<rect width="{WIDTH}" height="{bottom + BOTTOM}" fill="#fff"/>',
         f'<text x="{NAMES}" y="{TOP}" font-weight="bold">{html.escape(name)}</text>',
     ]
-    for tick in range(first, last + 1):
-        at = x_of(tick * step)
+    for tick in ticks:
+        at = x_of(tick)
         parts.append(
             f'<path d="M{at:.1f} {TOP + 6}V{bottom}" stroke="#ddd"/>'
-            f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{tick * step:.3g}</text>'
+            f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:.3g}</text>'
         )
     if real is not None:
         at = x_of(real)
@@ -103,6 +100,12 @@ def _svg(parts: Sequence[str], height: int) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" role="img" '
         f'font-family="system-ui,sans-serif" font-size="12">{"".join(parts)}</svg>\n'
     )
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers, evenly apart, from the last one below all values to the first one above."""
+    step = _step((max(values) - min(values)) or 1.0)
+    return [tick * step for tick in range(math.floor(min(values) / step), math.ceil(max(values) / step) + 1)]
 
 
 def _step(span: float) -> float:

@@ -6,7 +6,7 @@ from functools import cached_property
 import jax
 import numpy as np
 
-from aigc_jax.data.dataset import Source
+from aigc_jax.data.dataset import Source, fingerprint
 from aigc_jax.data.stream import Stream, batch_number, evaluation, prefetch
 from aigc_jax.errors import ConfigError
 from aigc_jax.train.programs import Items, Programs
@@ -33,6 +33,11 @@ class Feed:
     def __init__(self, source: Source, programs: Programs):
         self.source, self._programs = source, programs
         self._resident = source.arrays is not None and sum(x.nbytes for x in source.arrays.values()) <= RESIDENT_BYTES
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the split: `data.dataset.fingerprint`."""
+        return fingerprint(self.source)
 
     @cached_property
     def resident(self) -> Items:

@@ -116,27 +116,31 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
     for workdir in workdirs:
         for record in _records(workdir):
             found[record.protocol.measure].append(record)
-    rows, texts = [], {}
+    rows, protocols = [], {}
     for name, records in sorted(found.items()):
-        protocol = same_protocol(records)
-        texts[name] = told(protocol)
+        protocols[name] = same_protocol(records)
         for record in records:
             real = "" if record.floor is None else f"{record.floor:.4g}"
             interval = f"{record.low:.4g} … {record.high:.4g}"
             rows.append(map(html.escape, (name, record.run, f"{record.value:.4g}", interval, real, str(record.step))))
     table = _table(("measure", "run", "value", "95 % interval", "real samples reach", "step"), rows)
-    by_protocol: dict[str, list[str]] = defaultdict(list)
-    for name, text in texts.items():
-        by_protocol[text].append(name)
-    notes = [f"<li>{html.escape(', '.join(names))}: {html.escape(text)}" for text, names in by_protocol.items()]
-    return f"{table}<small><ul>{''.join(notes)}</ul></small>" if rows else ""
+    items = "".join(f"<li>{html.escape(note)}" for note in notes(protocols))
+    return f"{table}<small><ul>{items}</ul></small>" if rows else ""
 
 
 def _records(workdir: Workdir) -> list[Record]:
     return latest(read_records(workdir.records)) if workdir.records.exists() else []
 
 
-def told(protocol: Protocol) -> str:
+def notes(protocols: Mapping[str, Protocol]) -> list[str]:
+    """What measures depend on, in words, a line for those of one protocol together. protocols: by measure."""
+    measures: dict[str, list[str]] = defaultdict(list)
+    for measure, protocol in protocols.items():
+        measures[_told(protocol)].append(measure)
+    return [f"{', '.join(names)}: {text}" for text, names in measures.items()]
+
+
+def _told(protocol: Protocol) -> str:
     """A protocol in words."""
     made = (
         f"{protocol.samples:,} samples against {protocol.references:,}"

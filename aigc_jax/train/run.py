@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from aigc_jax.data.dataset import DataSet, fingerprint
+from aigc_jax.data.dataset import DataSet
 from aigc_jax.errors import naming
 from aigc_jax.method import Measure, State
 from aigc_jax.metrics import record
@@ -117,10 +117,10 @@ class Run(NamedTuple):
                 parts[name].append(measure)
             between()
         count = min(len(feed.source), size * limit) if limit else len(feed.source)
-        sha256, figures = fingerprint(feed.source), []
+        figures = []
         for name, each in parts.items():
             totals, weights = (np.concatenate([getattr(m, of) for m in each])[:count] for of in ("total", "weight"))
-            protocol = record.Protocol(name, self.data.name, sha256, split, count)
+            protocol = record.Protocol(name, self.data.name, feed.sha256, split, count)
             means = interval(ratio(totals, weights), self.seed)
             figures.append(Figure(protocol, means, None))
             if name in PERPLEXITIES:  # a monotonic function of a mean takes its interval along

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate import plot
 from aigc_jax.metrics.bootstrap import Interval
-from aigc_jax.metrics.record import Protocol, Record, latest, read, same_protocol
+from aigc_jax.metrics.record import Record, latest, read, same_protocol
 from aigc_jax.train.journal import duration
-from aigc_jax.train.report import STYLE, told
+from aigc_jax.train.report import STYLE, notes
 from aigc_jax.train.workdir import write_whole
 
 PUBLISHED = "published.json"
@@ -91,7 +91,8 @@ def of_data(name: str, wanted: Sequence[str], records: Sequence[Record]) -> Tabl
         plot.intervals(measure, {r.run: Interval(r.value, r.low, r.high) for r in found}, floors[measure])
         for measure, found in by_measure.items()
     ]
-    return Table(name, ["run", *by_measure, "time", "device", "seed", "step"], rows, _notes(protocols), pictures)
+    head = ["run", *by_measure, "time", "device", "seed", "step"]
+    return Table(name, head, rows, [f"{note}." for note in notes(protocols)], pictures)
 
 
 def _cell(record: Record) -> str:
@@ -100,14 +101,6 @@ def _cell(record: Record) -> str:
 
 def _floor(records: Sequence[Record]) -> float | None:
     return next((record.floor for record in records if record.floor is not None), None)
-
-
-def _notes(protocols: dict[str, Protocol]) -> list[str]:
-    """What measures depend on, those of one protocol together."""
-    by_text: dict[str, list[str]] = defaultdict(list)
-    for measure, protocol in protocols.items():
-        by_text[told(protocol)].append(measure)
-    return [f"{', '.join(measures)}: {text}." for text, measures in by_text.items()]
 
 
 def published(path: Path) -> Table:
@@ -138,10 +131,10 @@ def hypertext(tables: Sequence[Table], command: str) -> str:
     for table in tables:
         head = "".join(f"<th>{html.escape(cell)}" for cell in table.head)
         rows = "".join(f"<tr>{''.join(f'<td>{_hypertext(cell)}' for cell in row)}" for row in table.rows)
-        notes = "".join(f"<li>{html.escape(note)}" for note in table.notes)
+        items = "".join(f"<li>{html.escape(note)}" for note in table.notes)
         pictures = "".join(f"<figure>{picture}</figure>" for picture in table.pictures)
         parts.append(f"<h2>{html.escape(table.title)}</h2><table><tr>{head}{rows}</table>")
-        parts.append(f"<small><ul>{notes}</ul></small>{pictures}")
+        parts.append(f"<small><ul>{items}</ul></small>{pictures}")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Board</title>'
     return f'<!doctype html><html lang="en">{head}<style>{STYLE}</style>{"".join(parts)}</html>\n'
 
