@@ -76,14 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
     """Prepares the data set if needed, and prints what it is."""
-    from aigc_jax.data import sheet
-
     began = time.perf_counter()
     data = catalogue.load(section, options.data_dir)
     seconds = time.perf_counter() - began
     if options.command == "show":
-        print(*sheet.describe(data), sep="\n")
-        print(f"sheet: {sheet.write(data, options.out)}")
+        for split, source in data.splits.items():
+            print(f"{split}: {len(source):,} examples{data.medium.describe(source)}")
+        split = "train" if "train" in data.splits else next(iter(data.splits))
+        print(f"sheet: {data.medium.sheet(data.splits[split], options.out / data.name.replace('/', '_'))}")
         return
     print("; ".join(f"{split}: {len(source):,} examples" for split, source in data.splits.items()))
     if data.folder:

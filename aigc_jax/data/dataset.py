@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class Source(Protocol):
 class Medium(Protocol):
     """How examples of a kind become what a network sees, and samples what a person sees."""
 
+    kind: ClassVar[str]  # the module of aigc_jax.evaluate that measures samples of this medium: "images", "texts", …
+
     def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
         """A stored batch -> a batch as methods see it. Traced on the device; train: draw augmentations."""
 
@@ -41,6 +43,12 @@ class Medium(Protocol):
 
     def condition(self, text: str, n: int) -> Any:
         """What `sample.condition` asks for, as int32 arrays whose leading axis is n; "" -> None."""
+
+    def sheet(self, source: Source, stem: Path) -> Path:
+        """Writes examples of a split where a person can look at them. The path is `stem` with a suffix added."""
+
+    def describe(self, source: Source) -> str:
+        """What is in a split, besides how many examples, in half a line."""
 
 
 @dataclass(frozen=True)

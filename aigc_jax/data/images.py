@@ -3,10 +3,11 @@
 import io
 import math
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import numpy as np
@@ -23,12 +24,15 @@ GAP = 2  # pixels between the images of a grid
 AUGMENTATIONS = {"flip": augment.flip}
 Augmentation = Literal["flip"]  # what a configuration may name
 PAPER = 255  # the grey level of the gaps
+SHEET_COLUMNS, SHEET_ROWS = 10, 32  # of a contact sheet: images of a class, and classes at most
+LOOKED_AT = 4096  # examples of a split that streams from disk, to find them
 
 
 @dataclass(frozen=True)
 class ImageMedium:
     """Images uint8 [B, H, W, C] with int32 labels [B]; C is 1 (grey) or 3 (RGB)."""
 
+    kind: ClassVar = "images"
     class_names: tuple[str, ...]
     pad: int  # pixels of black added on every side
     augment: tuple[Augmentation, ...]  # what is done to training images, in this order
@@ -73,6 +77,23 @@ class ImageMedium:
             f"{nearest(text, self.class_names)}",
             code=2,
         )
+
+    def sheet(self, source: Source, stem: Path) -> Path:
+        """A grid as `<stem>.png` with a row of images for each class."""
+        rows = source[np.arange(len(source) if source.arrays else min(len(source), LOOKED_AT))]
+        images, labels = rows["image"], rows["label"]
+        page = np.zeros((min(len(self.class_names), SHEET_ROWS), SHEET_COLUMNS, *images.shape[1:]), np.uint8)
+        for label in range(len(page)):
+            found = images[labels == label][:SHEET_COLUMNS]
+            page[label, : len(found)] = found
+        return write_grid(page.reshape(-1, *images.shape[1:]), stem, SHEET_COLUMNS)
+
+    def describe(self, source: Source) -> str:
+        """How many there are of each class."""
+        if source.arrays is None:
+            return ", read from disk"
+        counts = Counter(source.arrays["label"].tolist())
+        return "; " + ", ".join(f"{name} {counts[i]:,}" for i, name in enumerate(self.class_names))
 
 
 def _pixels(samples: np.ndarray) -> np.ndarray:

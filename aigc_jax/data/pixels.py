@@ -8,12 +8,13 @@ those of families that read images.
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.data.dataset import Source
 from aigc_jax.data.images import ImageMedium, save_arrays, write_grid
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
@@ -40,6 +41,7 @@ def facts_of(length: int) -> dict[str, Any]:
 class PixelTokens:
     """Images uint8 [B, H, W, C] as tokens. shape: of an image as the network sees it, with what `images` pads."""
 
+    kind: ClassVar = ImageMedium.kind
     images: ImageMedium
     shape: tuple[int, int, int]
 
@@ -67,6 +69,14 @@ class PixelTokens:
         """ "" -> None. Raises UserError for a prompt, which pixels do not have."""
         if text:
             raise UserError(f'Pixels take no prompt such as "{text}": leave sample.condition empty.', code=2)
+
+    def sheet(self, source: Source, stem: Path) -> Path:
+        """As for images."""
+        return self.images.sheet(source, stem)
+
+    def describe(self, source: Source) -> str:
+        """As for images."""
+        return self.images.describe(source)
 
     @property
     def facts(self) -> dict[str, Any]:

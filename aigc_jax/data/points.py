@@ -7,12 +7,13 @@ its likelihood is one of 256 × 256 cells for every family, and what is measured
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from aigc_jax.data import scatter
-from aigc_jax.data.images import ImageMedium, save_arrays
+from aigc_jax.data.dataset import Source
+from aigc_jax.data.images import LOOKED_AT, ImageMedium, save_arrays
 from aigc_jax.data.pixels import facts_of, tokens_of
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
@@ -25,6 +26,7 @@ SHAPE = (1, 1, 2)  # of a stored point
 class PointMedium:
     """What both media share. density: the points' own."""
 
+    kind: ClassVar = "points"
     density: Density
 
     def stored(self, samples: np.ndarray) -> np.ndarray:
@@ -38,6 +40,15 @@ class PointMedium:
     def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
         """`<stem>.npz` with "point", uint8 [n, 2], and where components were asked for "label"."""
         return save_arrays(stem, point=self.stored(samples).reshape(-1, 2), label=asked)
+
+    def sheet(self, source: Source, stem: Path) -> Path:
+        """The true density beside points of the split, as `<stem>.png`."""
+        points = source[np.arange(min(len(source), LOOKED_AT))]["image"].reshape(-1, 2)
+        return scatter.write(self.density, points, stem)
+
+    def describe(self, source: Source) -> str:
+        """The entropy of what the points are drawn from."""
+        return f" of a density of {self.density.entropy:.4f} bits"
 
 
 class PointImages(PointMedium):

@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.data.dataset import Source, TextSource
+from aigc_jax.data.stream import order
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")  # tokens 0, 1, 2, 3; characters follow
 PAD, BOS, EOS, UNK = range(len(SPECIAL))
+SHOWN = 12  # texts of a sheet
+BINS, BAR = 12, 50  # of its histogram: bars, and characters of the longest one
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what a decoded <unk> looks like
 
 
@@ -23,6 +27,7 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what a decoded <unk> looks like
 class TextMedium:
     """Texts as tokens, one a character. characters: the vocabulary without the special tokens."""
 
+    kind: ClassVar = "texts"
     characters: str
     length: int  # tokens that a network reads at once; a stored window has one more
     _token: dict[str, int] = field(init=False, repr=False)
@@ -77,19 +82,12 @@ class TextMedium:
 
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """The texts, numbered, as `<stem>.txt` in UTF-8. samples: int [n, length]."""
-        path = stem.with_name(stem.name + ".txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        texts = [f"[{i}]\n{self.decode(tokens)}\n" for i, tokens in enumerate(samples, 1)]
-        path.write_text("\n".join(texts), "utf-8")
-        return path
+        return _write(stem, ".txt", "\n".join(f"[{i}]\n{self.decode(tokens)}\n" for i, tokens in enumerate(samples, 1)))
 
     def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
         """`<stem>.jsonl` with {"text": …} a line; prompts are the beginnings of their texts."""
-        path = stem.with_name(stem.name + ".jsonl")
-        path.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps({"text": self.decode(tokens)}, ensure_ascii=False) for tokens in samples]
-        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-        return path
+        return _write(stem, ".jsonl", "".join(f"{line}\n" for line in lines))
 
     def condition(self, text: str, n: int) -> np.ndarray | None:
         """A prompt -> int32 [n, P], BOS and its characters; "" -> None."""
@@ -110,10 +108,43 @@ class TextMedium:
             )
         return np.tile(np.concatenate([[BOS], self.encode(text)]).astype(np.int32), (n, 1))
 
+    def sheet(self, source: Source, stem: Path) -> Path:
+        """Some texts and a histogram of their lengths, as `<stem>.txt` in UTF-8."""
+        texts = _texts(source)
+        shown = [texts[i] for i in order(0, len(texts), 0, min(SHOWN, len(texts)))]
+        lengths = np.array([len(text) for text in texts])
+        longest = np.percentile(lengths, 99)
+        counts, edges = np.histogram(np.minimum(lengths, longest), bins=BINS)
+        bars = [
+            f"{int(left):6d} to {int(right):6d} {count:7,d} {'#' * round(BAR * count / counts.max())}\n"
+            for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]
+        head = f"Characters of a text (the last bar counts all that are longer, up to {lengths.max():,}):\n"
+        return _write(stem, ".txt", "\n\n".join([*shown, head + "".join(bars)]))
+
+    def describe(self, source: Source) -> str:
+        """Texts, tokens, and how much of them the vocabulary holds."""
+        texts = _texts(source)
+        tokens = np.count_nonzero(source[np.arange(len(source))]["tokens"][:, 1:])  # each is predicted once
+        share = coverage(texts, self.characters)
+        return f" of {len(texts):,} texts, {tokens:,} tokens, vocabulary covers {share:.2%} of the characters"
+
     @property
     def facts(self) -> dict[str, Any]:
         """What networks and methods are filled from."""
         return dict(vocabulary=self.vocabulary, length=self.length, pad=PAD, bos=BOS, eos=EOS, unit="char")
+
+
+def _write(stem: Path, suffix: str, text: str) -> Path:
+    path = stem.with_name(stem.name + suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _texts(source: Source) -> list[str]:
+    assert isinstance(source, TextSource)
+    return source.texts()
 
 
 def common_characters(texts: Iterable[str], size: int) -> str:

@@ -1,16 +1,17 @@
 """Generated images held against real ones: the measures that a configuration may name under `evaluate.measures`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
 from aigc_jax.errors import UserError
-from aigc_jax.evaluate.measure import Measure
+from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
 from aigc_jax.metrics import kernel, manifold, scores
 from aigc_jax.metrics.bootstrap import Estimate, mean
-from aigc_jax.metrics.features.extractor import Answers, Extractor
+from aigc_jax.metrics.features.extractor import Answers, Extractor, extractor, remembered
 from aigc_jax.metrics.frechet import Moments, frechet, moments
 
 KID_SUBSETS, KID_SIZE = 100, 1000  # Bińkowski et al. 2018, section 4
@@ -21,6 +22,7 @@ class Seen:
     """What an extractor says of a set of images, and of which class each is meant to be (int [N], or None)."""
 
     def __init__(self, answers: Answers, labels: np.ndarray | None):
+        self.answers = answers
         self.features, self.logits = answers
         self.labels = labels
 
@@ -144,3 +146,20 @@ MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
     "class_frechet": _class_distance,
 }
 """(the extractor, the number of samples) -> the measure."""
+
+
+def judging(medium: Any, asked: Asked) -> tuple[list[Measure], Sight]:
+    """See `measure`. medium: any of images."""
+    using = extractor(asked.extractor, asked.weights)
+    chosen = [factory(using, asked.samples) for factory in named(asked.measures, MEASURES)]
+
+    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> Seen:
+        answers = remembered(using, samples, asked.cache if real else None)
+        return Seen(answers, None if labels is None else np.asarray(labels, int))
+
+    def join(parts: Sequence[Seen]) -> Seen:
+        answers = Answers(*map(np.concatenate, zip(*(part.answers for part in parts), strict=True)))
+        labels = [part.labels for part in parts if part.labels is not None]
+        return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None)
+
+    return chosen, Sight("image", see, join, using)

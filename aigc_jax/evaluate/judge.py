@@ -5,50 +5,32 @@ model has seen, reach against the same reference. A figure below the floor says 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+import importlib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet, Source
-from aigc_jax.data.images import ImageMedium
-from aigc_jax.data.pixels import PixelTokens
-from aigc_jax.data.points import PointMedium
-from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import ConfigError
-from aigc_jax.evaluate import images, points, texts
-from aigc_jax.evaluate.measure import Measure
+from aigc_jax.evaluate.measure import Asked, Measure, Sight
 from aigc_jax.metrics.bootstrap import interval
-from aigc_jax.metrics.features.extractor import Answers, Extractor, extractor, remembered
 from aigc_jax.metrics.record import Figure, Protocol
 
 CHUNK = 4096  # real samples looked at at a time
 FLOOR_SEED = 0  # of which held-out samples the floor takes
 
 
-class Medium(NamedTuple):
-    """How samples of a kind are looked at. Rows and samples are as the data set stores them."""
-
-    field: str  # of a stored row, that holds the sample
-    see: Callable[[np.ndarray, np.ndarray | None, bool], Any]
-    """(samples, labels or None, whether they are real) -> what measures read."""
-    join: Callable[[Sequence[Any]], Any]
-    using: Extractor | None
-
-
 class Judge:
     """Holds `count` samples against a split of a data set; `names` are those of the figures that it gives."""
 
-    def __init__(
-        self, data: DataSet, split: str, heldout: str, count: int, measures: Sequence[Measure], medium: Medium
-    ):
+    def __init__(self, data: DataSet, split: str, heldout: str, count: int, measures: Sequence[Measure], sight: Sight):
         self.count = count
         self.names = tuple(name for measure in measures for name in measure.names)
         self._data, self._split, self._heldout = data, split, heldout
-        self._measures, self._medium = measures, medium
+        self._measures, self._sight = measures, sight
 
     def prepare(self) -> None:
         """Looks at the real samples, which does not depend on the made ones."""
@@ -59,12 +41,12 @@ class Judge:
 
         labels: int [n], the classes that were asked for; None = none were.
         """
-        return self._medium.see(samples, labels, False)
+        return self._sight.see(samples, labels, False)
 
     def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
         """Of `count` samples in all. seed: of the intervals."""
         real, sha256 = self._reference
-        made, using = self._medium.join(looks), self._medium.using
+        made, using = self._sight.join(looks), self._sight.using
         found = []
         for measure in self._measures:
             for name, estimate in zip(measure.names, measure.estimate(real, made), strict=True):
@@ -107,11 +89,11 @@ class Judge:
         digest, parts = hashlib.sha256(), []
         for start in range(0, len(numbers), CHUNK):
             rows = source[numbers[start : start + CHUNK]]
-            samples = np.ascontiguousarray(rows[self._medium.field])
+            samples = np.ascontiguousarray(rows[self._sight.field])
             digest.update(f"{samples.dtype.str} {samples.shape}\n".encode())
             digest.update(samples.tobytes())
-            parts.append(self._medium.see(samples, rows.get("label"), True))
-        return self._medium.join(parts), digest.hexdigest()
+            parts.append(self._sight.see(samples, rows.get("label"), True))
+        return self._sight.join(parts), digest.hexdigest()
 
 
 def judge(
@@ -135,60 +117,6 @@ def judge(
             f'Measuring samples needs two of them at least ("evaluate.samples" is {count}), and what to measure '
             f'("evaluate.measures" names {", ".join(measures) or "nothing"}).'
         )
-    if isinstance(data.medium, (ImageMedium, PixelTokens)):
-        network = extractor(using, weights)
-        chosen = [factory(network, count) for factory in _named(measures, images.MEASURES)]
-        return Judge(data, split, heldout, count, chosen, _of_images(network, cache))
-    if isinstance(data.medium, TextMedium):
-        return Judge(data, split, heldout, count, _named(measures, texts.MEASURES), _of_texts(data.medium))
-    if isinstance(data.medium, PointMedium):
-        chosen = [factory(data.medium.density) for factory in _named(measures, points.MEASURES)]
-        return Judge(data, split, heldout, count, chosen, _of_points())
-    raise ConfigError(f"Nothing measures samples of {data.name}: set evaluate.samples=0.")
-
-
-def _of_images(using: Extractor, cache: Path | None) -> Medium:
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> images.Seen:
-        answers = remembered(using, samples, cache if real else None)
-        return images.Seen(answers, None if labels is None else np.asarray(labels, int))
-
-    def join(parts: Sequence[images.Seen]) -> images.Seen:
-        answers = Answers(*(np.concatenate([getattr(part, name) for part in parts]) for name in Answers._fields))
-        labelled = all(part.labels is not None for part in parts)
-        return images.Seen(answers, np.concatenate([part.labels for part in parts]) if labelled else None)
-
-    return Medium("image", see, join, using)
-
-
-def _of_texts(medium: TextMedium) -> Medium:
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
-        return [medium.decode(tokens) for tokens in samples]
-
-    return Medium("tokens", see, _texts, None)
-
-
-def of_strings() -> Medium:
-    """Texts as strings, in the field "text"."""
-
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
-        return samples.tolist()
-
-    return Medium("text", see, _texts, None)
-
-
-def _texts(parts: Sequence[Sequence[str]]) -> list[str]:
-    return [text for part in parts for text in part]
-
-
-def _of_points() -> Medium:
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> np.ndarray:
-        return samples.reshape(-1, 2)
-
-    return Medium("image", see, np.concatenate, None)
-
-
-def _named(names: Sequence[str], there: Any) -> list[Any]:
-    for name in names:
-        if name not in there:
-            raise ConfigError(f'evaluate.measures: there is no "{name}".{nearest(name, there)}')
-    return [there[name] for name in names]
+    module = importlib.import_module(f"aigc_jax.evaluate.{data.medium.kind}")
+    chosen, sight = module.judging(data.medium, Asked(count, measures, using, weights, cache))
+    return Judge(data, split, heldout, count, chosen, sight)

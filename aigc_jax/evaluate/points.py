@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aigc_jax.evaluate.measure import Measure
+from aigc_jax.data.points import PointMedium
+from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
 from aigc_jax.metrics.bootstrap import Estimate, mean
 from aigc_jax.metrics.scores import jensen_shannon
 from aigc_jax.ops.densities import TYPICAL, Density
@@ -83,3 +84,13 @@ MEASURES: Mapping[str, Callable[[Density], Measure]] = {
     "off_data": _off_data,
     "modes": _modes,
 }
+
+
+def judging(medium: PointMedium, asked: Asked) -> tuple[list[Measure], Sight]:
+    """See `measure`."""
+
+    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> np.ndarray:
+        return samples.reshape(-1, 2)
+
+    chosen = [factory(medium.density) for factory in named(asked.measures, MEASURES)]
+    return chosen, Sight("image", see, np.concatenate, None)

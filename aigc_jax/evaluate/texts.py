@@ -1,8 +1,11 @@
 """Generated texts held against real ones: the measures that a configuration may name under `evaluate.measures`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from aigc_jax.evaluate.measure import Measure
+import numpy as np
+
+from aigc_jax.data.text import TextMedium
+from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
 from aigc_jax.metrics import texts as of
 
 
@@ -24,3 +27,25 @@ MEASURES: Mapping[str, Measure] = {
         ("self_bleu",), {"tokens": "characters"}, lambda training, made: (of.self_bleu(made, "char"),)
     ),
 }
+
+
+def judging(medium: TextMedium, asked: Asked) -> tuple[list[Measure], Sight]:
+    """See `measure`."""
+
+    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
+        return [medium.decode(tokens) for tokens in samples]
+
+    return named(asked.measures, MEASURES), Sight("tokens", see, _together, None)
+
+
+def of_strings() -> Sight:
+    """Texts as strings, in the field "text"."""
+
+    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
+        return samples.tolist()
+
+    return Sight("text", see, _together, None)
+
+
+def _together(parts: Sequence[Sequence[str]]) -> list[str]:
+    return [text for part in parts for text in part]

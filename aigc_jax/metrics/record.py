@@ -52,7 +52,7 @@ class Origin(NamedTuple):
 
     run: str  # its folder's name
     seed: int  # of the samples and the interval
-    checkpoint: str = ""  # SHA-256 of its manifest; "" = it was not saved yet, or the samples came as files
+    checkpoint: str = ""  # SHA-256 of its manifest; "" = it was not kept, or the samples came as files
     step: int = 0  # 0 = not known
     seconds: float = 0.0  # that the training took, until then; 0 = not known
     device: str = ""  # that it took them on

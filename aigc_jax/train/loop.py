@@ -57,6 +57,7 @@ def _train(
     pace, programs, feed = run.pace, run.programs, run.feeds["train"]
     with ExitStack() as closing:
         checkpoints = run.checkpoints(workdir.checkpoints)
+        closing.callback(records.sign, workdir)  # after the last save
         closing.callback(timing.within("save", checkpoints.close))
         state, sums, done = _start(run, checkpoints, timing, newest)
         start = int(state.step)

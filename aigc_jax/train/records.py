@@ -1,21 +1,25 @@
 """records.jsonl in a run's folder: its figures, each with the protocol it was measured by."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 
-from aigc_jax.metrics.record import Figure, Origin, read, write
-from aigc_jax.train import clock
+from aigc_jax.metrics.record import Figure, Origin, Record, read, write
+from aigc_jax.train import clock, manifest
 from aigc_jax.train.workdir import Workdir, write_whole
+
+MANIFESTS = f"[0-9]*/{manifest.NAME}"  # of the checkpoints that are on disk
 
 
 def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, checkpoint: str = "") -> None:
     """Appends what was measured at a step. Of records of one step and protocol the last counts.
 
-    seed: of the samples. checkpoint: its manifest's SHA-256; "" = it was not saved yet.
+    seed: of the samples. checkpoint: its manifest's SHA-256; "" = it was not saved yet: `sign` names it later.
     """
     if jax.process_index() or not figures:
         return
+    sign(workdir)  # before a checkpoint that was measured last time is one too many
     origin = Origin(
         run=workdir.folder.name,
         seed=seed,
@@ -27,8 +31,22 @@ def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, check
     write(workdir.records, figures, origin)
 
 
+def sign(workdir: Workdir) -> None:
+    """Names the checkpoint of each record that was measured before its step was saved."""
+    if jax.process_index() or not workdir.records.exists():
+        return
+    found = read(workdir.records)
+    saved = {int(path.parent.name): manifest.digest(path.parent) for path in workdir.checkpoints.glob(MANIFESTS)}
+    signed = [replace(record, checkpoint=saved.get(record.step, record.checkpoint)) for record in found]
+    if signed != found:
+        _write(workdir, signed)
+
+
 def keep_until(workdir: Workdir, step: int) -> None:
     """Drops the records of later steps, which are taken again."""
     if jax.process_index() == 0 and workdir.records.exists():
-        kept = [record for record in read(workdir.records) if record.step <= step]
-        write_whole(workdir.records, "".join(f"{record.to_json()}\n" for record in kept))
+        _write(workdir, [record for record in read(workdir.records) if record.step <= step])
+
+
+def _write(workdir: Workdir, records: Sequence[Record]) -> None:
+    write_whole(workdir.records, "".join(f"{record.to_json()}\n" for record in records))

@@ -48,6 +48,8 @@ def test_images_are_augmented_before():
 def test_any_set_of_images(tmp_path):
     data = load(data_dir=catalogue.default_data_dir(), images={"name": "digits"})
     assert data.name == "digits" and data.facts["length"] == 64 and len(data.splits["train"]) == 1437
+    assert data.medium.describe(data.splits["test"]).startswith("; 0 31, 1 35, ")
+    assert data.medium.sheet(data.splits["test"], tmp_path / "sheet").name == "sheet.png"
     with pytest.raises(UserError, match='no prompt such as "7"'):
         data.medium.condition("7", 3)
     with pytest.raises(ConfigError, match="has to name a set of images, and .*sentences"):

@@ -16,7 +16,7 @@ from aigc_jax.evaluate.judge import judge
 from aigc_jax.metrics.features.extractor import extractor
 from aigc_jax.metrics.frechet import frechet_distance, moments
 from aigc_jax.metrics.record import latest, read, same_protocol
-from aigc_jax.train import loop, report, trained
+from aigc_jax.train import loop, manifest, report, trained
 from aigc_jax.train.journal import measured
 from aigc_jax.train.workdir import Workdir
 
@@ -122,7 +122,9 @@ def test_training_measures_and_records(trained_run, capsys):
         assert at_end[name].low <= value <= at_end[name].high
         assert (at_end[name].protocol.references > 0) == (name in OF_SAMPLES)
     assert at_end["FD-digits"].seconds > 0 and at_end["FD-digits"].device
-    # Measured afterwards: the same samples of the same weights, and the checkpoint is known.
+    for record in records:  # measured before the step was saved, and signed when it was
+        assert record.checkpoint == manifest.digest(workdir.checkpoints / str(record.step))
+    # Measured afterwards: the same samples of the same weights.
     trained.evaluate(build(config), workdir)
     assert "FD-digits" in capsys.readouterr().out
     again = latest(read(workdir.records))
@@ -130,7 +132,7 @@ def test_training_measures_and_records(trained_run, capsys):
     for record in again:
         before = at_end[record.protocol.measure]
         assert (record.value, record.low, record.high) == (before.value, before.low, before.high)
-        assert len(record.checkpoint) == 64
+        assert record.checkpoint == before.checkpoint
         same_protocol([before, record])
 
 

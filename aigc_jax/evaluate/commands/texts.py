@@ -12,8 +12,8 @@ from pathlib import Path
 from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.text import TextMedium
 from aigc_jax.evaluate import files
-from aigc_jax.evaluate.judge import Judge, of_strings
-from aigc_jax.evaluate.texts import MEASURES
+from aigc_jax.evaluate.judge import Judge
+from aigc_jax.evaluate.texts import MEASURES, of_strings
 from aigc_jax.metrics.record import Origin, write
 from aigc_jax.train.trained import told
 
