@@ -5,7 +5,7 @@ model has seen, reach against the same reference. A figure below the floor says 
 """
 
 import hashlib
-import importlib
+import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -117,6 +117,8 @@ def judge(
             f'Measuring samples needs two of them at least ("evaluate.samples" is {count}), and what to measure '
             f'("evaluate.measures" names {", ".join(measures) or "nothing"}).'
         )
-    module = importlib.import_module(f"aigc_jax.evaluate.{data.medium.kind}")
-    chosen, sight = module.judging(data.medium, Asked(count, measures, using, weights, cache))
+    module = f"aigc_jax.evaluate.{data.medium.kind}"
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f"Nothing measures samples of {data.name} ({data.medium.kind}): set evaluate.samples=0.")
+    chosen, sight = importlib.import_module(module).judging(data.medium, Asked(count, measures, using, weights, cache))
     return Judge(data, split, heldout, count, chosen, sight)

@@ -2,7 +2,9 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,6 +93,8 @@ def test_what_is_refused(digits):
         digits.medium.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
     with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
         judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
+    with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): set evaluate.samples=0"):
+        judging(replace(digits, medium=SimpleNamespace(kind="smells")), 100)
 
 
 SETTINGS = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits", "every": 2}
