@@ -4,7 +4,9 @@ pixels; van den Oord et al. 2016, arXiv:1601.06759): its likelihood is exact.
     python main.py --config=configs/gpt_fashion_mnist.py --workdir=runs/gpt_fashion_mnist
 
 784 tokens an image, each one of the 256 grey levels, so that bits/dim compare with those of diffusion and VAE.
-Hardware: 2 CPU cores. Time: not yet measured. Expected: not yet measured.
+Hardware: 2 CPU cores. Time: about 75 minutes, of which 15 for measuring. Expected: garments of all classes, grainy.
+Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 81 min: 3.107 bits/dim on the 10,000 test images, after
+half an epoch. Of 64 samples about 50 are garments at sight, some torn; FD-fashion_mnist 3.29 (docs/board.md).
 """
 
 import ml_collections
