@@ -7,9 +7,8 @@ import jax
 
 from aigc_jax.metrics.record import Figure, Origin, Record, read, write
 from aigc_jax.train import clock, manifest
+from aigc_jax.train.recovery import saved
 from aigc_jax.train.workdir import Workdir, write_whole
-
-MANIFESTS = f"[0-9]*/{manifest.NAME}"  # of the checkpoints that are on disk
 
 
 def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, checkpoint: str = "") -> None:
@@ -36,8 +35,9 @@ def sign(workdir: Workdir) -> None:
     if jax.process_index() or not workdir.records.exists():
         return
     found = read(workdir.records)
-    saved = {int(path.parent.name): manifest.digest(path.parent) for path in workdir.checkpoints.glob(MANIFESTS)}
-    signed = [replace(record, checkpoint=saved.get(record.step, record.checkpoint)) for record in found]
+    folders = {step: workdir.checkpoints / str(step) for step in saved(workdir.checkpoints)}
+    hashes = {step: manifest.digest(at) for step, at in folders.items() if (at / manifest.NAME).is_file()}
+    signed = [replace(record, checkpoint=hashes.get(record.step, record.checkpoint)) for record in found]
     if signed != found:
         _write(workdir, signed)
 
