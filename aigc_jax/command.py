@@ -4,6 +4,7 @@ import os
 import runpy
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from aigc_jax.config import check_overrides, nearest
 from aigc_jax.errors import ConfigError, Stopped, UserError, room
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
+COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between processes name
 
 
 def leave(code: int) -> None:
@@ -44,6 +46,15 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     except OSError as error:  # a full or vanished disk, wherever it is met
         where = f" ({error.filename}; {room(Path(error.filename).parent)})" if isinstance(error.filename, str) else ""
         print(f"aigc_jax: {error.strerror or error}{where}: what was saved before is intact.", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not jax.distributed.is_initialized():
+            raise
+        # Leaving by the interpreter's end would wait for the other processes, which wait for this one.
+        if isinstance(error, jax.errors.JaxRuntimeError) and any(name in str(error) for name in COLLECTIVES):
+            print("aigc_jax: another process has ended: the same command resumes.", file=sys.stderr)
+        else:
+            traceback.print_exc()
         return 1
     return 0
 

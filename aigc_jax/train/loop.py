@@ -90,6 +90,8 @@ def _train(
                 journal.advance(step)
                 timing.step = step
                 watchdog.beat()
+                if tasks.due(step):
+                    jax.block_until_ready(sums)  # the steps' own time: a peer that hangs is noticed here
                 with watchdog.patient():
                     sums = tasks.do(step, state, sums)
                 if step < pace.steps and meetings.agreed(asked, call):

@@ -51,19 +51,22 @@ class Tasks:
             (run.save_every, "save", self._save),
         ]
 
+    def due(self, step: int) -> list[int]:
+        """The numbers of the tasks that this step has."""
+        last = step == self._run.pace.steps
+        return [number for number, (every, *_) in enumerate(self._tasks) if last or (every and step % every == 0)]
+
     def do(self, step: int, state: State, sums: Sums, done: int = 0) -> Sums:
         """Does what is due at this step, in order, from task number `done` on.
 
         Raises Unsound where training should not go on so, and Cut where it is asked to stop.
         """
-        programs, last = self._run.programs, step == self._run.pace.steps
-        due = [number for number, (every, *_) in enumerate(self._tasks) if last or (every and step % every == 0)]
+        programs, due = self._run.programs, self.due(step)
         self._measures.clear()
         if done:  # what was measured before it was stopped decides which checkpoint is best
             self._measures.update(measured(self._workdir.metrics, step, self._run.evaluation.split))
         if not due:
             return sums
-        jax.block_until_ready(sums)  # until here it is the steps that take the time
         state, held = programs.canonical(state), programs.canonical(sums)
         for number in due:
             _, kind, task = self._tasks[number]
