@@ -81,9 +81,10 @@ def intervals(name: str, values: Mapping[str, Interval], real: float | None) -> 
         )
     if real is not None:
         at = x_of(real)
+        anchor = "end" if at > WIDTH - NAMES // 2 else "middle"  # within the picture
         parts.append(
             f'<path d="M{at:.1f} {TOP + 6}V{bottom + 20}" stroke="#111" stroke-dasharray="3 3"/>'
-            f'<text x="{at:.1f}" y="{bottom + 32}" text-anchor="middle">real samples {real:.4g}</text>'
+            f'<text x="{at:.1f}" y="{bottom + 32}" text-anchor="{anchor}">real samples {real:.4g}</text>'
         )
     for number, (run, each) in enumerate(sorted(values.items(), key=lambda item: item[1].value)):
         y, colour = TOP + LINE + ROW * number + ROW // 2, COLOURS[0]

@@ -29,6 +29,7 @@ figcaption{font-size:13px;opacity:.75} svg{background:var(--faint);border-radius
 img{max-width:100%;image-rendering:pixelated;border:1px solid var(--line)}
 pre{overflow:auto;background:var(--faint);padding:1rem;border-radius:4px;white-space:pre-wrap}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums} td,th{padding:.25rem 1.25rem .25rem 0;text-align:left}
+table{display:block;overflow-x:auto} td small{white-space:nowrap}
 tr+tr{border-top:1px solid var(--line)} small{opacity:.75} svg text{font-size:11px;fill:currentColor;opacity:.75}
 """
 

@@ -10,6 +10,7 @@ records has what papers report: those figures follow another protocol, and stand
 import argparse
 import html
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ INTRO = (
     "last row is what as many real samples reach that no model has seen: the nearer to it, the better. Figures of one "
     "column were measured alike, or this page could not be written."
 )
+WIDE = "body{max-width:90rem}"  # for the columns of many measures
 APART = "Not to be compared with the tables above, nor with each other."
 
 
@@ -96,7 +98,7 @@ def of_data(name: str, wanted: Sequence[str], records: Sequence[Record]) -> Tabl
 
 
 def _cell(record: Record) -> str:
-    return f"{record.value:.4g} <small>{record.low:.4g} … {record.high:.4g}</small>"
+    return f"{record.value:.4g}<br><small>{record.low:.4g} … {record.high:.4g}</small>"
 
 
 def _floor(records: Sequence[Record]) -> float | None:
@@ -136,10 +138,10 @@ def hypertext(tables: Sequence[Table], command: str) -> str:
         parts.append(f"<h2>{html.escape(table.title)}</h2><table><tr>{head}{rows}</table>")
         parts.append(f"<small><ul>{items}</ul></small>{pictures}")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Board</title>'
-    return f'<!doctype html><html lang="en">{head}<style>{STYLE}</style>{"".join(parts)}</html>\n'
+    return f'<!doctype html><html lang="en">{head}<style>{STYLE}{WIDE}</style>{"".join(parts)}</html>\n'
 
 
 def _hypertext(cell: str) -> str:
     """A cell's text; its marks in Markdown or HTML are kept."""
-    escaped = html.escape(cell).replace("&lt;small&gt;", "<small>").replace("&lt;/small&gt;", "</small>")
+    escaped = re.sub(r"&lt;(br|small|/small)&gt;", r"<\1>", html.escape(cell))
     return f"<em>{escaped.strip('*')}</em>" if escaped.startswith("*") else escaped
