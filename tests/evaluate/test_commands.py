@@ -73,7 +73,7 @@ def test_a_board(folders, tmp_path, capsys):
     assert guarded("board", records, "--out", tmp_path / "one.md", "--measures", "KID-digits") == 0
     assert "FD-digits" not in (tmp_path / "one.md").read_text("utf-8")
     (value, _) = (record.value for record in read(records / "one.jsonl"))
-    assert f"| made | {value:.4g} <small>" in page and "| WGAN | 21.5 | another | a paper |" in page
+    assert f"| made | {value:.4g}<br><small>" in page and "| WGAN | 21.5 | another | a paper |" in page
     assert guarded("board", tmp_path / "nothing", "--out", tmp_path / "board.md") == 1
     assert "There are no such records in" in capsys.readouterr().err
 
