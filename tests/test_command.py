@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import pytest
 from support import ROOT, write_idx, write_images, write_texts
 
@@ -158,3 +159,28 @@ def test_a_disk_error_names_the_file_and_the_room(tmp_path, capsys):
 
     assert command.guarded(gone, []) == 1
     assert f"({tmp_path}/none/metrics.jsonl; the folder is gone)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error, told",
+    [
+        (
+            jax.errors.JaxRuntimeError("UNKNOWN: Gloo AllGather failed: Connection closed by peer"),
+            "another process has",
+        ),
+        (ValueError("a mistake of ours"), "Traceback"),
+    ],
+)
+def test_an_error_beside_other_processes_leaves_without_them(monkeypatch, capsys, error, told):
+    """An error that went on to the interpreter's end would wait there for the others."""
+
+    def fail(argv):
+        raise error
+
+    monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
+    assert command.guarded(fail, []) == 1
+    said = capsys.readouterr().err
+    assert told in said and ("Traceback" in said) == isinstance(error, ValueError)
+    monkeypatch.setattr(jax.distributed, "is_initialized", lambda: False)
+    with pytest.raises(type(error)):
+        command.guarded(fail, [])
