@@ -92,8 +92,8 @@ def _train(
                 watchdog.beat()
                 if tasks.due(step):
                     jax.block_until_ready(sums)  # the steps' own time: a peer that hangs is noticed here
-                with watchdog.patient():
-                    sums = tasks.do(step, state, sums)
+                    with watchdog.patient():
+                        sums = tasks.do(step, state, sums)
                 if step < pace.steps and meetings.agreed(asked, call):
                     raise Cut(0, sums)
                 timing.charge("input")

@@ -148,6 +148,17 @@ def test_a_reload_loses_nothing_and_another_rater_starts_anew(opened, made, tmp_
     assert tab.evaluate("answers.session") != early["session"]
 
 
+def test_another_page_in_the_same_place_has_no_votes(opened, made, tmp_path):
+    page, other = made[0], tmp_path / "page.html"
+    shutil.copy(page, other)
+    tab = opened(other)
+    press(tab, "ArrowLeft")
+    write([page.parent / "kestrel", page.parent / "osprey"], tmp_path / "new.html", QUESTION, PAIRS, 0, 1)
+    shutil.move(tmp_path / "new.html", other)
+    tab.reload()
+    settle(tab, 0)
+
+
 def test_it_works_by_touch_on_a_phone(opened, made):
     tab = opened(made[0], **PHONE)
     for number, name in enumerate(("A", "Neither", "B"), 1):
