@@ -1,0 +1,97 @@
+"""Runs one piece of work with ours and with its peers in turn, and prints how they compare.
+
+    python -m benchmarks PIECE [--size=SIZE] [--set batch=16 …] [--sides ours,eager] [--rounds=5] [--turn=6] [--write]
+                               [--before=CHECKOUT] [--python torch=PYTHON …]
+    python -m benchmarks list
+
+Same model, batch, precision, data and device for all. Peers live in environments of their own (`make peers`): a side
+whose environment is not there is left out, and said so. --before measures another checkout's aigc_jax beside this one.
+--write keeps the figures in benchmarks/results/, from which `python -m benchmarks.page` makes docs/performance.md.
+"""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import figures, pieces
+from benchmarks.turns import ROOT, Worker, rounds
+
+
+def main() -> None:
+    """Reads the arguments, measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = sorted(module.name for module in pkgutil.iter_modules(pieces.__path__))
+    parser.add_argument("piece", choices=["list", *known], metavar="PIECE")
+    parser.add_argument("--size", help="a name of the piece's SIZES; default: the first")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value of a setting")
+    parser.add_argument("--sides", help="names, separated by commas; default: all")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--turn", type=float, default=6.0, help="seconds that a turn lasts at least")
+    parser.add_argument("--before", type=Path, help="folder of another checkout of this project")
+    parser.add_argument("--python", action="append", default=[], metavar="ENVIRONMENT=PYTHON")
+    parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results/")
+    arguments = parser.parse_args()
+    if arguments.piece == "list":
+        for name in known:
+            print(f"{name:<16} {importlib.import_module(f'benchmarks.pieces.{name}').__doc__.splitlines()[0]}")
+        return
+    piece = importlib.import_module(f"benchmarks.pieces.{arguments.piece}")
+    size = arguments.size or next(iter(piece.SIZES))
+    if size not in piece.SIZES:
+        parser.error(f'--size: {arguments.piece} has no "{size}". Known: {", ".join(piece.SIZES)}.')
+    settings = {**piece.SIZES[size], **changes(parser, arguments.set, piece.SIZES[size])}
+    wanted = arguments.sides.split(",") if arguments.sides else list(piece.SIDES)
+    if unknown := set(wanted) - set(piece.SIDES):
+        parser.error(f"--sides: {arguments.piece} has no {', '.join(unknown)}. Known: {', '.join(piece.SIDES)}.")
+    pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in arguments.python)}
+    with tempfile.TemporaryDirectory() as logs:
+        workers, absent = [], {}
+        for side in [*(["before"] if arguments.before else []), *wanted]:
+            environment = piece.SIDES["ours" if side == "before" else side].environment
+            python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
+            if not python.exists():
+                absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
+                continue
+            checkout = arguments.before.resolve() if side == "before" else ROOT
+            print(f"{arguments.piece}: preparing {side} …", file=sys.stderr, flush=True)
+            worker = Worker(python, arguments.piece, side, settings, checkout, Path(logs) / side)
+            if worker.failed:
+                absent[side] = worker.failed
+            else:
+                workers.append(worker)
+        turns = rounds(workers, arguments.rounds, arguments.turn)
+        for worker in workers:
+            worker.close()
+            if worker.failed:
+                absent[worker.side] = worker.failed
+    if not any(turns.values()):
+        sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
+    command = " ".join(["python -m benchmarks", *(part for part in sys.argv[1:] if not part.startswith("--python"))])
+    facts = {worker.side: worker.facts for worker in workers}
+    record = figures.record(arguments.piece, size, settings, facts, turns, absent, command)
+    print(figures.printed(record))
+    if arguments.write:
+        print(f"Written: {figures.write(record)}")
+
+
+def changes(parser: argparse.ArgumentParser, given: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """The values of --set, read as JSON where they are."""
+    found = {}
+    for each in given:
+        key, _, value = each.partition("=")
+        if key not in settings:
+            parser.error(f'--set: there is no setting "{key}". Known: {", ".join(settings)}.')
+        try:
+            found[key] = json.loads(value)
+        except json.JSONDecodeError:
+            found[key] = value
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Figures of a measurement: rates, their ratios within a round, and the file that keeps them."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.turns import ROOT
+
+RESULTS = ROOT / "benchmarks/results"
+Record = dict[str, Any]
+
+
+def record(
+    piece: str,
+    size: str,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, Mapping[str, Any]],
+    turns: Mapping[str, list[Mapping[str, float]]],
+    absent: Mapping[str, str],
+    command: str,
+) -> Record:
+    """All that was measured, as JSON keeps it. rates: items a second, one a round."""
+    sides = {}
+    for side, taken in turns.items():
+        if not taken:
+            continue
+        sides[side] = {
+            **facts[side],
+            "rates": [float(f"{facts[side]['items'] * each['runs'] / each['seconds']:.5g}") for each in taken],
+            "peak_bytes": int(max(each["peak_bytes"] for each in taken)),
+        }
+    return {
+        "piece": piece,
+        "size": size,
+        "settings": dict(settings),
+        "device": machine(next(iter(sides.values()))["device"]),
+        "commit": commit(),
+        "command": command,
+        "sides": sides,
+        "absent": dict(absent),
+    }
+
+
+def machine(device: str) -> str:
+    """The accelerator's name, or the processor's with the number of its cores that may be used."""
+    if device != "cpu":
+        return device
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()).group(1)
+    except (OSError, AttributeError):
+        name = platform.processor() or platform.machine()
+    return f"{name}, {cores} cores"
+
+
+def commit() -> str:
+    """Of this checkout; a + after it says that files differ from it."""
+    found = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def write(record: Record) -> Path:
+    """results/<device>/<piece>-<size>.json."""
+    folder = RESULTS / re.sub(r"[^a-z0-9]+", "-", record["device"].lower()).strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{record['piece']}-{record['size']}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    return path
+
+
+def read(folder: Path) -> dict[str, list[Record]]:
+    """The records of a device by piece."""
+    found: dict[str, list[Record]] = {}
+    for path in sorted(folder.glob("*-*.json")):
+        each = json.loads(path.read_text("utf-8"))
+        found.setdefault(each["piece"], []).append(each)
+    return found
+
+
+def ratios(record: Record, side: str, other: str) -> list[float]:
+    """`side`'s rate over `other`'s, round by round."""
+    pair = (record["sides"][name]["rates"] for name in (side, other))
+    return [a / b for a, b in zip(*pair, strict=False)]  # a side that failed has fewer
+
+
+def spread(values: list[float], form: str = ".2f") -> str:
+    """median [least, most]"""
+    return f"{median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
+
+
+def cost(record: Record) -> float:
+    """Of a run, by the first side that counts it: one number for all, however each does the work."""
+    return next((facts["cost"] for facts in record["sides"].values() if facts["cost"]), 0.0)
+
+
+def printed(record: Record) -> str:
+    """A table for the terminal."""
+    lines = [f"{record['piece']} {record['size']} on {record['device']}: {record['settings']}"]
+    for side, facts in record["sides"].items():
+        work = cost(record) / facts["items"] * median(facts["rates"])
+        lines.append(
+            f"  {side:<12} {spread(facts['rates'], '.4g'):>28}/s"
+            f"{f'  {work / 1e9:8.1f} G/s' if work else ''}"
+            f"  {facts['parameters']:>12,} parameters  {facts['peak_bytes'] / 2**20:>7,.0f} MiB"
+            f"  prepare {facts['prepare_s']:.1f} s, first run {facts['first_run_s']:.1f} s"
+        )
+    lines += [
+        f"  ours / {other}: {spread(ratios(record, 'ours', other))}"
+        for other in record["sides"]
+        if other != "ours" and "ours" in record["sides"]
+    ]
+    return "\n".join([*lines, *(f"  {side}: absent: {why}" for side, why in record["absent"].items())])

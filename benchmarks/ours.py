@@ -1,0 +1,70 @@
+"""Our side of the pieces: the trainer's own programs, of a configuration of this repository, on arrays made here."""
+
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from aigc_jax.build import bind_method, build_learners
+from aigc_jax.method import Batch, Key
+from aigc_jax.train.programs import Programs
+from aigc_jax.train.sharding import layout
+from benchmarks.work import Work
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+Example = Mapping[str, np.ndarray]
+
+
+def settings(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """configs/<name>.py with other values for dotted keys."""
+    config = runpy.run_path(str(CONFIGS / f"{name}.py"))["get_config"]("full").to_dict()
+    for key, value in changes.items():
+        *parents, leaf = key.split(".")
+        place = config
+        for parent in parents:
+            place = place[parent]
+        place[leaf] = value
+    return config
+
+
+def as_it_is(key: Key, batch: Batch, train: bool) -> Batch:
+    """A batch that needs no preparing."""
+    return batch
+
+
+def programs(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example) -> Programs:
+    """The compiled programs of a run on one device. facts: what the data set would know. batch: as prepared."""
+    learners = build_learners(config, facts)
+    method = bind_method(config["method"], learners, {}, facts)
+    shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in batch.items()}
+    one = layout(jax.devices()[:1], data=1, fsdp=1, tensor=1, compile="jit")
+    return Programs(method, as_it_is, one, shapes, (), config["seed"], {}, config["train"]["spike"])
+
+
+def training(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example, items: float) -> Work:
+    """A training step as the trainer runs it. items: that a step makes of."""
+    of_run = programs(config, facts, batch)
+    state, sums = of_run.init(), of_run.start_sums()
+    parameters = count(state.params)
+    placed = of_run.place_items({name: x[None] for name, x in batch.items()})
+    held = [state, sums]
+
+    def run() -> None:
+        held[:] = of_run.train(*held, {}, placed)
+        jax.block_until_ready(held)
+
+    return Work(run, items, parameters, memory=peak())
+
+
+def count(tree: Any) -> int:
+    """Numbers in a tree of arrays."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def peak() -> Any:
+    """A function that says how many bytes the device held at most; None on a CPU, where the process's peak counts."""
+    first = jax.devices()[0]
+    return (lambda: first.memory_stats()["peak_bytes_in_use"]) if first.memory_stats() else None

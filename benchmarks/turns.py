@@ -1,0 +1,63 @@
+"""Sides that take turns: A B A B …, so that all of them meet what else the machine does. The one that waits is idle."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+ROOT = Path(__file__).parent.parent
+PAUSE = 0.3  # seconds after a turn, in which the threads of the side that had it go to sleep
+LAST_LINES = 3  # of what a side that failed had to say
+
+
+class Worker:
+    """A side's process."""
+
+    def __init__(self, python: Path, piece: str, side: str, settings: Mapping[str, Any], checkout: Path, log: Path):
+        self.side, self.facts, self.failed = side, {}, ""
+        self._log = log
+        # Two processes share a GPU: neither may take its memory in advance.
+        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TOKENIZERS_PARALLELISM": "false"}
+        self._process = subprocess.Popen(
+            [str(python), "-m", "benchmarks.worker", piece, side, json.dumps(dict(settings)), str(checkout)],
+            cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("w"), text=True,
+        )  # fmt: skip
+        self.facts = self._answer()
+
+    def take_turn(self, seconds: float) -> dict[str, Any]:
+        """{"runs", "seconds", "peak_bytes"}; {} where the side has failed."""
+        if self.failed:
+            return {}
+        print(seconds, file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self._process.wait()
+        said = self._log.read_text("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
+        self.failed = " / ".join(part.strip() for part in said) or f"ended with code {self._process.returncode}"
+        return {}
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._process.poll() is None:
+            self._process.stdin.close()
+            self._process.wait()
+
+
+def rounds(workers: list[Worker], count: int, seconds: float) -> dict[str, list[dict[str, Any]]]:
+    """Each side's turns, `count` of at least `seconds` each."""
+    turns: dict[str, list[dict[str, Any]]] = {worker.side: [] for worker in workers}
+    for _ in tqdm(range(count), unit="round"):
+        for worker in workers:
+            time.sleep(PAUSE)
+            if taken := worker.take_turn(seconds):
+                turns[worker.side].append(taken)
+    return turns
