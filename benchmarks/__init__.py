@@ -1,1 +1,1 @@
-"""What aigc_jax is measured against. `python -m benchmarks PIECE` runs one piece of work with ours and with its peers."""
+"""What aigc_jax is measured against: `python -m benchmarks PIECE` runs a piece of work with ours and its peers."""

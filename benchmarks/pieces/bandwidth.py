@@ -1,4 +1,4 @@
-"""A ceiling: bytes a second between memory and processor, a + 2 b over arrays beyond any cache, in JAX and in PyTorch."""
+"""A ceiling: bytes a second to and from memory, for a + 2 b over arrays beyond any cache, in JAX and in PyTorch."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
 """A training step of the diffusion U-Net of configs/ddpm_cifar.py: diffusers.
 
-Loss of eq. 14 with fresh times and noise, dropout 0.1, gradients clipped to norm 1, Adam, and an average of the weights.
+Loss of eq. 14 at fresh times, with fresh noise, dropout 0.1, gradients clipped to norm 1, Adam, an average of weights.
 """
 
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def facts(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a data set of such tokens knows. Token 0 pads and begins, and none ends: drawn texts have the full length."""
+    """What a data set of such tokens knows. Token 0 pads and begins, and none ends: drawn texts are full."""
     return dict(vocabulary=settings["vocabulary"], length=settings["length"], pad=0, bos=0, eos=-1, unit="char")
 
 
@@ -95,8 +95,8 @@ def transformers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
     work = peers.training(network, loss, optimizer, inputs.numel(), settings["precision"], CLIP)
     if compiled:
         return work
-    # The counter passes over PyTorch's fused attention: 2 products of T² d_head a head, forwards; 5 halves of that back.
-    attention = 4 * settings["layers"] * settings["batch"] * settings["length"] ** 2 * settings["width"] * 3.5
+    # The counter passes over PyTorch's fused attention: two products forwards and four back, each of T² / 2 pairs.
+    attention = 6 * settings["layers"] * settings["batch"] * settings["length"] ** 2 * settings["width"]
     return work._replace(cost=peers.counted(work.run) + attention)
 
 
