@@ -53,11 +53,13 @@ class Programs:
     ):
         self.layout, self.method, self._prepare = layout, method, prepare
         self._example, self._spike = example, spike
+        # Under jit of their own, so that what is traced for the shapes is not traced again for the programs.
+        self._init, self._update = jax.jit(self._first_state), jax.jit(method.step)
         with jax.set_mesh(layout.mesh):
             # Compiled, not moved: each process makes its own copy of an array that all of them hold.
             self.root = jax.jit(jax.random.key, static_argnums=0, out_shardings=layout.named())(seed)
-        self._frozen = jax.device_put(dict(frozen), shardings(layout, dict(frozen), rules))
-        abstract = jax.eval_shape(self._init, self.root, self._frozen)
+            self._frozen = jax.device_put(dict(frozen), shardings(layout, dict(frozen), rules))
+            abstract = jax.eval_shape(self._init, self.root, self._frozen)
         self.shardings = shardings(layout, abstract, rules)
         self.described = jax.tree.map(_described, abstract, self.shardings)
         sums = self._shape_of_sums()
@@ -77,7 +79,7 @@ class Programs:
         self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
         self._walk = jax.jit(method.walk, static_argnums=2, out_shardings=layout.named()) if method.walk else None
 
-    def _init(self, root: Key, frozen: Mapping[str, PyTree]) -> State:
+    def _first_state(self, root: Key, frozen: Mapping[str, PyTree]) -> State:
         shapes = jax.eval_shape(functools.partial(self._prepare, train=False), root, self._example)
         example = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         return self.method.init(jax.random.fold_in(root, 0), example, frozen)
@@ -99,7 +101,7 @@ class Programs:
         """One optimizer step; its random numbers come from (seed, step) alone."""
         key = jax.random.fold_in(root, state.step + 1)  # 0 was the initialisation's
         batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), True)
-        after, metrics = self.method.step(jax.random.fold_in(key, MODEL), state, batch)
+        after, metrics = self._update(jax.random.fold_in(key, MODEL), state, batch)
         return after.replace(step=state.step + 1), {k: v.astype(jnp.float32) for k, v in metrics.items()}
 
     def _steps(self, root: Key, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
@@ -136,7 +138,8 @@ class Programs:
             return self._train(self.root, state, sums, resident, items)
 
     def _shape_of_sums(self) -> Sums:
-        metrics = dict(jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1])
+        with jax.set_mesh(self.layout.mesh):
+            metrics = dict(jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1])
         return {"metrics": metrics, "watch": jax.eval_shape(guard.start, metrics)}
 
     def start_sums(self) -> Sums:

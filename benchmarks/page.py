@@ -1,0 +1,143 @@
+"""docs/performance.md, made of what benchmarks/results/ keeps.
+
+    python -m benchmarks.page
+
+A folder of results for each device. What a reader finds in the page and not in the results is the text in this file.
+"""
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+
+from benchmarks import figures
+from benchmarks.figures import RESULTS, Record, ratios, spread
+from benchmarks.turns import ROOT
+
+PAGE = ROOT / "docs/performance.md"
+HEAD = """# Performance
+
+Made by `python -m benchmarks.page` from the files in [benchmarks/results](../benchmarks/results): change those.
+
+How fast this project is, beside what people would use instead. Each row is one command, which runs ours and the peers
+in turn (A B A B …) in processes of their own, with the same model, batch, precision and device. A ratio is our rate
+over the peer's in the same round: above 1, ours is faster. Figures are the median of the rounds, and in brackets the
+least and the most. Peers are what their packages give by default.
+
+```shell
+make peers                                   # an environment for PyTorch, diffusers and transformers
+python -m benchmarks list                    # the pieces of work
+python -m benchmarks ddpm_step --write       # measures one, and keeps the figures
+python -m benchmarks.page                    # makes this page of them
+```
+
+* **% of ceiling**: FLOPs of the piece (counted once, by PyTorch's counter, for all sides) a second, over the best rate
+  that any side reached on this device with a large matrix product or convolution. An algorithm that needs fewer
+  multiplications can pass 100 %.
+* **before**: the same code without what was done for speed, from the commit that its file names.
+* **start**: until the first run ends, imports and compiling included, with no program cached.
+* **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU.
+"""
+
+
+def ceilings(records: dict[str, list[Record]]) -> dict[str, float]:
+    """The best rate of each ceiling, in its unit a second."""
+    best: dict[str, float] = {}
+    for name, found in records.items():
+        for record in found:
+            for facts in record["sides"].values():
+                if facts["cost"] and not piece(name).CEILING and piece(name).__doc__.startswith("A ceiling"):
+                    rate = facts["cost"] / facts["items"] * max(facts["rates"])
+                    best[name] = max(best.get(name, 0.0), rate)
+    return best
+
+
+def piece(name: str):
+    """Its module."""
+    return importlib.import_module(f"benchmarks.pieces.{name}")
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Markdown."""
+    head = list(head)
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def summary(records: dict[str, list[Record]]) -> str:
+    """A row for each piece and size: our rate, and its ratios."""
+    rows = []
+    for name, found in records.items():
+        for record in found:
+            sides = piece(name).SIDES
+            others = [side for side in record["sides"] if side not in ("ours", "before")]
+            if "ours" not in record["sides"] or not others:
+                continue
+            before = spread(ratios(record, "ours", "before")) if "before" in record["sides"] else ""
+            rows.append(
+                [
+                    f"[{name}](#{name.replace('_', '_')})", record["size"],
+                    f"{median(record['sides']['ours']['rates']):.4g} {piece(name).UNIT}/s",
+                    "<br>".join(f"{sides[side].whose}: **{spread(ratios(record, 'ours', side))}**" for side in others),
+                    before,
+                ]
+            )  # fmt: skip
+    return table(["piece", "size", "ours", "ours over the peer", "ours over before"], rows)
+
+
+def details(name: str, found: list[Record], best: dict[str, float]) -> str:
+    """The section of a piece."""
+    module, parts = piece(name), []
+    for record in found:
+        rows = []
+        for side, facts in record["sides"].items():
+            work = figures.cost(record) / facts["items"] * median(facts["rates"])
+            ceiling = best.get(module.CEILING)
+            rows.append(
+                [
+                    "ours before" if side == "before" else module.SIDES[side].whose,
+                    f"{spread(facts['rates'], '.4g')}",
+                    f"{work / ceiling:.0%}" if work and ceiling else "",
+                    f"{facts['parameters']:,}" if facts["parameters"] else "",
+                    f"{facts['peak_bytes'] / 2**20:,.0f} MiB",
+                    f"{facts['prepare_s'] + facts['first_run_s']:.1f} s",
+                ]
+            )
+        settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
+        head = ["side", f"{module.UNIT} a second", "% of ceiling", "parameters", "memory", "start"]
+        lines = [f"**{record['size']}**: {settings}", "", table(head, rows), "", f"`{record['command']}`"]
+        lines += [f"* Not measured: {module.SIDES[side].whose}: {why}" for side, why in record["absent"].items()]
+        parts.append("\n".join(lines))
+    return "\n\n".join([f"### {name}", " ".join(module.__doc__.split()), *parts])
+
+
+def versions(records: dict[str, list[Record]]) -> str:
+    """What ran, of every package all its versions."""
+    found: dict[str, set[str]] = {}
+    for each in (facts for many in records.values() for record in many for facts in record["sides"].values()):
+        for package, version in each["versions"].items():
+            found.setdefault(package, set()).add(version)
+    return ", ".join(f"{package} {' and '.join(sorted(some))}" for package, some in found.items())
+
+
+def of_device(folder: Path) -> str:
+    """The part of one device."""
+    records = figures.read(folder)
+    best = ceilings(records)
+    first = next(iter(records.values()))[0]
+    top = ", ".join(
+        f"{name} {rate / 1e9:,.0f} G{'B' if name == 'bandwidth' else 'FLOP'}/s" for name, rate in best.items()
+    )
+    parts = [f"## {first['device']}", f"Measured ceilings: {top}. {versions(records)}.", summary(records)]
+    return "\n\n".join([*parts, *(details(name, found, best) for name, found in records.items())])
+
+
+def page() -> str:
+    """The whole."""
+    folders = sorted(path for path in RESULTS.iterdir() if path.is_dir())
+    return "\n\n".join([HEAD.strip(), *(of_device(folder) for folder in folders)]) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
+    print(f"Written: {PAGE}")

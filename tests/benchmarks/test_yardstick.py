@@ -1,0 +1,125 @@
+"""The yardstick: turns, ratios of one round, sides that fail, and a page that is what the results make."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+import time
+
+import pytest
+from support import ROOT
+
+from benchmarks import figures, page, pieces
+from benchmarks.turns import Worker, rounds
+from benchmarks.worker import turn
+
+NAMES = sorted(module.name for module in pkgutil.iter_modules(pieces.__path__))
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        **options,
+    )
+
+
+def record(**rates):
+    sides = {
+        side: dict(
+            items=2, parameters=3, cost=8.0 if side == "ours" else 0.0, device="cpu", versions={"python": "3"},
+            prepare_s=1.0, first_run_s=2.0, second_run_s=0.5,
+        )
+        for side in rates
+    }  # fmt: skip
+    turns = {
+        side: [dict(runs=1, seconds=2 / rate, peak_bytes=1 << 20) for rate in each] for side, each in rates.items()
+    }
+    return figures.record("matmul", "cpu", {"side": 4}, sides, turns, {"compiled": "no compiler"}, "python -m …")
+
+
+def test_a_turn_is_whole_runs_until_its_seconds_are_over():
+    runs, seconds = turn(lambda: time.sleep(0.02), 0.1)
+    assert 3 <= runs <= 5 and 0.1 <= seconds < 0.2
+    assert turn(lambda: None, 0)[0] == 1
+
+
+def test_a_run_that_names_its_seconds_counts_those_alone():
+    runs, seconds = turn(lambda: time.sleep(0.02) or 0.001, 0.05)
+    assert seconds == pytest.approx(0.001 * runs)
+
+
+def test_rates_and_ratios_are_of_the_same_round():
+    of = record(ours=[10, 40, 30], torch=[10, 20, 60])
+    assert of["sides"]["ours"]["rates"] == [10, 40, 30]
+    assert figures.ratios(of, "ours", "torch") == [1, 2, 0.5]
+    assert figures.spread(figures.ratios(of, "ours", "torch")) == "1.00 [0.50, 2.00]"
+
+
+def test_a_side_that_failed_midway_is_compared_over_the_rounds_that_it_has():
+    assert figures.ratios(record(ours=[10, 40, 30], torch=[10]), "ours", "torch") == [1]
+
+
+def test_the_ceiling_is_the_best_rate_of_any_side():
+    found = {"matmul": [record(ours=[10, 40], torch=[10, 20])]}
+    assert page.ceilings(found) == {"matmul": 8 / 2 * 40}
+
+
+def test_what_is_printed_names_sides_ratios_and_what_is_absent():
+    printed = figures.printed(record(ours=[10, 10], torch=[5, 5]))
+    assert "ours / torch: 2.00 [2.00, 2.00]" in printed and "compiled: absent: no compiler" in printed
+
+
+def test_figures_are_kept_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    of = record(ours=[1], torch=[2])
+    path = figures.write(of)
+    assert path.name == "matmul-cpu.json" and figures.read(path.parent) == {"matmul": [of]}
+
+
+def test_sides_take_turns_in_processes_of_their_own(tmp_path):
+    settings = importlib.import_module("benchmarks.pieces.matmul").SIZES["tiny"]
+    workers = [Worker(sys.executable, "matmul", "ours", settings, ROOT, tmp_path / str(i)) for i in range(2)]
+    workers[1].side = "again"
+    taken = rounds(workers, 2, 0.05)
+    for worker in workers:
+        worker.close()
+        assert worker.facts["cost"] == 2 * settings["side"] ** 3 and worker.facts["device"] == "cpu"
+    assert [len(each) for each in taken.values()] == [2, 2]
+    assert all(each["runs"] > 1 and each["peak_bytes"] > 1 << 20 for many in taken.values() for each in many)
+
+
+def test_a_side_that_cannot_start_says_why(tmp_path):
+    worker = Worker(sys.executable, "matmul", "nobody", {}, ROOT, tmp_path / "log")
+    assert "nobody" in worker.failed and worker.take_turn(1) == {}
+
+
+def test_an_environment_that_is_not_there_is_said_and_ours_is_measured():
+    done = run("matmul", "--size=tiny", "--rounds=1", "--turn=0", "--python", "torch=/nowhere/python")
+    assert done.returncode == 0 and "torch: absent: no environment: make peers" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing"], "invalid choice: 'nothing'"),
+        (["matmul", "--size=huge"], 'matmul has no "huge". Known: cpu'),
+        (["matmul", "--set", "sides=3"], 'no setting "sides". Known: side'),
+        (["matmul", "--sides=theirs"], "matmul has no theirs. Known: ours, torch"),
+    ],
+)
+def test_wrong_arguments_get_one_line_with_what_there_is(arguments, said):
+    done = run(*arguments)
+    assert done.returncode == 2 and said in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+
+
+def test_the_list_names_every_piece():
+    listed = run("list").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == NAMES
+
+
+def test_the_page_is_what_the_results_make():
+    assert page.PAGE.read_text("utf-8") == page.page(), "python -m benchmarks.page"
