@@ -23,12 +23,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
 
 NETWORKS = ("net",)
@@ -42,7 +42,7 @@ def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
 
 def surprise(logits: Array, targets: Array, mask: Array) -> Array:
     """-log p of each text, in nats: the sum over its tokens that are not padding. float32 [B]."""
-    return jnp.sum(mask * optax.softmax_cross_entropy_with_integer_labels(logits, targets), axis=1)
+    return jnp.sum(mask * cross_entropy(logits, targets), axis=1)
 
 
 def autoregressive(

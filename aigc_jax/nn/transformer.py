@@ -9,8 +9,8 @@ A block adds to x [B, T, width] what its branches find:
     x + attention(norm(x), mask)      mask: which keys each query may read
     x + mlp(norm(x))
 
-What a block reads is decided by the mask alone: a decoder gives it `causal_mask`, a masked
-model or an encoder the mask of its padding.
+What a block reads is decided by its caller: a decoder asks for causality, which `causal_attention` makes use of, or
+gives the mask of what its memory holds; a masked model or an encoder gives the mask of its padding.
 """
 
 from typing import Any, ClassVar
@@ -20,8 +20,10 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.nn.dropout import Dropout
+from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask
+from aigc_jax.ops.matmul import rows_dot
 
-Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, length, heads, width / heads]
+Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, length, width / heads]
 Cache = tuple[Memory, ...]  # one memory a block
 
 EXPANSION = 4  # width of the MLP's hidden layer / width
@@ -29,26 +31,8 @@ INIT_STD = 0.02  # of embeddings and kernels
 NORM_EPSILON = 1e-5
 
 
-def causal_mask(queries: int, keys: int, index: jax.Array | int = 0) -> jax.Array:
-    """Bool [1, 1, queries, keys]: query i, at position index + i, reads the keys up to its own."""
-    positions = index + jnp.arange(queries)
-    return (jnp.arange(keys) <= positions[:, None])[None, None]
-
-
-def attention_weights(query: jax.Array, key: jax.Array, mask: jax.Array | None) -> jax.Array:
-    """softmax(q k^T / sqrt(d)) in float32 [B, heads, Q, K], from query [B, Q, heads, d] and key [B, K, heads, d].
-
-    mask: bool, broadcast to [B, heads, Q, K]; False = not read. None = everything is read.
-    """
-    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key, preferred_element_type=jnp.float32)
-    scores *= query.shape[-1] ** -0.5
-    if mask is not None:
-        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)  # finite: a query without keys gets no NaN
-    return jax.nn.softmax(scores, axis=-1)
-
-
 def _dense(features: int, std: float, dtype: Any, name: str) -> nn.Dense:
-    return nn.Dense(features, kernel_init=nn.initializers.normal(std), dtype=dtype, name=name)
+    return nn.Dense(features, kernel_init=nn.initializers.normal(std), dtype=dtype, name=name, dot_general=rows_dot)
 
 
 class SelfAttention(nn.Module):
@@ -65,24 +49,32 @@ class SelfAttention(nn.Module):
         x: jax.Array,
         mask: jax.Array | None,
         train: bool,
+        causal: bool = False,
         memory: Memory | None = None,
         index: jax.Array | int = 0,
     ) -> tuple[jax.Array, Memory]:
         """x: [B, T, width] -> the same shape, and the keys and values that it read.
 
-        With a memory, those of x are written to it from position `index` on before they are read.
+        mask: bool, broadcast to [B, heads, queries, keys]; False = not read. None = everything is read.
+        causal: of those, each position reads the keys up to its own; without a memory only.
+        With a memory, the keys and values of x are written to it from position `index` on before they are read.
         """
         batch, time, width = x.shape
         qkv = _dense(3 * width, INIT_STD, self.dtype, "qkv")(x).reshape(batch, time, 3, self.heads, width // self.heads)
-        query, key, value = (qkv[:, :, i] for i in range(3))
+        query, key, value = jnp.moveaxis(qkv, (2, 3), (0, 2))  # each [B, heads, T, width / heads]
         if memory is not None:
             key, value = (
-                jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=1)
+                jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=2)
                 for old, new in zip(memory, (key, value), strict=True)
             )
-        weights = attention_weights(query, key, mask).astype(self.dtype)
-        weights = Dropout(self.dropout)(weights, train)
-        read = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(batch, time, width)
+        if causal and mask is None and not (train and self.dropout):
+            read = causal_attention(query, key, value)
+        else:
+            if causal:
+                mask = causal_mask(time, time) & (True if mask is None else mask)
+            weights = attention_weights(query, key, mask).astype(self.dtype)
+            read = Dropout(self.dropout)(weights, train) @ value
+        read = jnp.moveaxis(read, 1, 2).reshape(batch, time, width)
         return _dense(width, self.out_std, self.dtype, "out")(read), (key, value)
 
 
@@ -100,6 +92,7 @@ class Block(nn.Module):
         x: jax.Array,
         mask: jax.Array | None,
         train: bool,
+        causal: bool = False,
         memory: Memory | None = None,
         index: jax.Array | int = 0,
     ) -> tuple[jax.Array, Memory]:
@@ -108,7 +101,7 @@ class Block(nn.Module):
         drop = Dropout(self.dropout)
         normed = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="attention_norm")(x)
         attention = SelfAttention(self.heads, self.dropout, self.out_std, self.dtype, name="attention")
-        found, memory = attention(normed, mask, train, memory, index)
+        found, memory = attention(normed, mask, train, causal, memory, index)
         x = x + drop(found, train)
         hidden = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="mlp_norm")(x)
         hidden = nn.gelu(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
@@ -141,22 +134,21 @@ class Transformer(nn.Module):
         out_std = INIT_STD / (2 * self.layers) ** 0.5
         self.embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
         self.positions = nn.Embed(self.length, self.width, embedding_init=init, dtype=self.dtype)
-        kind = nn.remat(Block, static_argnums=(3,)) if self.remat else Block  # 3: train
+        kind = nn.remat(Block, static_argnums=(3, 4)) if self.remat else Block  # train, causal
         self.blocks = [kind(self.heads, self.dropout, out_std, self.dtype) for _ in range(self.layers)]
         self.norm = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype)
         self.drop = Dropout(self.dropout)
         if not self.tied:
-            self.head = nn.Dense(self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype)
+            self.head = nn.Dense(
+                self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=rows_dot
+            )
 
     def __call__(self, tokens: jax.Array, *, causal: bool, train: bool, mask: jax.Array | None = None) -> jax.Array:
         """Whole sequences. mask: [B, T], 1 or True where a token may be read; None = everywhere."""
-        time = tokens.shape[1]
         readable = None if mask is None else (mask != 0)[:, None, None, :]
-        if causal:
-            readable = causal_mask(time, time) if readable is None else readable & causal_mask(time, time)
         x = self._embed(tokens, 0, train)
         for block in self.blocks:
-            x, _ = block(x, readable, train)
+            x, _ = block(x, readable, train, causal)
         return self._logits(x)
 
     def decode(self, tokens: jax.Array, cache: Cache, index: jax.Array | int) -> tuple[jax.Array, Cache]:
@@ -168,14 +160,14 @@ class Transformer(nn.Module):
         x = self._embed(tokens, index, train=False)
         filled = []
         for block, memory in zip(self.blocks, cache, strict=True):
-            x, memory = block(x, readable, False, memory, index)
+            x, memory = block(x, readable, False, False, memory, index)
             filled.append(memory)
         return self._logits(x), tuple(filled)
 
     @nn.nowrap
     def empty_cache(self, batch: int) -> Cache:
         """The cache before the first token of `batch` sequences."""
-        zeros = jnp.zeros((batch, self.length, self.heads, self.width // self.heads), self.dtype)
+        zeros = jnp.zeros((batch, self.heads, self.length, self.width // self.heads), self.dtype)
         return ((zeros, zeros),) * self.layers
 
     def _embed(self, tokens: jax.Array, index: jax.Array | int, train: bool) -> jax.Array:
@@ -183,5 +175,6 @@ class Transformer(nn.Module):
         return self.drop(x, train)
 
     def _logits(self, x: jax.Array) -> jax.Array:
-        x = self.norm(x)
-        return (self.embedding.attend(x) if self.tied else self.head(x)).astype(jnp.float32)
+        rows = self.norm(x).reshape(-1, self.width)  # see `rows_dot`
+        logits = self.embedding.attend(rows) if self.tied else self.head(rows)
+        return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.nn.transformer import SelfAttention, Transformer, attention_weights
+from aigc_jax.nn.transformer import SelfAttention, Transformer
+from aigc_jax.ops.attention import attention_weights
 
 V, T, LAYERS, WIDTH, HEADS, B = 11, 9, 2, 8, 2, 3
 TOKENS = np.random.default_rng(0).integers(0, V, (B, T)).astype(np.int32)
@@ -145,7 +146,7 @@ def test_a_prompt_fills_the_cache_as_its_tokens_do():
     assert jax.tree.structure(at_once) == jax.tree.structure(one_by_one)
     for a, b in zip(jax.tree.leaves(at_once), jax.tree.leaves(one_by_one), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
-        assert (np.asarray(a)[:, 4:] == 0).all() and (np.asarray(a)[:, :4] != 0).any()
+        assert (np.asarray(a)[:, :, 4:] == 0).all() and (np.asarray(a)[:, :, :4] != 0).any()
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -172,11 +173,11 @@ def test_initial_scales():
 
 
 def test_weights_sum_to_one_and_scale_with_the_head():
-    q, k = jax.random.normal(jax.random.key(0), (2, 1, 5, 2, 16))
+    q, k = jax.random.normal(jax.random.key(0), (2, 1, 2, 5, 16))
     weights = np.asarray(attention_weights(q, k, None))
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
     scores = np.log(weights[0, 1, 2]) * 4  # sqrt(16)
-    products = np.asarray(k[0, :, 1] @ q[0, 2, 1])
+    products = np.asarray(k[0, 1] @ q[0, 1, 2])
     np.testing.assert_allclose(scores - scores[0], products - products[0], atol=1e-4)
 
 

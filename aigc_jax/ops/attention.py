@@ -1,0 +1,94 @@
+"""Attention (Vaswani et al. 2017, Attention is all you need): softmax(q k^T / sqrt(d)) v, heads before positions.
+
+On a CPU causal attention goes by blocks of queries, each of which meets only the keys up to its last position, and
+its gradient computes the weights again from the logarithm of their sums (Dao et al. 2022, FlashAttention,
+algorithms 1 and 4, with blocks of queries alone; Rabe & Staats 2021). Half of the products are left out, and no array
+of all weights is written to memory, which costs more time there than the exponentials.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax.ops.platform import single_cpu
+
+BLOCK = 128  # queries at a time; their weights stay in a cache of some MB
+
+
+def attention_weights(query: jax.Array, key: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """softmax(q k^T / sqrt(d)) in float32 [B, heads, Q, K], from query [B, heads, Q, d] and key [B, heads, K, d].
+
+    mask: bool, broadcast to [B, heads, Q, K]; False = not read. None = everything is read.
+    """
+    scores = _products(query, key) * query.shape[-1] ** -0.5
+    if mask is not None:
+        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)  # finite: a query without keys gets no NaN
+    return jax.nn.softmax(scores, axis=-1)
+
+
+def causal_mask(queries: int, keys: int, index: jax.Array | int = 0) -> jax.Array:
+    """Bool [1, 1, queries, keys]: query i, at position index + i, reads the keys up to its own."""
+    positions = index + jnp.arange(queries)
+    return (jnp.arange(keys) <= positions[:, None])[None, None]
+
+
+def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """What each position reads of those up to its own. All [B, heads, T, d], of one dtype; softmax in float32."""
+    if single_cpu():
+        return by_blocks(query, key, value)
+    time = query.shape[2]
+    weights = attention_weights(query, key, causal_mask(time, time)).astype(value.dtype)
+    return weights @ value
+
+
+@jax.custom_vjp
+def by_blocks(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """`causal_attention` by blocks of queries."""
+    return _forward(query, key, value)[0]
+
+
+def _forward(query: jax.Array, key: jax.Array, value: jax.Array) -> tuple[jax.Array, tuple]:
+    read, log_sums = [], []
+    for start, stop in _blocks(query.shape[2]):
+        scores = _scores(query, key, start, stop)
+        log_sum = jax.nn.logsumexp(scores, axis=-1, keepdims=True)
+        read.append(jnp.exp(scores - log_sum).astype(value.dtype) @ value[:, :, :stop])
+        log_sums.append(log_sum)
+    out = jnp.concatenate(read, axis=2)
+    return out, (query, key, value, out, log_sums)
+
+
+def _backward(kept: tuple, slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    query, key, value, out, log_sums = kept
+    time, scale = query.shape[2], query.shape[-1] ** -0.5
+    shift = jnp.sum(slope.astype(jnp.float32) * out, axis=-1, keepdims=True)  # D of algorithm 4: sum_k dP_k P_k
+    d_query, d_key, d_value = [], jnp.zeros(key.shape, jnp.float32), jnp.zeros(value.shape, jnp.float32)
+    for (start, stop), log_sum in zip(_blocks(time), log_sums, strict=True):
+        rows, ahead = slice(start, stop), ((0, 0), (0, 0), (0, time - stop), (0, 0))
+        weights = jnp.exp(_scores(query, key, start, stop) - log_sum)
+        d_weights = _products(slope[:, :, rows], value[:, :, :stop])
+        d_scores = (weights * (d_weights - shift[:, :, rows]) * scale).astype(query.dtype)
+        d_query.append(d_scores @ key[:, :, :stop])
+        d_key += jnp.pad(_sums(d_scores, query[:, :, rows]), ahead)
+        d_value += jnp.pad(_sums(weights.astype(value.dtype), slope[:, :, rows]), ahead)
+    return jnp.concatenate(d_query, axis=2), d_key.astype(key.dtype), d_value.astype(value.dtype)
+
+
+by_blocks.defvjp(_forward, _backward)
+
+
+def _blocks(time: int) -> list[tuple[int, int]]:
+    return [(start, min(start + BLOCK, time)) for start in range(0, time, BLOCK)]
+
+
+def _scores(query: jax.Array, key: jax.Array, start: int, stop: int) -> jax.Array:
+    """Of the queries from `start` to `stop` and the keys up to `stop`, -inf where a key comes after the query."""
+    scores = _products(query[:, :, start:stop], key[:, :, :stop]) * query.shape[-1] ** -0.5
+    return jnp.where(causal_mask(stop - start, stop, start), scores, -jnp.inf)
+
+
+def _products(query: jax.Array, key: jax.Array) -> jax.Array:
+    return jnp.einsum("bhqd,bhkd->bhqk", query, key, preferred_element_type=jnp.float32)
+
+
+def _sums(weights: jax.Array, rows: jax.Array) -> jax.Array:
+    return jnp.einsum("bhqk,bhqd->bhkd", weights, rows, preferred_element_type=jnp.float32)

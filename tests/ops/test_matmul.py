@@ -1,0 +1,23 @@
+"""Rows by a matrix: the same product as `jax.lax.dot_general`, and gradients of two axes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aigc_jax.ops.matmul import rows_dot
+
+
+@pytest.mark.parametrize("leading", [(), (5,), (2, 5), (2, 3, 5)])
+def test_equals_dot_general(leading):
+    x = jax.random.normal(jax.random.key(0), (*leading, 4))
+    kernel = jax.random.normal(jax.random.key(1), (4, 6))
+    numbers = (((x.ndim - 1,), (0,)), ((), ()))
+
+    def run(dot):
+        read, back = jax.vjp(lambda x, kernel: dot(x, kernel, numbers), x, kernel)
+        return read, back(jnp.sin(read))
+
+    for a, b in zip(jax.tree.leaves(run(rows_dot)), jax.tree.leaves(run(jax.lax.dot_general)), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, atol=1e-5)
