@@ -26,7 +26,7 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))}: choose of {', '.join(PARTS)}")
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", 8)
-    from benchmarks.scale import collectives, page, roofline, state, standins
+    from benchmarks.scale import collectives, page, roofline, standins, state
 
     results = json.loads(options.results.read_text("utf-8")) if options.results.exists() else {}
     results |= {

@@ -64,9 +64,7 @@ def arguments(run: Run) -> tuple[Any, ...]:
     items = (
         {"index": shaped((1, run.batch_size), "int32", layout.batch(leading=1))}
         if resident
-        else {
-            name: shaped((1, *x.shape), x.dtype, layout.batch(leading=1)) for name, x in programs._example.items()
-        }
+        else {name: shaped((1, *x.shape), x.dtype, layout.batch(leading=1)) for name, x in programs._example.items()}
     )
     return programs.root, programs.described, programs.described_sums, resident, items
 
@@ -111,4 +109,10 @@ def _measure(config: Mapping[str, Any], folder: Path, axis: str) -> dict[str, An
 
 
 def _named(one: Collective) -> dict[str, Any]:
-    return {"kind": one.kind, "shape": one.shape[:160], "group": one.group, "sent": one.sent, "of": one.operation[-120:]}
+    return {
+        "kind": one.kind,
+        "shape": one.shape[:160],
+        "group": one.group,
+        "sent": one.sent,
+        "of": one.operation[-120:],
+    }
