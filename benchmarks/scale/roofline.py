@@ -31,7 +31,6 @@ class Hardware(NamedTuple):
     """Of a chip: FLOP/s and bytes/s, one way. `outer` joins nodes of `node` chips; 0 = one network joins all."""
 
     peak: float  # of float32 contractions as JAX runs them: one pass in bfloat16 on a TPU, TF32 on a GPU
-    peak_bfloat16: float
     memory: float
     inner: float
     node: int
@@ -41,13 +40,13 @@ class Hardware(NamedTuple):
 
 HARDWARE: Mapping[str, Hardware] = {
     "TPU v5e": Hardware(
-        197e12, 197e12, 819e9, 1600e9 / 8, 0, 0.0, "Google Cloud, TPU v5e: 197 TFLOP/s, 819 GB/s, ICI 1,600 Gbit/s"
+        197e12, 819e9, 1600e9 / 8, 0, 0.0, "Google Cloud, TPU v5e: 197 TFLOP/s, 819 GB/s, ICI 1,600 Gbit/s"
     ),
     "TPU v6e": Hardware(
-        918e12, 918e12, 1640e9, 3584e9 / 8, 0, 0.0, "Google Cloud, TPU v6e: 918 TFLOP/s, 1,640 GB/s, ICI 3,584 Gbit/s"
+        918e12, 1640e9, 3584e9 / 8, 0, 0.0, "Google Cloud, TPU v6e: 918 TFLOP/s, 1,640 GB/s, ICI 3,584 Gbit/s"
     ),
     "H100 SXM": Hardware(
-        494.5e12, 989e12, 3.35e12, 450e9, 8, 400e9 / 8,
+        494.5e12, 3.35e12, 450e9, 8, 400e9 / 8,
         "NVIDIA, H100 data sheet, without sparsity: TF32 half of 989 TFLOP/s, 3.35 TB/s, NVLink 900 GB/s in both "
         "directions; 400 Gbit/s a GPU between nodes, as in DGX H100",
     ),

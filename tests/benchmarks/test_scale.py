@@ -100,13 +100,13 @@ def test_a_strided_convolution_costs_three_times_as_much_with_its_gradients():
 
 
 def test_communication_over_nodes_is_in_a_hierarchy():
-    chip = roofline.Hardware(1.0, 1.0, 1.0, inner=100.0, node=8, outer=10.0, source="")
+    chip = roofline.Hardware(1.0, 1.0, inner=100.0, node=8, outer=10.0, source="")
     assert roofline.communication_seconds(800, 8, 2, chip) == 2 * 7 / 8 * 800 / 100
     assert roofline.communication_seconds(800, 16, 2, chip) == 2 * 7 / 8 * 800 / 100 + 2 * 1 / 2 * 100 / 10
 
 
 def test_where_communication_begins_to_bound():
-    chip = roofline.Hardware(1e3, 1e3, 1e3, inner=10.0, node=0, outer=0.0, source="")
+    chip = roofline.Hardware(1e3, 1e3, inner=10.0, node=0, outer=0.0, source="")
     work = {"batch": 16, "params": 80, "state": 240, "flops": 100, "example_bytes": 1, "weight_bytes": 0}
     found = roofline.predict(work, "data", 8, chip)
     assert found["communication"] == 14.0
