@@ -16,7 +16,7 @@ from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.train import guard
-from aigc_jax.train.sharding import Layout, Rules, shardings
+from aigc_jax.train.sharding import Layout, Rules, gathered, shardings
 
 
 class Prepare(Protocol):
@@ -101,8 +101,18 @@ class Programs:
         """One optimizer step; its random numbers come from (seed, step) alone."""
         key = jax.random.fold_in(root, state.step + 1)  # 0 was the initialisation's
         batch = self._prepare(jax.random.fold_in(key, DATA), _rows(resident, item), True)
-        after, metrics = self._update(jax.random.fold_in(key, MODEL), state, batch)
+        after, metrics = self._update(jax.random.fold_in(key, MODEL), self._gathered(state), batch)
         return after.replace(step=state.step + 1), {k: v.astype(jnp.float32) for k, v in metrics.items()}
+
+    def _gathered(self, state: State) -> State:
+        """The state with its weights whole along `fsdp`, for a step: the shards of the new ones are kept.
+
+        Batch and weights are split over the same devices. Left alone, the compiler may gather activations instead.
+        """
+        if self.layout.mesh.shape["fsdp"] == 1:
+            return state
+        kept = gathered(self.layout, self.shardings.params)
+        return state.replace(params=jax.lax.with_sharding_constraint(state.params, kept))
 
     def _steps(self, root: Key, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         def one(carry: tuple[State, Sums], item: Batch) -> tuple[tuple[State, Sums], None]:

@@ -91,6 +91,15 @@ def spec(path: str, shape: tuple[int, ...], layout: Layout, rules: Rules) -> lis
     return axes
 
 
+def gathered(layout: Layout, tree: Any) -> Any:
+    """The shardings of a tree's leaves once what is split over `fsdp` is whole; what `tensor` splits stays so."""
+
+    def one(sharding: NamedSharding) -> NamedSharding:
+        return layout.named(*(None if axis == "fsdp" else axis for axis in sharding.spec))
+
+    return jax.tree.map(one, tree)
+
+
 def place(tree: Mapping[str, np.ndarray], sharding: NamedSharding) -> dict[str, jax.Array]:
     """Host arrays, equal in every process, on the devices."""
 

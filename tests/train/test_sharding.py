@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema, initial_state
-from aigc_jax.train.sharding import Layout, layout, place, shardings, spec
+from aigc_jax.train.sharding import Layout, gathered, layout, place, shardings, spec
 
 RULES = ((r"up/kernel$", 1), (r"down/kernel$", 0))
 
@@ -90,6 +90,15 @@ def test_fully_sharded_state_takes_an_eighth_of_each_device_and_is_the_same():
         ]
         assert all(leaf.sharding.spec == PartitionSpec(None, "fsdp") for leaf in kernels), kind
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(state), jax.device_get(jax.jit(init)(jax.random.key(0))))
+
+
+def test_gathered_is_whole_along_fsdp_and_split_along_tensor():
+    plan = mesh(2, 2, 2)
+    split = {"kernel": plan.named("fsdp", "tensor"), "bias": plan.named(None)}
+    assert jax.tree.map(lambda x: x.spec, gathered(plan, split)) == {
+        "kernel": PartitionSpec(None, "tensor"),
+        "bias": PartitionSpec(None),
+    }
 
 
 def test_placed_rows_are_split_over_data_and_fsdp():

@@ -1,0 +1,1 @@
+"""How a step scales over devices, by simulation and on paper: state, collectives, a roofline."""
