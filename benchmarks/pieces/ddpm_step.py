@@ -3,7 +3,7 @@
 Loss of eq. 14 at fresh times, with fresh noise, dropout 0.1, gradients clipped to norm 1, Adam, an average of weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,8 +102,21 @@ def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
     return work if compiled else work._replace(cost=peers.counted(work.run))
 
 
+def rival(name: str) -> Callable[[Mapping[str, Any]], Work]:
+    """A side of `benchmarks.rivals`."""
+
+    def prepare(settings: Mapping[str, Any]) -> Work:
+        from benchmarks import rivals
+
+        return getattr(rivals, name)(settings)
+
+    return prepare
+
+
 SIDES = {
     "ours": Side("aigc_jax", aigc_jax, "aigc_jax"),
     "eager": Side("torch", diffusers, "diffusers, eager"),
     "compiled": Side("torch", lambda settings: diffusers(settings, compiled=True), "diffusers, torch.compile"),
+    "dewml": Side("rivals", rival("dewml_step"), "dewml"),
+    "flaxdiff": Side("flaxdiff", rival("flaxdiff_step"), "flaxdiff"),
 }

@@ -63,4 +63,5 @@ SIDES = {
     "ours": Side("aigc_jax", aigc_jax, "aigc_jax"),
     "eager": Side("torch", diffusers, "diffusers, eager"),
     "compiled": Side("torch", lambda settings: diffusers(settings, compiled=True), "diffusers, torch.compile"),
+    "dewml": Side("rivals", ddpm_step.rival("dewml_sampling"), "dewml"),
 }

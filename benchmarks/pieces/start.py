@@ -1,8 +1,8 @@
 """Whole jobs, from the start of a process to its first training step or its first picture: diffusers, in a script.
 
 With the U-Net of configs/ddpm_cifar.py and a folder of pictures. "step": until the first training step is taken.
-"picture": a trained network is read from disk, draws a picture with DDIM, and that is written. Ours is main.py, with the
-programs that the job before has compiled ("ours"), or with none ("cold"); PyTorch keeps what it has compiled.
+"picture": a trained network is read from disk, draws a picture with DDIM, and that is written. Ours is main.py, with
+the programs that the job before has compiled ("ours"), or with none ("cold"); PyTorch keeps what it has compiled.
 """
 
 import json
