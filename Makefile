@@ -4,9 +4,10 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 RUN = .venv/bin/python
 WORKDIR ?= runs/quickstart
+ENVIRONMENT ?= torch
 LOCK = --generate-hashes --custom-compile-command='make lock' --no-annotate --python-platform linux --upgrade --quiet
 
-.PHONY: quickstart test parity soak lock sbom check lint clean
+.PHONY: quickstart test parity peers soak lock sbom check lint clean
 
 quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
 	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
@@ -19,6 +20,8 @@ test: .venv/test  ## the whole suite
 
 parity: .venv-parity/ready  ## measures against the PyTorch packages that others measure with
 	.venv-parity/bin/python -m pytest tests/parity
+
+peers: .venv-$(ENVIRONMENT)/ready  ## an environment of those whom benchmarks/ measures beside us; ENVIRONMENT=…
 
 soak: .venv/test  ## interrupt, damage and starve real runs; SEED=… repeats one
 	$(RUN) -m tests.soak --write $(if $(SEED),--seed=$(SEED))
@@ -54,9 +57,14 @@ check: .venv/lint  ## compile, style, types
 		--requirement requirements/parity.txt --constraint requirements/constraints.txt
 	@touch $@
 
+.venv-$(ENVIRONMENT)/ready: benchmarks/requirements-$(ENVIRONMENT).txt
+	$(PYTHON) -m venv .venv-$(ENVIRONMENT)
+	.venv-$(ENVIRONMENT)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 .venv/lint: .venv/core
 	$(PIP) --editable '.[lint]' --constraint requirements/constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-parity runs
+	rm -rf .venv .venv-* runs

@@ -1,6 +1,6 @@
 """What a checkpoint costs, and how much of that its manifest and the verification take.
 
-    python benchmarks/checkpoint.py --config=configs/ddpm_cifar.py [--steps=3] [--batch_size=32] [--folder=FOLDER]
+    python -m benchmarks.checkpoint --config=configs/ddpm_cifar.py [--steps=3] [--batch_size=32] [--folder=FOLDER]
 
 Saves the configuration's whole state (weights, optimizer, averages), verifies and restores it, and prints seconds and
 shares of a training step on this machine. Rows of random pixels stand in for the data, whose shapes are the same.
@@ -20,6 +20,7 @@ import numpy as np
 
 from aigc_jax.build import build
 from aigc_jax.train import manifest
+from benchmarks import standin
 
 
 def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
@@ -27,18 +28,6 @@ def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
     began = time.perf_counter()
     found = jax.block_until_ready(work(*arguments))
     return time.perf_counter() - began, found
-
-
-def images(folder: Path, side: int = 32) -> Path:
-    """A folder of random colour pictures: two of each split."""
-    from PIL import Image
-
-    for split in ("train", "test"):
-        for i in range(2):
-            path = folder / split / "any" / f"{i}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.random.RandomState(i).randint(0, 256, (side, side, 3), np.uint8)).save(path)
-    return folder
 
 
 def main() -> None:
@@ -52,7 +41,12 @@ def main() -> None:
     config = runpy.run_path(arguments.config)["get_config"]("full").to_dict()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
-        data = {"name": "image_folder", "path": str(images(folder / "images")), "image_size": 32, "colour": True}
+        data = {
+            "name": "image_folder",
+            "path": str(standin.pictures(folder / "images")),
+            "image_size": 32,
+            "colour": True,
+        }
         config["data"] = {**data, "augment": config["data"]["augment"], "batch_size": arguments.batch_size}
         run = build(config)
         programs, feed = run.programs, run.feeds["train"]

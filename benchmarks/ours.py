@@ -18,9 +18,9 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 Example = Mapping[str, np.ndarray]
 
 
-def settings(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """configs/<name>.py with other values for dotted keys."""
-    config = runpy.run_path(str(CONFIGS / f"{name}.py"))["get_config"]("full").to_dict()
+def settings(name: str, changes: Mapping[str, Any], size: str = "full") -> dict[str, Any]:
+    """configs/<name>.py with other values for dotted keys. size: "full", or "tiny" for its small twin."""
+    config = runpy.run_path(str(CONFIGS / f"{name}.py"))["get_config"](size).to_dict()
     for key, value in changes.items():
         *parents, leaf = key.split(".")
         place = config

@@ -53,6 +53,21 @@ class Average:
         torch._foreach_lerp_(self._kept, self._weights, self._rest)
 
 
+def update(
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[], torch.Tensor],
+    precision: str,
+    clip: Callable[[], Any] = lambda: None,
+) -> None:
+    """Loss, gradient and optimizer. clip: is called between the last two."""
+    optimizer.zero_grad(set_to_none=True)
+    with arithmetic(precision):
+        value = loss()
+    value.backward()
+    clip()
+    optimizer.step()
+
+
 def training(
     network: torch.nn.Module,
     loss: Callable[[], torch.Tensor],
@@ -65,19 +80,14 @@ def training(
     """A training step: loss, gradient, clipping, optimizer, average. loss: of a fresh draw; the network's forward."""
     average = Average(network, ema_decay) if ema_decay else None
 
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        with arithmetic(precision):
-            value = loss()
-        value.backward()
+    def clip() -> None:
         if clip_norm:
             torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
-        optimizer.step()
-        if average:
-            average.update()
 
     def run() -> None:
-        step()
+        update(optimizer, loss, precision, clip)
+        if average:
+            average.update()
         finish()
 
     return Work(run, items, parameters(network), memory=memory())

@@ -3,7 +3,7 @@
 Loss of eq. 14 at fresh times, with fresh noise, dropout 0.1, gradients clipped to norm 1, Adam, an average of weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,8 +71,8 @@ def unet(settings: Mapping[str, Any]) -> Any:
     ).to(peers.DEVICE)
 
 
-def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
-    """The loop of diffusers' example of unconditional training."""
+def trained_on(x0: Any, settings: Mapping[str, Any], compiled: bool) -> Work:
+    """The step of the loop in diffusers' example of unconditional training. x0: images [B, C, H, W] in [-1, 1]."""
     import torch
     from diffusers import DDPMScheduler
 
@@ -81,7 +81,7 @@ def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
     network = unet(settings).train()
     call = torch.compile(network) if compiled else network
     schedule = DDPMScheduler(TIMESTEPS)
-    x0 = torch.from_numpy(images(settings)).permute(0, 3, 1, 2).contiguous().to(peers.DEVICE)
+    x0 = x0.contiguous().to(peers.DEVICE)
 
     def loss() -> torch.Tensor:
         noise = torch.randn_like(x0)
@@ -89,12 +89,34 @@ def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
         return torch.nn.functional.mse_loss(call(schedule.add_noise(x0, noise, t), t).sample.float(), noise)
 
     optimizer = torch.optim.Adam(network.parameters(), RATE, fused=True)
-    work = peers.training(network, loss, optimizer, len(x0), settings["precision"], CLIP, DECAY)
+    return peers.training(network, loss, optimizer, len(x0), settings["precision"], CLIP, DECAY)
+
+
+def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
+    """The same step over and over."""
+    import torch
+
+    from benchmarks import peers
+
+    work = trained_on(torch.from_numpy(images(settings)).permute(0, 3, 1, 2), settings, compiled)
     return work if compiled else work._replace(cost=peers.counted(work.run))
+
+
+def rival(name: str) -> Callable[[Mapping[str, Any]], Work]:
+    """A side of `benchmarks.rivals`."""
+
+    def prepare(settings: Mapping[str, Any]) -> Work:
+        from benchmarks import rivals
+
+        return getattr(rivals, name)(settings)
+
+    return prepare
 
 
 SIDES = {
     "ours": Side("aigc_jax", aigc_jax, "aigc_jax"),
     "eager": Side("torch", diffusers, "diffusers, eager"),
     "compiled": Side("torch", lambda settings: diffusers(settings, compiled=True), "diffusers, torch.compile"),
+    "dewml": Side("rivals", rival("dewml_step"), "dewml"),
+    "flaxdiff": Side("flaxdiff", rival("flaxdiff_step"), "flaxdiff"),
 }

@@ -1,0 +1,67 @@
+"""Drawing images with DDIM in 50 steps from the diffusion U-Net of configs/ddpm_cifar.py: diffusers' DDIMPipeline.
+
+Deterministic steps (eta = 0) from noise to images as host arrays, the predicted image clipped at every step.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.pieces import ddpm_step
+from benchmarks.work import Side, Work
+
+CEILING = "convolution"
+UNIT = "images"
+SIZES = {
+    "cpu": dict(**ddpm_step.CIFAR, batch=2, steps=50, precision="float32"),
+    "gpu": dict(**ddpm_step.CIFAR, batch=64, steps=50, precision="bfloat16"),
+    "tiny": dict(**ddpm_step.SIZES["tiny"], steps=3),
+}
+
+
+def aigc_jax(settings: Mapping[str, Any]) -> Work:
+    """The trainer's program that samples."""
+    import jax
+
+    from benchmarks import ours
+
+    config = ddpm_step.config(settings)
+    config["method"].update(sampler="ddim", sampler_steps=settings["steps"], eta=0.0)
+    facts = {"image_shape": settings["image"], "classes": 0}
+    of_run = ours.programs(config, facts, {"image": ddpm_step.images(settings)})
+    state = of_run.init()
+    key = jax.random.key(1)
+
+    def run() -> None:
+        of_run.sample(key, state, settings["batch"])
+
+    return Work(run, settings["batch"], ours.count(state.params), memory=ours.peak())
+
+
+def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
+    """The pipeline as it is, in the precision of its weights."""
+    import torch
+    from diffusers import DDIMPipeline, DDIMScheduler
+
+    from benchmarks import peers
+
+    network = ddpm_step.unet(settings).eval().to(getattr(torch, settings["precision"]))
+    count = peers.parameters(network)
+    if compiled:
+        network.compile()
+    pipeline = DDIMPipeline(network, DDIMScheduler(ddpm_step.TIMESTEPS))
+    pipeline.set_progress_bar_config(disable=True)
+
+    def run() -> None:
+        made = pipeline(settings["batch"], num_inference_steps=settings["steps"], eta=0.0, output_type="np").images
+        assert made.shape == (settings["batch"], *settings["image"])
+
+    cost = 0.0 if compiled else peers.counted(run)
+    return Work(run, settings["batch"], count, cost, peers.memory())
+
+
+SIDES = {
+    "ours": Side("aigc_jax", aigc_jax, "aigc_jax"),
+    "eager": Side("torch", diffusers, "diffusers, eager"),
+    "compiled": Side("torch", lambda settings: diffusers(settings, compiled=True), "diffusers, torch.compile"),
+    "dewml": Side("rivals", ddpm_step.rival("dewml_sampling"), "dewml"),
+}

@@ -1,0 +1,151 @@
+"""Other libraries of JAX for generative models, each with its own trainer and sampler.
+
+Their U-Nets, one the child of the other, with the widths of configs/ddpm_cifar.py and a residual block more a level,
+which brings dewml to 36.5 million parameters beside our 35.7. What differs besides: blocks keep the width of the level
+above on the way down; no dropout; attention after a level's last block alone, and at the coarsest level too, since the
+middle has what that has; the time embedding is of random Fourier features; losses are weighted by time.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from benchmarks import standin
+from benchmarks.pieces import ddpm_step
+from benchmarks.work import Work
+
+
+def optimizer() -> optax.GradientTransformation:
+    """Gradients clipped by their global norm, then Adam."""
+    return optax.chain(optax.clip_by_global_norm(ddpm_step.CLIP), optax.adam(ddpm_step.RATE))
+
+
+def count(tree: Any) -> int:
+    """Numbers in a tree of arrays."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def unet(settings: Mapping[str, Any], attention: Any) -> dict[str, Any]:
+    """The fields of their networks. attention: what a level has that has any."""
+    height, _, colours = settings["image"]
+    levels = len(settings["multipliers"])
+    attends = [height >> level in settings["attention"] for level in range(levels)]
+    attends[-1] = True
+    return dict(
+        output_channels=colours,
+        emb_features=4 * settings["channels"],
+        feature_depths=tuple(settings["channels"] * m for m in settings["multipliers"]),
+        attention_configs=tuple(attention if a else None for a in attends),
+        num_res_blocks=settings["blocks"] + 1,
+        norm_groups=32,
+        dtype=jnp.dtype(settings["precision"]),
+    )
+
+
+class Dewml:
+    """The package dewml: its network, its process and its trainer."""
+
+    def __init__(self, settings: Mapping[str, Any]):
+        from dew import Field, InputSpec, Trainer
+        from dew.diffusion.process import Process
+        from dew.diffusion.schedules.linear import LinearNoiseScheduler
+        from dew.diffusion.transforms import EpsilonPredictionTransform
+        from dew.nn.attention import Stage
+        from dew.nn.backbones import Unet
+        from dew.objectives.diffusion import DiffusionObjective
+
+        self.network = Unet(**unet(settings, Stage(heads=1)))
+        self.process = Process(LinearNoiseScheduler(ddpm_step.TIMESTEPS), EpsilonPredictionTransform())
+        field = InputSpec(Field("image", settings["image"]))
+        objective = DiffusionObjective(
+            self.network, self.process, field, unconditional_prob=0.0, ema_decay=ddpm_step.DECAY
+        )
+        self.trainer = Trainer(objective, optimizer(), key=jax.random.key(0))
+        self.state = self.trainer.place()[0]
+        self.parameters = count(self.state.variables["params"])
+
+
+def dewml_step(settings: Mapping[str, Any]) -> Work:
+    """The step that its trainer compiles."""
+    of, batch = Dewml(settings), {"image": jnp.asarray(ddpm_step.images(settings))}
+    step = of.trainer.compile(of.state, batch)
+    held = [of.state]
+
+    def run() -> None:
+        held[0], loss, *_ = step(held[0], batch)
+        jax.block_until_ready((held, loss))
+
+    return Work(run, settings["batch"], of.parameters, memory=memory())
+
+
+def dewml_sampling(settings: Mapping[str, Any]) -> Work:
+    """Its DDIM, compiled as a whole."""
+    from dew import sample
+    from dew.sampling.solvers.gaussian import DDIM
+
+    of = Dewml(settings)
+    shape = settings["batch"], *settings["image"]
+
+    @jax.jit
+    def draw(variables: Any, key: jax.Array) -> jax.Array:
+        denoise = of.process.denoiser(of.network, variables, conditions={})
+        return sample(denoise, of.process.noise(key, shape), settings["steps"], solver=DDIM(), key=key)
+
+    def run() -> None:
+        assert np.asarray(draw(of.state.averaged, jax.random.key(1))).shape == shape
+
+    return Work(run, settings["batch"], of.parameters, memory=memory())
+
+
+class Blank:
+    """flaxdiff's network is conditioned on texts: one token of zeros for all of them."""
+
+    WIDTH = 8
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        return np.zeros((len(texts), 1, self.WIDTH), np.float32)
+
+    def encode_from_tokens(self, tokens: jax.Array) -> jax.Array:
+        return tokens
+
+
+def flaxdiff_step(settings: Mapping[str, Any]) -> Work:
+    """The step of its DiffusionTrainer."""
+    from flaxdiff.models.simple_unet import Unet
+    from flaxdiff.predictors import EpsilonPredictionTransform
+    from flaxdiff.schedulers.linear import LinearNoiseSchedule
+    from flaxdiff.trainer.diffusion_trainer import DiffusionTrainer
+
+    trainer = DiffusionTrainer(
+        Unet(**unet(settings, {"heads": 1, "dtype": jnp.dtype(settings["precision"])})),
+        {"x": settings["image"], "temb": (), "textcontext": (1, Blank.WIDTH)},
+        optimizer(),
+        LinearNoiseSchedule(ddpm_step.TIMESTEPS),
+        jax.random.key(0),
+        unconditional_prob=0.0,
+        model_output_transform=EpsilonPredictionTransform(),
+        encoder=Blank(),
+        distributed_training=False,
+        checkpoint_base_path=str(standin.scratch()),
+    )
+    step = trainer._define_train_step(settings["batch"])  # what its own loop calls
+    pixels = (ddpm_step.images(settings) + 1) * 127.5
+    batch = {"image": jnp.asarray(pixels), "text": jnp.asarray(Blank()([""] * settings["batch"]))}
+    held = [trainer.state, trainer.rngstate]
+
+    def run() -> None:
+        state, loss, random = step(*held, batch, jnp.zeros(1, jnp.int32))
+        held[:] = state, random
+        jax.block_until_ready((held, loss))
+
+    return Work(run, settings["batch"], count(trainer.state.params), memory=memory())
+
+
+def memory() -> Any:
+    """A function that says how many bytes the device held at most; None on a CPU, where the process's peak counts."""
+    first = jax.devices()[0]
+    return (lambda: first.memory_stats()["peak_bytes_in_use"]) if first.memory_stats() else None
