@@ -14,7 +14,8 @@ The network offers
 
     net(tokens [B, T], causal=True, train=...)       -> logits [B, T, V]
     net.decode(tokens [B, P], cache, index)          -> logits [B, P, V], cache
-    net.empty_cache(batch)                           -> cache
+    net.empty_cache(batch, room)                     -> cache, with room for so many tokens
+    net.longer(cache, room)                          -> the same with more room
 """
 
 from collections.abc import Mapping
@@ -32,12 +33,19 @@ from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
 
 NETWORKS = ("net",)
+FIRST_ROOM = 64  # tokens that a cache holds at first: it doubles when they are drawn, so that none reads what is empty
 
 
 def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
     """(inputs, targets, mask), each [B, length], of a batch's tokens and mask [B, length + 1]."""
     tokens = batch["tokens"]
     return tokens[:, :-1], tokens[:, 1:], batch["mask"][:, 1:]
+
+
+def doublings(first: int, last: int) -> list[int]:
+    """FIRST_ROOM, doubled until it holds `first`, and on until `last`, which ends the list."""
+    rooms = [FIRST_ROOM << i for i in range((-(-last // FIRST_ROOM)).bit_length()) if FIRST_ROOM << i >= first]
+    return [*(room for room in rooms if room < last), last]
 
 
 def surprise(logits: Array, targets: Array, mask: Array) -> Array:
@@ -118,9 +126,15 @@ def autoregressive(
             token, ended = place(logits[:, 0], ended, position)
             return (token, ended, cache), token
 
-        logits, cache = net.predict(state, prompt, net.module.empty_cache(n), 0, method="decode")
+        rooms = doublings(start, length)
+        logits, cache = net.predict(state, prompt, net.module.empty_cache(n, rooms[0]), 0, method="decode")
         token, ended = place(logits[:, -1], jnp.any(prompt == eos, axis=1), start)
-        _, rest = jax.lax.scan(extend, (token, ended, cache), jnp.arange(start + 1, length + 1))
-        return jnp.concatenate([prompt[:, 1:], token[:, None], rest.T], axis=1)
+        texts, carry, first = [prompt[:, 1:], token[:, None]], (token, ended, cache), start + 1
+        for room in rooms:
+            token, ended, cache = carry
+            carry = token, ended, net.module.longer(cache, room)
+            carry, drawn = jax.lax.scan(extend, carry, jnp.arange(first, room + 1))
+            texts, first = [*texts, drawn.T], room + 1
+        return jnp.concatenate(texts, axis=1)
 
     return Method(init, step, evaluate, sample)

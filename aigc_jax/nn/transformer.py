@@ -23,8 +23,9 @@ from aigc_jax.nn.dropout import Dropout
 from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask
 from aigc_jax.ops.matmul import rows_dot
 
-Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, length, width / heads]
+Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, room, width / heads]
 Cache = tuple[Memory, ...]  # one memory a block
+ROOM = 2  # the axis of a memory that counts tokens
 
 EXPANSION = 4  # width of the MLP's hidden layer / width
 INIT_STD = 0.02  # of embeddings and kernels
@@ -154,9 +155,9 @@ class Transformer(nn.Module):
     def decode(self, tokens: jax.Array, cache: Cache, index: jax.Array | int) -> tuple[jax.Array, Cache]:
         """The causal logits of tokens [B, P] at the positions index .. index + P - 1 <= length - 1.
 
-        cache: what `empty_cache` or the last call gave, filled up to `index`.
+        cache: what `empty_cache`, `longer` or the last call gave, filled up to `index`, with room for these tokens.
         """
-        readable = causal_mask(tokens.shape[1], self.length, index)
+        readable = causal_mask(tokens.shape[1], cache[0][0].shape[ROOM], index)
         x = self._embed(tokens, index, train=False)
         filled = []
         for block, memory in zip(self.blocks, cache, strict=True):
@@ -165,10 +166,15 @@ class Transformer(nn.Module):
         return self._logits(x), tuple(filled)
 
     @nn.nowrap
-    def empty_cache(self, batch: int) -> Cache:
-        """The cache before the first token of `batch` sequences."""
-        zeros = jnp.zeros((batch, self.heads, self.length, self.width // self.heads), self.dtype)
+    def empty_cache(self, batch: int, room: int) -> Cache:
+        """The cache before the first token of `batch` sequences, with room for as many tokens, at most `length`."""
+        zeros = jnp.zeros((batch, self.heads, room, self.width // self.heads), self.dtype)
         return ((zeros, zeros),) * self.layers
+
+    @nn.nowrap
+    def longer(self, cache: Cache, room: int) -> Cache:
+        """The same cache with room for more tokens. `decode` reads all the room that there is, filled or not."""
+        return jax.tree.map(lambda x: jnp.pad(x, ((0, 0), (0, 0), (0, room - x.shape[ROOM]), (0, 0))), cache)
 
     def _embed(self, tokens: jax.Array, index: jax.Array | int, train: bool) -> jax.Array:
         x = self.embedding(tokens) + self.positions(index + jnp.arange(tokens.shape[1]))

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.nn.convolution import Conv
 from aigc_jax.nn.dropout import Dropout
 from aigc_jax.ops.embedding import embed_time
 
@@ -34,11 +35,11 @@ class ResBlock(nn.Module):
     def __call__(self, x: jax.Array, time: jax.Array, train: bool) -> jax.Array:
         """x: [B, H, W, C], time: [B, E] -> [B, H, W, channels]."""
         h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(x))
-        h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype)(h)
+        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype)(h)
         h += nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype)(nn.swish(time))[:, None, None]
         h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(h))
         h = Dropout(self.dropout)(h, train)
-        h = nn.Conv(self.channels, (3, 3), kernel_init=ZERO, dtype=self.dtype)(h)
+        h = Conv(self.channels, kernel_init=ZERO, dtype=self.dtype)(h)
         if x.shape[-1] != self.channels:
             x = nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="shortcut")(x)
         return x + h
@@ -94,7 +95,7 @@ class UNet(nn.Module):
         if self.classes:
             time += nn.Embed(self.classes, 4 * self.channels, dtype=self.dtype, name="label")(label)
 
-        h = nn.Conv(self.channels, (3, 3), kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
+        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
         skips = [h]
         for level, multiplier in enumerate(self.multipliers):
             if level:
@@ -115,8 +116,8 @@ class UNet(nn.Module):
                 h = block(h, multiplier * self.channels, attend, f"up_{level}_{i}")
             if level:
                 h = h.repeat(2, axis=1).repeat(2, axis=2)
-                h = nn.Conv(h.shape[-1], (3, 3), kernel_init=GLOROT, dtype=self.dtype, name=f"grow_{level}")(h)
+                h = Conv(h.shape[-1], kernel_init=GLOROT, dtype=self.dtype, name=f"grow_{level}")(h)
 
         h = nn.swish(nn.GroupNorm(epsilon=EPSILON, num_groups=self.groups, dtype=self.dtype)(h))
-        h = nn.Conv(x.shape[-1], (3, 3), kernel_init=ZERO, dtype=self.dtype, name="out")(h)
+        h = Conv(x.shape[-1], kernel_init=ZERO, dtype=self.dtype, name="out")(h)
         return h.astype(jnp.float32)

@@ -1,6 +1,7 @@
 """The loss against numpy in float64, and what sampling does with prompts, ends and random numbers."""
 
 import functools
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,8 @@ import pytest
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner
-from aigc_jax.methods.autoregressive import autoregressive
+from aigc_jax.methods import autoregressive as module
+from aigc_jax.methods.autoregressive import autoregressive, doublings
 from aigc_jax.nn.transformer import Transformer
 
 PAD, BOS, EOS = 0, 1, 2
@@ -212,3 +214,20 @@ def test_four_texts_are_learned_by_heart():
     known = {tuple(row) for row in np.asarray(rows["tokens"])[:, 1:].tolist()}
     found = {tuple(row) for row in np.asarray(jax.jit(family.sample, static_argnums=2)(KEY, state, 32)).tolist()}
     assert len(found & known) == 4
+
+
+@pytest.mark.parametrize("prompt", [1, 2, 3, T])
+def test_a_cache_that_grows_draws_the_same_texts(prompt, monkeypatch):
+    condition = jnp.full((16, prompt), 4, jnp.int32).at[:, 0].set(BOS)
+    expected = sampler(16)(KEY, condition)
+    monkeypatch.setattr(module, "FIRST_ROOM", 2)
+    grown = jax.jit(method().sample, static_argnums=2)(KEY, start(), 16, condition)
+    np.testing.assert_array_equal(grown, expected)
+
+
+@pytest.mark.parametrize("last", [1, 63, 64, 65, 256, 1000])
+@pytest.mark.parametrize("first", [1, 64, 65, 200])
+def test_rooms_double_from_what_holds_the_prompt_to_the_length(first, last):
+    rooms = doublings(first, last)
+    assert rooms[-1] == last and (rooms[0] >= first or first > last)
+    assert all(room % module.FIRST_ROOM == 0 and after <= 2 * room for room, after in pairwise(rooms))

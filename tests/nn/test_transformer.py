@@ -127,7 +127,7 @@ def test_cached_logits_equal_the_whole_pass(parts):
     """Token by token, in one pass, in pieces, and a prompt that leaves the cache half empty."""
     net, variables = network()
     decode = functools.partial(decoder(net), variables)
-    cache, index, found = net.empty_cache(B), 0, []
+    cache, index, found = net.empty_cache(B, T), 0, []
     for size in parts:
         logits, cache = decode(TOKENS[:, index : index + size], cache, index)
         found.append(logits)
@@ -139,8 +139,8 @@ def test_cached_logits_equal_the_whole_pass(parts):
 def test_a_prompt_fills_the_cache_as_its_tokens_do():
     net, variables = network()
     decode = functools.partial(decoder(net), variables)
-    _, at_once = decode(TOKENS[:, :4], net.empty_cache(B), 0)
-    one_by_one = net.empty_cache(B)
+    _, at_once = decode(TOKENS[:, :4], net.empty_cache(B, T), 0)
+    one_by_one = net.empty_cache(B, T)
     for i in range(4):
         _, one_by_one = decode(TOKENS[:, i : i + 1], one_by_one, i)
     assert jax.tree.structure(at_once) == jax.tree.structure(one_by_one)
@@ -206,9 +206,9 @@ def test_attention_drops_whole_weights():
 def test_computes_in_bfloat16_and_returns_float32():
     net = Transformer(V, T, LAYERS, WIDTH, HEADS, 0.0, True, jnp.bfloat16)
     full, variables = network()
-    assert all(x.dtype == jnp.bfloat16 for x in jax.tree.leaves(net.empty_cache(2)))
+    assert all(x.dtype == jnp.bfloat16 for x in jax.tree.leaves(net.empty_cache(2, T)))
     logits = compiled(net)(variables, TOKENS)
-    cached, _ = decoder(net)(variables, TOKENS, net.empty_cache(B), 0)
+    cached, _ = decoder(net)(variables, TOKENS, net.empty_cache(B, T), 0)
     expected = np.asarray(compiled(full)(variables, TOKENS))
     assert logits.dtype == cached.dtype == jnp.float32
     assert 0 < np.abs(logits - expected).max() < 0.05 * np.abs(expected).max()
