@@ -34,7 +34,8 @@ def _state(rows: Mapping[str, Any]) -> str:
         f"goal, an eighth and 2 %: read as 12.5 % × 1.02 it is met by {strict} of {len(rows)} configurations, "
         f"read as 12.5 % + 2 % by {points}. "
         "The rest misses it by leaves below 1,024 elements, which are copied on purpose, and which are a larger part "
-        "of a smaller network. Under `data` and, but for transformers, `tensor`, a device holds everything.",
+        "of a smaller network. `data` splits no state, and `tensor` only that of transformers, whose embeddings and "
+        "positions it copies. Within a step under `fsdp`, a device holds the weights whole besides its shards.",
         _table([*heads, "leaves copied, share of weights"], table),
     ])  # fmt: skip
 
@@ -61,12 +62,13 @@ def _collectives(cases: Mapping[str, Any]) -> str:
         "XLA for CPUs has no pass that makes a reduce-scatter of an all-reduce and a slice; those for TPUs and GPUs "
         "have one.",
         f"Configurations: {changed}.",
-        "What explains the ratios. Under `data`, a tied embedding has a gradient from the lookup and one from the output "
-        "layer, and the CPU's compiler reduces each before it adds them; batch statistics and metrics are small. Under "
-        "`fsdp`, a step gathers its weights once and keeps them whole until it ends, and gradients are reduced whole: "
-        "1 + 2 in place of 2 + 1, the same bytes. Under `tensor`, the kernel of `qkv` is split in contiguous parts "
-        "that do not coincide with heads, so that its result is gathered in both passes: a miss. Networks without "
-        "tensor rules keep their weights whole, and their least is zero.",
+        "What explains the ratios. Under `data`, weights that are used twice have two gradients, and the CPU's "
+        "compiler reduces each before it adds them: a tied embedding, and a discriminator on real and on fake images. "
+        "Under `fsdp`, a step gathers its weights once and keeps them whole until it ends, and gradients are reduced "
+        "whole: 1 + 2 rounds in place of 2 + 1, the same bytes; with a reduce-scatter it would be 2. A DCGAN's step "
+        "has the twofold gradients there too. Under `tensor`, the kernel of `qkv` is split in contiguous parts that "
+        "do not coincide with heads, so that what it gives is gathered in both passes: a miss. Networks without "
+        "tensor rules keep their weights whole; their least is zero, and all eight devices do the same work.",
         _table(["configuration", "mesh", "weights", "sent", "least", "ratio", "of which"], table),
     ])  # fmt: skip
 
@@ -99,11 +101,12 @@ def _roofline(found: Mapping[str, Any]) -> str:
         "Compute, HBM and communication as if they overlapped fully, every link in use and no latency, hence a lower "
         "bound; where microseconds come out, launches and hops will take longer than all that is counted. FLOPs are "
         "those of contractions in the step's jaxpr; beside them the ratio to them of XLA's analysis of the program "
-        "before optimization, and of 6 N + 12 L width length a token for transformers. float32, as the configurations "
+        "before optimization, which leaves out products with padding and counts a loop once, and of 6 N + 12 L width "
+        "length a token for transformers. fsdp gathers weights twice here. float32, as the configurations "
         f"are. {sources}.",
         _table(["configuration", "batch", "GFLOPs an example", "XLA / counted", "6N formula / counted",
                 "activation bytes an example", "weight bytes a pass", "gradient"], counts),
-        "Predicted: becomes communication-bound below so many examples a chip.",
+        "Predicted: below so many examples a chip, communication takes longer than compute. Memory may bound before.",
         _table(["configuration", *both], bounds),
         "Predicted times of a step at the configuration's own batch: compute / memory / communication in µs, and which "
         "of them bounds it; – where the batch cannot be split over so many chips.",
