@@ -6,12 +6,14 @@ A folder of results for each device. What a reader finds in the page and not in 
 """
 
 import importlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
 from benchmarks import figures
 from benchmarks.figures import RESULTS, Record, ratios, spread
+from benchmarks.scale import page as scale
 from benchmarks.turns import ROOT
 
 PAGE = ROOT / "docs/performance.md"
@@ -135,7 +137,8 @@ def of_device(folder: Path) -> str:
 def page() -> str:
     """The whole."""
     folders = sorted(path for path in RESULTS.iterdir() if path.is_dir())
-    return "\n\n".join([HEAD.strip(), *(of_device(folder) for folder in folders)]) + "\n"
+    of_scale = scale.page(json.loads((RESULTS / "scale.json").read_text("utf-8")))
+    return "\n\n".join([HEAD.strip(), *(of_device(folder) for folder in folders), of_scale])
 
 
 if __name__ == "__main__":
