@@ -78,7 +78,7 @@ def summary(records: dict[str, list[Record]]) -> str:
             before = spread(ratios(record, "ours", "before")) if "before" in record["sides"] else ""
             rows.append(
                 [
-                    f"[{name}](#{name.replace('_', '_')})", record["size"],
+                    f"[{name}](#{name})", record["size"],
                     f"{median(record['sides']['ours']['rates']):.4g} {piece(name).UNIT}/s",
                     "<br>".join(f"{sides[side].whose}: **{spread(ratios(record, 'ours', side))}**" for side in others),
                     before,
