@@ -22,7 +22,11 @@ def in_jax(settings: Mapping[str, Any]) -> Work:
     side = settings["side"]
     a, b = (jax.random.normal(jax.random.key(k), (side, side), settings["precision"]) for k in (0, 1))
     product = jax.jit(jnp.dot)
-    return Work(lambda: product(a, b).block_until_ready() and None, 1, cost=2.0 * side**3)
+
+    def run() -> None:
+        product(a, b).block_until_ready()
+
+    return Work(run, 1, cost=2.0 * side**3)
 
 
 def in_torch(settings: Mapping[str, Any]) -> Work:
