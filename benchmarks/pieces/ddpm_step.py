@@ -1,6 +1,7 @@
 """A training step of the diffusion U-Net of configs/ddpm_cifar.py: diffusers.
 
 Loss of eq. 14 at fresh times, with fresh noise, dropout 0.1, gradients clipped to norm 1, Adam, an average of weights.
+dewml's network differs in what `benchmarks.rivals` says.
 """
 
 from collections.abc import Callable, Mapping
@@ -118,5 +119,4 @@ SIDES = {
     "eager": Side("torch", diffusers, "diffusers, eager"),
     "compiled": Side("torch", lambda settings: diffusers(settings, compiled=True), "diffusers, torch.compile"),
     "dewml": Side("rivals", rival("dewml_step"), "dewml"),
-    "flaxdiff": Side("flaxdiff", rival("flaxdiff_step"), "flaxdiff"),
 }

@@ -1,6 +1,7 @@
 """Drawing images with DDIM in 50 steps from the diffusion U-Net of configs/ddpm_cifar.py: diffusers' DDIMPipeline.
 
 Deterministic steps (eta = 0) from noise to images as host arrays, the predicted image clipped at every step.
+dewml's network differs in what `benchmarks.rivals` says.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from benchmarks import pieces
 from benchmarks.work import Side
 
 PIECES = sorted(module.name for module in pkgutil.iter_modules(pieces.__path__))
-SLOW = {"fid", "start"}  # Inception compiles for long; whole jobs import everything anew
+SLOW = {"dcgan_step", "ddpm_step", "fid", "input_share", "restore", "start"}  # 8 s and more each, most of it compiling
 SAME = ("dcgan_step", "ddpm_step", "gpt_step", "sampling", "vae_step")  # where PyTorch's network is a copy of ours
 
 
