@@ -65,6 +65,8 @@ def until(line: str, command: list[str], environment: Mapping[str, str]) -> floa
 
 def aigc_jax(settings: Mapping[str, Any], warm: bool = True) -> Work:
     """main.py. warm: with the compiled programs of the job before."""
+    import jax
+
     from aigc_jax.build import build
     from aigc_jax.train.workdir import Workdir
     from benchmarks import ours
@@ -75,7 +77,7 @@ def aigc_jax(settings: Mapping[str, Any], warm: bool = True) -> Work:
         "from ml_collections import ConfigDict\n\n\n"
         f"def get_config(size='full'):\n    return ConfigDict({wanted!r}, convert_dict=True).lock()\n"
     )
-    run = build(wanted, folder / "data")
+    run = build(wanted, folder / "data", jax.devices()[:1])
     state = run.programs.init()
     if settings["until"] == "picture":
         workdir = Workdir(folder / "run")

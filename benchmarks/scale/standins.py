@@ -15,7 +15,7 @@ import numpy as np
 
 from aigc_jax.build import build
 from aigc_jax.train.run import Run
-from benchmarks.checkpoint import images
+from benchmarks.standin import pictures
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
@@ -69,7 +69,7 @@ def small_data(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return {**section, "path": str(write_texts(folder / "texts"))}
     if name == "tfds":  # CIFAR-10, the one that a configuration names
         kept = {key: section[key] for key in ("augment", "batch_size") if key in section}
-        path = str(images(folder / "images"))
+        path = str(pictures(folder / "images"))
         return {"name": "image_folder", "path": path, "image_size": 32, "colour": True, **kept}
     return dict(section)
 
