@@ -71,12 +71,23 @@ def main() -> None:
                 absent[worker.side] = worker.failed
     if not any(turns.values()):
         sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
-    command = " ".join(["python -m benchmarks", *(part for part in sys.argv[1:] if not part.startswith("--python"))])
+    command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
     facts = {worker.side: worker.facts for worker in workers}
     record = figures.record(arguments.piece, size, settings, facts, turns, absent, command)
     print(figures.printed(record))
     if arguments.write:
         print(f"Written: {figures.write(record)}")
+
+
+def repeatable(given: list[str], before: Path | None) -> list[str]:
+    """The arguments without what is of this machine alone: a checkout goes by its commit, interpreters are left out."""
+    kept, passed_over = [], False
+    for part in given:
+        option = part.partition("=")[0]
+        if not passed_over and option not in ("--python", "--before"):
+            kept.append(part)
+        passed_over = not passed_over and part in ("--python", "--before")
+    return [*kept, f"--before={figures.commit(before)}"] if before else kept
 
 
 def changes(parser: argparse.ArgumentParser, given: list[str], settings: dict[str, Any]) -> dict[str, Any]:

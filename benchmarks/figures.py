@@ -59,9 +59,9 @@ def machine(device: str) -> str:
     return f"{name}, {cores} cores"
 
 
-def commit() -> str:
-    """Of this checkout; a + after it says that files differ from it."""
-    found = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True)
+def commit(checkout: Path = ROOT) -> str:
+    """Of a checkout; a + after it says that files differ from it."""
+    found = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=checkout, capture_output=True, text=True)
     return found.stdout.strip()
 
 

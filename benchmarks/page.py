@@ -2,7 +2,7 @@
 
     python -m benchmarks.page
 
-A folder of results for each device. What a reader finds in the page and not in the results is the text in this file.
+A folder of results for each device. The page's other text is in this file and in what-is-done.md.
 """
 
 import importlib
@@ -17,6 +17,7 @@ from benchmarks.scale import page as scale
 from benchmarks.turns import ROOT
 
 PAGE = ROOT / "docs/performance.md"
+DONE = ROOT / "benchmarks/what-is-done.md"
 HEAD = """# Performance
 
 Made by `python -m benchmarks.page` from the files in [benchmarks/results](../benchmarks/results): change those.
@@ -36,7 +37,7 @@ python -m benchmarks.page                    # makes this page of them
 * **% of ceiling**: FLOPs of the piece (counted once, by PyTorch's counter, for all sides) a second, over the best rate
   that any side reached on this device with a large matrix product or convolution. An algorithm that needs fewer
   multiplications can pass 100 %.
-* **before**: the same code without what was done for speed, from the commit that its file names.
+* **before**: the same code without what was done for speed, at the commit that its command names.
 * **start**: until the first run ends, imports and compiling included, with no program cached.
 * **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU.
 """
@@ -138,7 +139,8 @@ def page() -> str:
     """The whole."""
     folders = sorted(path for path in RESULTS.iterdir() if path.is_dir())
     of_scale = scale.page(json.loads((RESULTS / "scale.json").read_text("utf-8")))
-    return "\n\n".join([HEAD.strip(), *(of_device(folder) for folder in folders), of_scale])
+    done = f"## What is done for speed\n\n{DONE.read_text('utf-8').strip()}"
+    return "\n\n".join([HEAD.strip(), done, *(of_device(folder) for folder in folders), of_scale])
 
 
 if __name__ == "__main__":

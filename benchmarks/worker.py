@@ -63,7 +63,8 @@ def main(piece: str, side: str, settings: Mapping[str, Any], checkout: str) -> N
         assert Path(aigc_jax.__file__).is_relative_to(checkout), aigc_jax.__file__
     sys.path.remove(checkout)
     began = time.perf_counter()
-    work = importlib.import_module(f"benchmarks.pieces.{piece}").SIDES[side].prepare(settings)
+    sides = importlib.import_module(f"benchmarks.pieces.{piece}").SIDES
+    work = sides["ours" if side == "before" else side].prepare(settings)
     ready = time.perf_counter()
     work.run()
     first = time.perf_counter()

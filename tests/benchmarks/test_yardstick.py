@@ -10,6 +10,7 @@ import pytest
 from support import ROOT
 
 from benchmarks import figures, page, pieces
+from benchmarks.__main__ import repeatable
 from benchmarks.turns import Worker, rounds
 from benchmarks.worker import turn
 
@@ -123,3 +124,22 @@ def test_the_list_names_every_piece():
 
 def test_the_page_is_what_the_results_make():
     assert page.PAGE.read_text("utf-8") == page.page(), "python -m benchmarks.page"
+
+
+def test_another_checkout_is_measured_beside_this_one(tmp_path):
+    copy = tmp_path / "aigc_jax"
+    copy.mkdir()
+    (copy / "__init__.py").write_text("")
+    worker = Worker(sys.executable, "matmul", "before", {"side": 8, "precision": "float32"}, tmp_path, tmp_path / "log")
+    assert worker.facts["cost"] == 2 * 8**3, worker.failed
+    worker.close()
+    empty = Worker(
+        sys.executable, "matmul", "before", {"side": 8, "precision": "float32"}, tmp_path / "no", tmp_path / "2"
+    )
+    assert "AssertionError" in empty.failed or "No module" in empty.failed
+
+
+def test_a_command_is_kept_without_what_is_of_one_machine():
+    given = ["matmul", "--python", "torch=/a/python", "--rounds=2", "--python=torch=/b", "--before", "/c", "--write"]
+    assert repeatable(given, None) == ["matmul", "--rounds=2", "--write"]
+    assert repeatable(given, ROOT)[-1] == f"--before={figures.commit()}"
