@@ -38,7 +38,7 @@ python -m benchmarks.page                    # makes this page of them
   that any side reached on this device with a large matrix product or convolution. An algorithm that needs fewer
   multiplications can pass 100 %.
 * **before**: the same code without what was done for speed, at the commit that its command names.
-* **start**: until the first run ends, imports and compiling included. Ours has no program cached; PyTorch what it keeps.
+* **start**: until the first run ends, imports and compiling included; ours has no program cached, PyTorch may.
 * **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU.
 """
 
