@@ -133,12 +133,16 @@ class Programs:
             return jax.pmap(self._steps, axis_name=whole.AXIS, donate_argnums=(1, 2), devices=devices)
         return jax.jit(self._steps, donate_argnums=(1, 2), out_shardings=(self.shardings, self.layout.named()))
 
+    def traced(self, resident: Batch, items: Items) -> jax.stages.Traced:
+        """The training program for arrays or shapes like these, under jit, before `compile_ahead`."""
+        with jax.set_mesh(self.layout.mesh):
+            return self._train.trace(self.root, self.described, self.described_sums, resident, items)
+
     def compile_ahead(self, resident: Batch, items: Items) -> None:
         """Compiles the training program for these shapes now, for a caller in another thread."""
         if self.layout.compile == "jit" and not self._compiled:
             with jax.set_mesh(self.layout.mesh):
-                lowered = self._train.lower(self.root, self.described, self.described_sums, resident, items)
-                self._train, self._compiled = lowered.compile(), True
+                self._train, self._compiled = self.traced(resident, items).lower().compile(), True
 
     def train(self, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         """As many steps as `items` has batches. `state` and `sums` are given up to it."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 
+from aigc_jax.train.feed import example
 from aigc_jax.train.run import Run
 from aigc_jax.train.sharding import Layout
 from benchmarks.scale.hlo import Collective, by_kind, collectives, ring_bytes
@@ -51,28 +52,26 @@ def least(axis: str, params: int, n: int, activations: int = 0, layers: int = 0,
     return {"data": 2, "fsdp": 3}[axis] * (n - 1) / n * params
 
 
-def arguments(run: Run) -> tuple[Any, ...]:
-    """What the training program takes, as shapes with shardings: a step on the split that lies on the devices."""
-    programs, feed = run.programs, run.feeds["train"]
+def traced(run: Run) -> jax.stages.Traced:
+    """The training program of a step, on the split that lies on the devices where there is one."""
+    programs, source = run.programs, run.feeds["train"].source
     layout: Layout = programs.layout
-    arrays = feed.source.arrays
 
     def shaped(shape: tuple[int, ...], dtype: Any, sharding: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
 
-    resident = {name: shaped(x.shape, x.dtype, layout.named()) for name, x in (arrays or {}).items()}
-    items = (
-        {"index": shaped((1, run.batch_size), "int32", layout.batch(leading=1))}
-        if resident
-        else {name: shaped((1, *x.shape), x.dtype, layout.batch(leading=1)) for name, x in programs._example.items()}
-    )
-    return programs.root, programs.described, programs.described_sums, resident, items
+    resident = {name: shaped(x.shape, x.dtype, layout.named()) for name, x in (source.arrays or {}).items()}
+    rows = example(source, run.batch_size, layout)
+    if resident:
+        rows = {"index": jax.ShapeDtypeStruct((run.batch_size,), "int32")}
+    items = {name: shaped((1, *x.shape), x.dtype, layout.batch(leading=1)) for name, x in rows.items()}
+    return programs.traced(resident, items)
 
 
 def compiled_text(run: Run) -> str:
     """The training program as XLA's partitioner and optimizer leave it."""
     with jax.set_mesh(run.programs.layout.mesh):
-        return run.programs._train.lower(*arguments(run)).compile(compiler_options=FEW_OPTIMIZATIONS).as_text()
+        return traced(run).lower().compile(compiler_options=FEW_OPTIMIZATIONS).as_text()
 
 
 def measure(folder: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks.scale.collectives import arguments
+from benchmarks.scale.collectives import traced
 from benchmarks.scale.standins import build_run, load_config
 from benchmarks.scale.state import total_bytes
 
@@ -131,8 +131,10 @@ def measure(names: Sequence[str], folder: Path) -> dict[str, Any]:
 
 
 def count(name: str, folder: Path) -> dict[str, Any]:
-    """Of one configuration's step on one device.
+    """Of one configuration's step, as accelerators run it.
 
+    It is traced for a mesh of two devices, whose program counts the work of both: for one CPU alone it would be made
+    of other operations (`ops.platform`).
     flops, example_bytes: of an example. weight_bytes: of contractions, at any batch. params, state: bytes.
     xla_flops: of an example by XLA's own analysis of the step, before it is optimized; a loop's body counts once.
     """
@@ -140,13 +142,12 @@ def count(name: str, folder: Path) -> dict[str, Any]:
     counted = []
     for times in (1, 2):
         config = load_config(name, {"data.batch_size": times * batch})
-        run = build_run(config, folder, {}, devices=1)
-        with jax.set_mesh(run.programs.layout.mesh):
-            traced = run.programs._train.trace(*arguments(run))
-        counted.append(contractions(traced.jaxpr.jaxpr))
+        run = build_run(config, folder, {"data": 2}, devices=2)
+        program = traced(run)
+        counted.append(contractions(program.jaxpr.jaxpr))
         if times == 1:
             state = run.programs.described
-            analysis = traced.lower().cost_analysis()
+            analysis = program.lower().cost_analysis()
             work: dict[str, Any] = {
                 "batch": batch,
                 "params": total_bytes(state.params),

@@ -1,5 +1,6 @@
 """What is counted of scale agrees with counts by hand."""
 
+import json
 from functools import partial
 
 import jax
@@ -9,6 +10,9 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from aigc_jax.train.sharding import layout, shardings
 from benchmarks.scale import collectives, hlo, page, roofline, standins, state
+from benchmarks.scale.__main__ import RESULTS
+
+EXACT = ("batch", "params", "state", "flops", "example_bytes", "weight_bytes")
 
 TEXT = """HloModule step
 
@@ -125,6 +129,14 @@ def test_a_step_moves_weights_and_gradients_and_no_activations(axis, tmp_path):
     # The tied embedding has a gradient from either end; XLA for CPUs reduces each before it adds them.
     twice = hlo.ring_bytes("all-reduce", state.total_bytes(params["net"]["embedding"]), 8) if axis == "data" else 0
     assert sent == pytest.approx(least + twice, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["gpt_fashion_mnist", pytest.param("ddpm_digits", marks=pytest.mark.slow)])
+def test_kept_counts_are_of_the_program_that_accelerators_run(name, tmp_path):
+    """Convolutions and attention for one CPU alone have fewer products."""
+    kept = json.loads(RESULTS.read_text("utf-8"))["roofline"]["configs"][name]
+    counted = roofline.count(name, tmp_path)
+    assert {key: counted[key] for key in EXACT} == {key: kept[key] for key in EXACT}
 
 
 def test_the_page_has_what_the_results_have():
