@@ -33,7 +33,7 @@ from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
 
 NETWORKS = ("net",)
-FIRST_ROOM = 64  # tokens that a cache holds at first: it doubles when they are drawn, so that none reads what is empty
+FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
 
 
 def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
@@ -44,8 +44,12 @@ def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
 
 def doublings(first: int, last: int) -> list[int]:
     """FIRST_ROOM, doubled until it holds `first`, and on until `last`, which ends the list."""
-    rooms = [FIRST_ROOM << i for i in range((-(-last // FIRST_ROOM)).bit_length()) if FIRST_ROOM << i >= first]
-    return [*(room for room in rooms if room < last), last]
+    rooms, room = [], FIRST_ROOM
+    while room < last:
+        if room >= first:
+            rooms.append(room)
+        room *= 2
+    return [*rooms, last]
 
 
 def surprise(logits: Array, targets: Array, mask: Array) -> Array:
@@ -129,12 +133,12 @@ def autoregressive(
         rooms = doublings(start, length)
         logits, cache = net.predict(state, prompt, net.module.empty_cache(n, rooms[0]), 0, method="decode")
         token, ended = place(logits[:, -1], jnp.any(prompt == eos, axis=1), start)
-        texts, carry, first = [prompt[:, 1:], token[:, None]], (token, ended, cache), start + 1
+        texts, first = [prompt[:, 1:], token[:, None]], start + 1
         for room in rooms:
-            token, ended, cache = carry
-            carry = token, ended, net.module.longer(cache, room)
-            carry, drawn = jax.lax.scan(extend, carry, jnp.arange(first, room + 1))
-            texts, first = [*texts, drawn.T], room + 1
+            cache = net.module.longer(cache, room)
+            (token, ended, cache), drawn = jax.lax.scan(extend, (token, ended, cache), jnp.arange(first, room + 1))
+            texts.append(drawn.T)
+            first = room + 1
         return jnp.concatenate(texts, axis=1)
 
     return Method(init, step, evaluate, sample)

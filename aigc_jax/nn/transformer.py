@@ -65,7 +65,7 @@ class SelfAttention(nn.Module):
         query, key, value = jnp.moveaxis(qkv, (2, 3), (0, 2))  # each [B, heads, T, width / heads]
         if memory is not None:
             key, value = (
-                jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=2)
+                jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=ROOM)
                 for old, new in zip(memory, (key, value), strict=True)
             )
         if causal and mask is None and not (train and self.dropout):
@@ -140,9 +140,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype)
         self.drop = Dropout(self.dropout)
         if not self.tied:
-            self.head = nn.Dense(
-                self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=rows_dot
-            )
+            self.head = nn.Dense(self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype)
 
     def __call__(self, tokens: jax.Array, *, causal: bool, train: bool, mask: jax.Array | None = None) -> jax.Array:
         """Whole sequences. mask: [B, T], 1 or True where a token may be read; None = everywhere."""
