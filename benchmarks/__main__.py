@@ -10,9 +10,7 @@ whose environment is not there is left out, and said so. --before measures anoth
 """
 
 import argparse
-import importlib
 import json
-import pkgutil
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +23,7 @@ from benchmarks.turns import ROOT, Worker, rounds
 def main() -> None:
     """Reads the arguments, measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = sorted(module.name for module in pkgutil.iter_modules(pieces.__path__))
+    known = pieces.names()
     parser.add_argument("piece", choices=["list", *known], metavar="PIECE")
     parser.add_argument("--size", help="a name of the piece's SIZES; default: the first")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value of a setting")
@@ -38,9 +36,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.piece == "list":
         for name in known:
-            print(f"{name:<16} {importlib.import_module(f'benchmarks.pieces.{name}').__doc__.splitlines()[0]}")
+            print(f"{name:<16} {pieces.find(name).__doc__.splitlines()[0]}")
         return
-    piece = importlib.import_module(f"benchmarks.pieces.{arguments.piece}")
+    piece = pieces.find(arguments.piece)
     size = arguments.size or next(iter(piece.SIZES))
     if size not in piece.SIZES:
         parser.error(f'--size: {arguments.piece} has no "{size}". Known: {", ".join(piece.SIZES)}.')

@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -92,6 +92,12 @@ def ratios(record: Record, side: str, other: str) -> list[float]:
 def spread(values: list[float], form: str = ".2f") -> str:
     """median [least, most]"""
     return f"{median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def cost(record: Record) -> float:

@@ -5,14 +5,13 @@
 A folder of results for each device. The page's other text is in this file and in what-is-done.md.
 """
 
-import importlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 
-from benchmarks import figures
-from benchmarks.figures import RESULTS, Record, ratios, spread
+from benchmarks import figures, pieces
+from benchmarks.figures import RESULTS, Record, ratios, spread, table
 from benchmarks.scale import page as scale
 from benchmarks.turns import ROOT
 
@@ -49,30 +48,23 @@ def ceilings(records: dict[str, list[Record]]) -> dict[str, float]:
     for name, found in records.items():
         for record in found:
             for facts in record["sides"].values():
-                if facts["cost"] and not piece(name).CEILING and piece(name).__doc__.startswith("A ceiling"):
+                if facts["cost"] and not pieces.find(name).CEILING:
                     rate = facts["cost"] / facts["items"] * max(facts["rates"])
                     best[name] = max(best.get(name, 0.0), rate)
     return best
 
 
-def piece(name: str):
-    """Its module."""
-    return importlib.import_module(f"benchmarks.pieces.{name}")
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Markdown."""
-    head = list(head)
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+def whose(piece: ModuleType, side: str) -> str:
+    """How tables name a side."""
+    return "ours before" if side == "before" else piece.SIDES[side].whose
 
 
 def summary(records: dict[str, list[Record]]) -> str:
     """A row for each piece and size: our rate, and its ratios."""
     rows = []
     for name, found in records.items():
+        piece = pieces.find(name)
         for record in found:
-            sides = piece(name).SIDES
             others = [side for side in record["sides"] if side not in ("ours", "before")]
             if "ours" not in record["sides"] or not others:
                 continue
@@ -80,8 +72,8 @@ def summary(records: dict[str, list[Record]]) -> str:
             rows.append(
                 [
                     f"[{name}](#{name})", record["size"],
-                    f"{median(record['sides']['ours']['rates']):.4g} {piece(name).UNIT}/s",
-                    "<br>".join(f"{sides[side].whose}: **{spread(ratios(record, 'ours', side))}**" for side in others),
+                    f"{median(record['sides']['ours']['rates']):.4g} {piece.UNIT}/s",
+                    "<br>".join(f"{whose(piece, side)}: **{spread(ratios(record, 'ours', side))}**" for side in others),
                     before,
                 ]
             )  # fmt: skip
@@ -90,15 +82,15 @@ def summary(records: dict[str, list[Record]]) -> str:
 
 def details(name: str, found: list[Record], best: dict[str, float]) -> str:
     """The section of a piece."""
-    module, parts = piece(name), []
+    piece, parts = pieces.find(name), []
     for record in found:
         rows = []
         for side, facts in record["sides"].items():
             work = figures.cost(record) / facts["items"] * median(facts["rates"])
-            ceiling = best.get(module.CEILING)
+            ceiling = best.get(piece.CEILING)
             rows.append(
                 [
-                    "ours before" if side == "before" else module.SIDES[side].whose,
+                    whose(piece, side),
                     f"{spread(facts['rates'], '.4g')}",
                     f"{work / ceiling:.0%}" if work and ceiling else "",
                     f"{facts['parameters']:,}" if facts["parameters"] else "",
@@ -107,11 +99,11 @@ def details(name: str, found: list[Record], best: dict[str, float]) -> str:
                 ]
             )
         settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
-        head = ["side", f"{module.UNIT} a second", "% of ceiling", "parameters", "memory", "start"]
+        head = ["side", f"{piece.UNIT} a second", "% of ceiling", "parameters", "memory", "start"]
         lines = [f"**{record['size']}**: {settings}", "", table(head, rows), "", f"`{record['command']}`"]
-        lines += [f"* Not measured: {module.SIDES[side].whose}: {why}" for side, why in record["absent"].items()]
+        lines += [f"* Not measured: {whose(piece, side)}: {why}" for side, why in record["absent"].items()]
         parts.append("\n".join(lines))
-    return "\n\n".join([f"### {name}", " ".join(module.__doc__.split()), *parts])
+    return "\n\n".join([f"### {name}", " ".join(piece.__doc__.split()), *parts])
 
 
 def versions(records: dict[str, list[Record]]) -> str:

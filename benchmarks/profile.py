@@ -8,14 +8,14 @@ Names are those of XLA's program; on a CPU a number after the name is left out, 
 import argparse
 import collections
 import gzip
-import importlib
 import json
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import table
+from benchmarks import pieces
+from benchmarks.figures import table
 
 OURS = re.compile(r"XLAPjRtCpuClient|tf_XLA|/device:|Stream|XLA Ops")  # threads and lanes that carry out operations
 NUMBER = re.compile(r"(\.\d+)+$")
@@ -49,7 +49,7 @@ def main() -> None:
     arguments = parser.parse_args()
     import jax
 
-    piece = importlib.import_module(f"benchmarks.pieces.{arguments.piece}")
+    piece = pieces.find(arguments.piece)
     work = piece.SIDES["ours"].prepare(piece.SIZES[arguments.size or next(iter(piece.SIZES))])
     work.run()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,6 @@ Standard input: a line holds the seconds that a turn lasts at least. Standard ou
 ready (with what preparing it took), and one after each turn. Everything else goes to the standard error.
 """
 
-import importlib
 import json
 import os
 import platform
@@ -16,13 +15,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "torch", "diffusers", "transformers", "numpy")
+from benchmarks import pieces
+
+PACKAGES = (
+    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "torch", "diffusers", "transformers", "numpy",
+    "torch-fidelity", "dewml",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:
     """Of Python and of those packages that this environment has."""
     found = {"python": platform.python_version()}
-    for name in (*PACKAGES, "torch-fidelity", "dewml", "flaxdiff"):
+    for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -63,7 +67,7 @@ def main(piece: str, side: str, settings: Mapping[str, Any], checkout: str) -> N
         assert Path(aigc_jax.__file__).is_relative_to(checkout), aigc_jax.__file__
     sys.path.remove(checkout)
     began = time.perf_counter()
-    sides = importlib.import_module(f"benchmarks.pieces.{piece}").SIDES
+    sides = pieces.find(piece).SIDES
     work = sides["ours" if side == "before" else side].prepare(settings)
     ready = time.perf_counter()
     work.run()

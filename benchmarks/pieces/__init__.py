@@ -9,3 +9,17 @@ A piece has a docstring, and
 
 Both environments import it, so its own imports are numpy and the standard library; a side imports the rest.
 """
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+
+def names() -> list[str]:
+    """Of all pieces, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def find(name: str) -> ModuleType:
+    """The piece of that name."""
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,7 +1,9 @@
 """The section on scale, rendered from benchmarks/results/scale.json."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from benchmarks.figures import table
 
 
 def page(results: Mapping[str, Any]) -> str:
@@ -17,12 +19,12 @@ def page(results: Mapping[str, Any]) -> str:
 
 def _state(rows: Mapping[str, Any]) -> str:
     strict, points = (sum(row[key] for row in rows.values()) for key in ("within_relative", "within_points"))
-    table = []
+    lines = []
     for name, row in rows.items():
         total = sum(row["total"].values())
         shares = [sum(held.values()) / total for held in row["meshes"].values()]
         copied = row["copied"]
-        table.append(
+        lines.append(
             [name, _bytes(total), *(f"{share:.2%}" for share in shares), f"{8 * row['fsdp_share']:.3f}",
              "yes" if row["within_relative"] else "**no**", "yes" if row["within_points"] else "**no**",
              f"{copied['leaves']}, {copied['bytes'] / row['total']['params']:.2%}"]
@@ -36,19 +38,19 @@ def _state(rows: Mapping[str, Any]) -> str:
         "The rest misses it by leaves below 1,024 elements, which are copied on purpose, and which are a larger part "
         "of a smaller network. `data` splits no state, and `tensor` only that of transformers, whose embeddings and "
         "positions it copies. Within a step under `fsdp`, a device holds the weights whole besides its shards.",
-        _table([*heads, "leaves copied, share of weights"], table),
+        table([*heads, "leaves copied, share of weights"], lines),
     ])  # fmt: skip
 
 
 def _collectives(cases: Mapping[str, Any]) -> str:
-    table = []
+    lines = []
     for name, case in cases.items():
         for axis, found in case["meshes"].items():
             kinds = ", ".join(
                 f"{kind} {int(x['count'])}× {_bytes(x['sent'])}" for kind, x in sorted(found["kinds"].items())
             )
             ratio = f"{found['ratio']:.3f}" if found["ratio"] else "–"
-            table.append(
+            lines.append(
                 [name, axis, _bytes(found["params"]), _bytes(found["sent"]), _bytes(found["least"]), ratio, kinds]
             )
     changed = "; ".join(
@@ -69,7 +71,7 @@ def _collectives(cases: Mapping[str, Any]) -> str:
         "has the twofold gradients there too. Under `tensor`, the kernel of `qkv` is split in contiguous parts that "
         "do not coincide with heads, so that what it gives is gathered in both passes: a miss. Networks without "
         "tensor rules keep their weights whole; their least is zero, and all eight devices do the same work.",
-        _table(["configuration", "mesh", "weights", "sent", "least", "ratio", "of which"], table),
+        table(["configuration", "mesh", "weights", "sent", "least", "ratio", "of which"], lines),
     ])  # fmt: skip
 
 
@@ -104,13 +106,13 @@ def _roofline(found: Mapping[str, Any]) -> str:
         "before optimization, which leaves out products with padding and counts a loop once, and of 6 N + 12 L width "
         "length a token for transformers. fsdp gathers weights twice here. float32, as the configurations "
         f"are. {sources}.",
-        _table(["configuration", "batch", "GFLOPs an example", "XLA / counted", "6N formula / counted",
+        table(["configuration", "batch", "GFLOPs an example", "XLA / counted", "6N formula / counted",
                 "activation bytes an example", "weight bytes a pass", "gradient"], counts),
         "Predicted: below so many examples a chip, communication takes longer than compute. Memory may bound before.",
-        _table(["configuration", *both], bounds),
+        table(["configuration", *both], bounds),
         "Predicted times of a step at the configuration's own batch: compute / memory / communication in µs, and which "
         "of them bounds it; – where the batch cannot be split over so many chips.",
-        _table(["configuration", "sharding", *heads], times),
+        table(["configuration", "sharding", *heads], times),
     ])  # fmt: skip
 
 
@@ -127,8 +129,3 @@ def _bytes(count: float) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:.0f} B"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,8 +1,6 @@
 """Every piece of work that benchmarks/ measures: its parts are there, our side does it, PyTorch's has the same size."""
 
-import importlib
 import math
-import pkgutil
 import subprocess
 import sys
 
@@ -12,18 +10,14 @@ from support import ROOT
 from benchmarks import pieces
 from benchmarks.work import Side
 
-PIECES = sorted(module.name for module in pkgutil.iter_modules(pieces.__path__))
+PIECES = pieces.names()
 SLOW = {"dcgan_step", "ddpm_step", "fid", "input_share", "restore", "start"}  # 8 s and more each, most of it compiling
 SAME = ("dcgan_step", "ddpm_step", "gpt_step", "sampling", "vae_step")  # where PyTorch's network is a copy of ours
 
 
-def piece(name: str):
-    return importlib.import_module(f"benchmarks.pieces.{name}")
-
-
 @pytest.mark.parametrize("name", PIECES)
 def test_a_piece_has_its_parts(name):
-    of = piece(name)
+    of = pieces.find(name)
     assert of.__doc__.splitlines()[0].endswith(".")
     assert of.CEILING in ("", *PIECES)
     assert of.UNIT
@@ -45,7 +39,7 @@ def test_pieces_import_nothing_that_an_environment_may_lack():
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in PIECES])
 def test_our_side_does_the_work(name):
-    of = piece(name)
+    of = pieces.find(name)
     work = of.SIDES["ours"].prepare(of.SIZES["tiny"])
     seconds = work.run()
     assert seconds is None or (math.isfinite(seconds) and seconds > 0)
@@ -58,6 +52,6 @@ def test_our_side_does_the_work(name):
 def test_pytorch_trains_as_many_numbers_as_we_do(name):
     pytest.importorskip("torch")
     pytest.importorskip("diffusers" if name in ("ddpm_step", "sampling") else "transformers")
-    of = piece(name)
+    of = pieces.find(name)
     ours, theirs = (of.SIDES[side].prepare(of.SIZES["tiny"]).parameters for side in ("ours", "eager"))
     assert ours == theirs

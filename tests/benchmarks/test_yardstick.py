@@ -1,7 +1,5 @@
 """The yardstick: turns, ratios of one round, sides that fail, and a page that is what the results make."""
 
-import importlib
-import pkgutil
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ from benchmarks.__main__ import repeatable
 from benchmarks.turns import Worker, rounds
 from benchmarks.worker import turn
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(pieces.__path__))
+NAMES = pieces.names()
 
 
 def run(*arguments, **options):
@@ -82,7 +80,7 @@ def test_figures_are_kept_and_found_again(tmp_path, monkeypatch):
 
 
 def test_sides_take_turns_in_processes_of_their_own(tmp_path):
-    settings = importlib.import_module("benchmarks.pieces.matmul").SIZES["tiny"]
+    settings = pieces.find("matmul").SIZES["tiny"]
     workers = [Worker(sys.executable, "matmul", "ours", settings, ROOT, tmp_path / str(i)) for i in range(2)]
     workers[1].side = "again"
     taken = rounds(workers, 2, 0.05)
@@ -124,6 +122,15 @@ def test_the_list_names_every_piece():
 
 def test_the_page_is_what_the_results_make():
     assert page.PAGE.read_text("utf-8") == page.page(), "python -m benchmarks.page"
+
+
+def test_a_page_names_another_checkout_measured_or_not():
+    measured, absent = record(ours=[10], before=[5], torch=[5]), record(ours=[10], torch=[5])
+    absent["absent"]["before"] = absent["absent"].pop("compiled")
+    measured["absent"] = {}
+    assert "2.00 [2.00, 2.00] |" in page.summary({"matmul": [measured]}).splitlines()[-1]
+    assert "| ours before | 5 [5, 5] |" in page.details("matmul", [measured], {})
+    assert "* Not measured: ours before: no compiler" in page.details("matmul", [absent], {})
 
 
 def test_another_checkout_is_measured_beside_this_one(tmp_path):
