@@ -42,7 +42,8 @@ for part in "$@"; do
       timeout --signal=TERM "$((MINUTES * 60))" python3 main.py --config=configs/ddpm_fashion_mnist.py \
         --workdir="$OUT/ddpm_fashion_mnist" --config.data.path="$FASHION_MNIST" \
         --config.networks.net.channels=64 --config.data.batch_size=128 --config.train.steps=50000 \
-        --config.sample.every=5000 --config.checkpoint.every=5000 --config.evaluate.every=5000 || true
+        --config.sample.every=5000 --config.checkpoint.every=5000 --config.evaluate.every=5000 ||
+        [ $? -eq 124 ] # the time is over: the run has saved and stopped
       ;;
     *) echo "accelerator.sh: there is no part \"$part\": check, pieces, profile, train" >&2; exit 2 ;;
   esac

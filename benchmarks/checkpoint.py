@@ -41,13 +41,8 @@ def main() -> None:
     config = runpy.run_path(arguments.config)["get_config"]("full").to_dict()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
-        data = {
-            "name": "image_folder",
-            "path": str(standin.pictures(folder / "images")),
-            "image_size": 32,
-            "colour": True,
-        }
-        config["data"] = {**data, "augment": config["data"]["augment"], "batch_size": arguments.batch_size}
+        config["data"]["batch_size"] = arguments.batch_size
+        config["data"] = standin.of_pictures(config["data"], folder / "images")
         run = build(config)
         programs, feed = run.programs, run.feeds["train"]
         state, sums = programs.init(), programs.start_sums()

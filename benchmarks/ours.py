@@ -12,6 +12,7 @@ from aigc_jax.build import bind_method, build_learners
 from aigc_jax.method import Batch, Key
 from aigc_jax.train.programs import Programs
 from aigc_jax.train.sharding import layout
+from benchmarks.in_jax import count, peak
 from benchmarks.work import Work
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -57,14 +58,3 @@ def training(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example
         jax.block_until_ready(held)
 
     return Work(run, items, parameters, memory=peak())
-
-
-def count(tree: Any) -> int:
-    """Numbers in a tree of arrays."""
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
-
-
-def peak() -> Any:
-    """A function that says how many bytes the device held at most; None on a CPU, where the process's peak counts."""
-    first = jax.devices()[0]
-    return (lambda: first.memory_stats()["peak_bytes_in_use"]) if first.memory_stats() else None

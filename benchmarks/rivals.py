@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.in_jax import count, peak
 from benchmarks.pieces import ddpm_step
 from benchmarks.work import Work
 
@@ -24,11 +25,6 @@ from benchmarks.work import Work
 def optimizer() -> optax.GradientTransformation:
     """Gradients clipped by their global norm, then Adam."""
     return optax.chain(optax.clip_by_global_norm(ddpm_step.CLIP), optax.adam(ddpm_step.RATE))
-
-
-def count(tree: Any) -> int:
-    """Numbers in a tree of arrays."""
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 def unet(settings: Mapping[str, Any], attention: Any) -> dict[str, Any]:
@@ -81,7 +77,7 @@ def dewml_step(settings: Mapping[str, Any]) -> Work:
         held[0], loss, *_ = step(held[0], batch)
         jax.block_until_ready((held, loss))
 
-    return Work(run, settings["batch"], of.parameters, memory=memory())
+    return Work(run, settings["batch"], of.parameters, memory=peak())
 
 
 def dewml_sampling(settings: Mapping[str, Any]) -> Work:
@@ -100,10 +96,4 @@ def dewml_sampling(settings: Mapping[str, Any]) -> Work:
     def run() -> None:
         assert np.asarray(draw(of.state.averaged, jax.random.key(1))).shape == shape
 
-    return Work(run, settings["batch"], of.parameters, memory=memory())
-
-
-def memory() -> Any:
-    """A function that says how many bytes the device held at most; None on a CPU, where the process's peak counts."""
-    first = jax.devices()[0]
-    return (lambda: first.memory_stats()["peak_bytes_in_use"]) if first.memory_stats() else None
+    return Work(run, settings["batch"], of.parameters, memory=peak())

@@ -3,11 +3,11 @@
 import atexit
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-
-TRAIN, TEST = "train", "t10k"  # how IDX files name their splits
 
 
 def scratch() -> Path:
@@ -30,11 +30,18 @@ def pictures(folder: Path, side: int = 32, colour: bool = True) -> Path:
     return folder
 
 
+def of_pictures(section: Mapping[str, Any], folder: Path, side: int = 32, colour: bool = True) -> dict[str, Any]:
+    """A configuration's section `data` with `pictures` in place of its own."""
+    kept = {key: section[key] for key in ("augment", "batch_size")}
+    path = str(pictures(folder, side, colour))
+    return {"name": "image_folder", "path": path, "image_size": side, "colour": colour, **kept}
+
+
 def idx(folder: Path, count: int, side: int = 28) -> Path:
     """A folder of IDX files, as Fashion-MNIST's are: `count` grey images of each split."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.RandomState(0)
-    for split in (TRAIN, TEST):
+    for split in ("train", "t10k"):
         header = b"".join(n.to_bytes(4, "big") for n in (0x803, count, side, side))
         pixels = random.randint(0, 256, (count, side, side), np.uint8)
         (folder / f"{split}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())

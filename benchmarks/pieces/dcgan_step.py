@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
+from benchmarks.pieces.ddpm_step import images
 from benchmarks.work import Side, Work
 
 CEILING = "convolution"
@@ -21,11 +20,6 @@ SIZES = {
 }
 RATE, BETAS = 2e-4, (0.5, 0.999)
 SLOPE, SPREAD = 0.2, 0.02  # of the leaky ReLU below zero; standard deviation of the first weights
-
-
-def images(settings: Mapping[str, Any]) -> np.ndarray:
-    """A batch in [-1, 1], float32 [B, H, W, C]."""
-    return np.random.RandomState(0).uniform(-1, 1, (settings["batch"], *settings["image"])).astype(np.float32)
 
 
 def aigc_jax(settings: Mapping[str, Any]) -> Work:

@@ -34,7 +34,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
 
     from aigc_jax.metrics.features.extractor import Extractor, for_large_images
     from aigc_jax.metrics.features.inception import SIDE, Inception, answers
-    from benchmarks import ours
+    from benchmarks import in_jax
 
     weights = jax.jit(Inception().init)(jax.random.key(0), np.zeros((1, SIDE, SIDE, 3), np.float32))
     using, x = Extractor("inception", "", None, "", answers, weights, for_large_images()), images(settings)
@@ -42,7 +42,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     def run() -> None:
         assert using(x).features.shape == (len(x), FEATURES)
 
-    return Work(run, len(x), ours.count(weights["params"]), memory=ours.peak())
+    return Work(run, len(x), in_jax.count(weights["params"]), memory=in_jax.peak())
 
 
 def import_torchvision() -> None:

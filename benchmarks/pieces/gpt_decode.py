@@ -32,7 +32,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     import jax
     import numpy as np
 
-    from benchmarks import ours
+    from benchmarks import in_jax, ours
 
     config = gpt_step.config(settings)
     config["method"].update(temperature=1.0, top_k=0, top_p=1.0)
@@ -46,7 +46,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
         of_run.sample(key, state, settings["batch"])
 
     items = settings["batch"] * settings["length"]
-    return Work(run, items, ours.count(state.params), cost(settings), ours.peak())
+    return Work(run, items, in_jax.count(state.params), cost(settings), in_jax.peak())
 
 
 def transformers(settings: Mapping[str, Any], static: bool = False) -> Work:

@@ -46,7 +46,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     import jax
     import jax.numpy as jnp
 
-    from benchmarks import ours
+    from benchmarks import in_jax, ours
 
     config = ours.settings("vae_fashion_mnist", {"evaluate.samples": 0})
     of_run = run_on(config, settings["path"], settings["batch"], settings["resident"])
@@ -65,7 +65,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
             image = delivered(of_run.programs.root, fed.resident, next(batches))
         image.block_until_ready()
 
-    return Work(run, settings["batches"] * settings["batch"], memory=ours.peak())
+    return Work(run, settings["batches"] * settings["batch"], memory=in_jax.peak())
 
 
 def read(path: Path) -> np.ndarray:

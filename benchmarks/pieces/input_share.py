@@ -43,19 +43,19 @@ def fed(settings: Mapping[str, Any]) -> Work:
     """The trainer's step on the trainer's feed."""
     import jax
 
-    from benchmarks import ours
+    from benchmarks import in_jax
 
     of_run = delivery.run_on(config(settings), settings["path"], settings["batch"], settings["resident"])
     programs, feed = of_run.programs, of_run.feeds["train"]
     batches = feed.training(settings["batch"], of_run.seed, 0, STEPS, 1)
     carried = [programs.init(), programs.start_sums()]
-    parameters = ours.count(carried[0].params)
+    parameters = in_jax.count(carried[0].params)
 
     def run() -> None:
         carried[:] = programs.train(*carried, feed.resident, next(batches))
         jax.block_until_ready(carried)
 
-    return Work(run, settings["batch"], parameters, memory=ours.peak())
+    return Work(run, settings["batch"], parameters, memory=in_jax.peak())
 
 
 SIDES = {

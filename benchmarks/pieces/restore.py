@@ -20,7 +20,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     import jax
 
     from aigc_jax.train import manifest
-    from benchmarks import ours
+    from benchmarks import in_jax
 
     folder = standin.scratch()
     programs, state, checkpoints = save.kept(settings, folder)
@@ -32,7 +32,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
         assert not fault, fault
         jax.block_until_ready(checkpoints.restore(programs.described, programs.described_sums, 0))
 
-    return Work(run, 1, ours.count(state.params))
+    return Work(run, 1, in_jax.count(state.params))
 
 
 def pytorch(settings: Mapping[str, Any]) -> Work:

@@ -23,7 +23,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """The trainer's program that samples."""
     import jax
 
-    from benchmarks import ours
+    from benchmarks import in_jax, ours
 
     config = ddpm_step.config(settings)
     config["method"].update(sampler="ddim", sampler_steps=settings["steps"], eta=0.0)
@@ -35,7 +35,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     def run() -> None:
         of_run.sample(key, state, settings["batch"])
 
-    return Work(run, settings["batch"], ours.count(state.params), memory=ours.peak())
+    return Work(run, settings["batch"], in_jax.count(state.params), memory=in_jax.peak())
 
 
 def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:

@@ -39,7 +39,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """Checkpoints.save. Each save waits, uncounted, for the files of the one before."""
     import jax.numpy as jnp
 
-    from benchmarks import ours
+    from benchmarks import in_jax
 
     folder = standin.scratch()
     programs, state, checkpoints = kept(settings, folder)
@@ -56,7 +56,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
         assert (folder / str(step)).is_dir()
         return spent
 
-    return Work(run, 1, ours.count(state.params))
+    return Work(run, 1, in_jax.count(state.params))
 
 
 def trained(settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -37,11 +37,8 @@ def config(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The configuration that these settings ask for, on a folder of pictures."""
     found = ddpm_step.config(settings)
     side, _, colours = settings["image"]
-    pictures = standin.pictures(folder / "pictures", side, colours == 3)
-    found["data"] = {
-        "name": "image_folder", "path": str(pictures), "image_size": side, "colour": colours == 3,
-        "augment": found["data"]["augment"], "batch_size": settings["batch"],
-    }  # fmt: skip
+    found["data"]["batch_size"] = settings["batch"]
+    found["data"] = standin.of_pictures(found["data"], folder / "pictures", side, colours == 3)
     found["method"].update(sampler="ddim", sampler_steps=settings["steps"], eta=0.0)
     found["sample"].update(n=1)
     return found
@@ -69,7 +66,7 @@ def aigc_jax(settings: Mapping[str, Any], warm: bool = True) -> Work:
 
     from aigc_jax.build import build
     from aigc_jax.train.workdir import Workdir
-    from benchmarks import ours
+    from benchmarks import in_jax
 
     folder = standin.scratch()
     wanted = config(settings, folder)
@@ -95,7 +92,7 @@ def aigc_jax(settings: Mapping[str, Any], warm: bool = True) -> Work:
                 return until("", [*command, f"--workdir={folder / 'run'}", "--mode=sample"], cache)
             return until(FIRST_STEP, [*command, f"--workdir={fresh}/run"], cache)
 
-    return Work(once, 1, ours.count(state.params))
+    return Work(once, 1, in_jax.count(state.params))
 
 
 def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:

@@ -4,21 +4,17 @@ What is counted here (bytes of state, collectives, FLOPs) depends on the shapes 
 set (image shape, vocabulary, classes), never on the values.
 """
 
-import gzip
-import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from aigc_jax.build import build
 from aigc_jax.train.run import Run
-from benchmarks.standin import pictures
+from benchmarks import ours, standin
 
-ROOT = Path(__file__).parent.parent.parent
-CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
+CONFIGS = sorted(path.stem for path in ours.CONFIGS.glob("*.py"))
 CLASSES = 10  # of Fashion-MNIST
 IDEOGRAPHS = range(0x4E00, 0x9F00)  # 20,736 characters: more than any vocabulary here asks for
 LINE = 64  # characters of a stand-in text
@@ -29,24 +25,7 @@ def load_config(name: str, changes: Mapping[str, Any] | None = None) -> dict[str
 
     What measures samples is switched off: it needs weights of feature extractors, and is no part of a step.
     """
-    config = runpy.run_path(str(ROOT / "configs" / f"{name}.py"))["get_config"]("full")
-    with config.unlocked():
-        config.update_from_flattened_dict({"evaluate.samples": 0, "checkpoint.best": "", **(changes or {})})
-    return config.to_dict()
-
-
-def write_idx(folder: Path, side: int = 28) -> Path:
-    """IDX files as Fashion-MNIST's: one image of each class in each split."""
-    folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.RandomState(0)
-    for split in ("train", "t10k"):
-        pictures = random.randint(0, 256, (CLASSES, side, side), np.uint8)
-        header = b"".join(n.to_bytes(4, "big") for n in (2051, CLASSES, side, side))
-        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + pictures.tobytes(), mtime=0))
-        header = b"".join(n.to_bytes(4, "big") for n in (2049, CLASSES))
-        labels = np.arange(CLASSES, dtype=np.uint8)
-        (folder / f"{split}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes(), mtime=0))
-    return folder
+    return ours.settings(name, {"evaluate.samples": 0, "checkpoint.best": "", **(changes or {})})
 
 
 def write_texts(folder: Path) -> Path:
@@ -64,13 +43,11 @@ def small_data(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if name == "pixels":
         return {**section, "images": small_data(section["images"], folder)}
     if name == "idx":
-        return {**section, "path": str(write_idx(folder / "idx"))}
+        return {**section, "path": str(standin.idx(folder / "idx", CLASSES))}
     if name == "tang_poems":
         return {**section, "path": str(write_texts(folder / "texts"))}
     if name == "tfds":  # CIFAR-10, the one that a configuration names
-        kept = {key: section[key] for key in ("augment", "batch_size") if key in section}
-        path = str(pictures(folder / "images"))
-        return {"name": "image_folder", "path": path, "image_size": 32, "colour": True, **kept}
+        return standin.of_pictures(section, folder / "images")
     return dict(section)
 
 
