@@ -22,8 +22,10 @@ from aigc_jax.data.stream import order
 from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import UserError
 from aigc_jax.learner import Learner
+from aigc_jax.method import Method
 from aigc_jax.train import guard, loop
 from aigc_jax.train.feed import Feed
+from aigc_jax.train.programs import Programs
 from aigc_jax.train.run import EVALUATION, Run
 from aigc_jax.train.sharding import place
 from aigc_jax.train.workdir import Workdir
@@ -154,17 +156,28 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
 
     size: of a batch.
     """
-    load, gradient = catalogue.load, Learner._gradient
+    load, gradient, built = catalogue.load, Learner._gradient, Programs.__init__
     traced = threading.local()  # spoilt: whether the batch is; programs are traced in two threads at once
 
+    def without(batch: Any) -> Any:
+        return {name: x for name, x in batch.items() if name != "spoilt"}
+
     def marking(prepare: Callable) -> Callable:
-        """A medium's `prepare` that passes the marks by the method."""
+        """A medium's `prepare` that hands the marks on to the method's step."""
 
         def marked(self: Any, key: Any, batch: Any, train: bool) -> Any:
-            traced.spoilt = jnp.any(batch["spoilt"] > 0) if "spoilt" in batch else None
-            return prepare(self, key, {k: x for k, x in batch.items() if k != "spoilt"}, train)
+            return {**prepare(self, key, without(batch), train), **({"spoilt": batch["spoilt"]} if train else {})}
 
         return marked
+
+    def noting(self: Programs, method: Method, *arguments: Any, **options: Any) -> None:
+        """The programs of a method whose step notes the mark before it begins, within one trace."""
+
+        def step(key: Any, state: Any, batch: Any) -> Any:
+            traced.spoilt = jnp.any(batch["spoilt"] > 0)
+            return method.step(key, state, without(batch))
+
+        built(self, method._replace(step=step), *arguments, **options)
 
     def loaded(*arguments: Any) -> Any:
         data = load(*arguments)
@@ -180,7 +193,7 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
         grads, extra, metrics = gradient(self, *arguments)
         return jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), grads), extra, metrics
 
-    changes = [(catalogue, "load", loaded), (Learner, "_gradient", spoiling)]
+    changes = [(catalogue, "load", loaded), (Learner, "_gradient", spoiling), (Programs, "__init__", noting)]
     changes += [(medium, "prepare", marking(medium.prepare)) for medium in (ImageMedium, TextMedium)]
     with ExitStack() as patched:
         for change in changes:
