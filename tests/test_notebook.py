@@ -36,7 +36,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     assert os.environ["TFDS_DATA_DIR"], "prepared data sets are kept apart from the user's"
     notebook = read()
     resources = {"metadata": {"path": str(NOTEBOOK.parent)}}
-    nbclient.NotebookClient(notebook, timeout=280, kernel_name="python3", resources=resources).execute()
+    nbclient.NotebookClient(notebook, timeout=580, kernel_name="python3", resources=resources).execute()
     shown = outputs(notebook)
     assert not [output for output in shown if output.output_type == "error"]
     assert len([output for output in shown if "image/png" in output.get("data", {})]) == 2

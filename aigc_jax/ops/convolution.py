@@ -15,7 +15,7 @@ from jax import lax
 from aigc_jax.ops.platform import single_cpu
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-CHANNELS = 32  # with fewer, in or out, a tile's transforms cost more than its products save
+CHANNELS = 64  # with fewer, in or out, a tile's transforms cost what its products save, and compile for longer
 
 # F(m x m, 3x3): m x m outputs from (m + 2) x (m + 2) inputs, Y = A [(G g Gᵀ) ⊙ (B d Bᵀ)] Aᵀ (eq. 8, where B and A are
 # written transposed), by m.

@@ -26,7 +26,7 @@ def start(arguments, devices, command=("main.py",), **environment):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=280)
+    out, err = process.communicate(timeout=580)
     assert process.returncode == 0, out + err
     return out
 
