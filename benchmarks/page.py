@@ -37,6 +37,7 @@ python -m benchmarks.page                    # makes this page of them
   that any side reached on this device with a large matrix product or convolution. An algorithm that needs fewer
   multiplications can pass 100 %.
 * **before**: the same code without what was done for speed, at the commit that its command names.
+* **compile**: by how much the first run took longer than the second.
 * **start**: until the first run ends, imports and compiling included; ours has no program cached, PyTorch may.
 * **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU.
 """
@@ -95,11 +96,12 @@ def details(name: str, found: list[Record], best: dict[str, float]) -> str:
                     f"{work / ceiling:.0%}" if work and ceiling else "",
                     f"{facts['parameters']:,}" if facts["parameters"] else "",
                     f"{facts['peak_bytes'] / 2**20:,.0f} MiB",
+                    f"{figures.compiling(facts):.1f} s",
                     f"{facts['prepare_s'] + facts['first_run_s']:.1f} s",
                 ]
             )
         settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
-        head = ["side", f"{piece.UNIT} a second", "% of ceiling", "parameters", "memory", "start"]
+        head = ["side", f"{piece.UNIT} a second", "% of ceiling", "parameters", "memory", "compile", "start"]
         lines = [f"**{record['size']}**: {settings}", "", table(head, rows), "", f"`{record['command']}`"]
         lines += [f"* Not measured: {whose(piece, side)}: {why}" for side, why in record["absent"].items()]
         parts.append("\n".join(lines))
