@@ -67,13 +67,14 @@ def frechet(reference: Moments, features: np.ndarray) -> Estimate:
     found = moments(features)
     value, transport = _solved(reference, found)
     centred = np.asarray(features, np.float64) - found.mean
-    moved = centred - centred @ transport
+    # An interval needs no more than float32, in which this largest of the products takes a third of the time.
+    moved = centred.astype(np.float32) @ (np.eye(len(transport)) - transport).astype(np.float32)
     influence = 2 * centred @ (found.mean - reference.mean) + np.einsum("nd,nd->n", moved, centred)
     return Estimate(value, influence - influence.mean())
 
 
 def _solved(one: Moments, other: Moments) -> tuple[float, np.ndarray]:
-    """(d², T = C₁^½ (C₁^½ C₂ C₁^½)^-½ C₁^½)."""
+    """(d², T = L (Lᵀ C₂ L)^-½ Lᵀ with C₁ = L Lᵀ)."""
     dimensions = len(one.mean)
     for found in (one, other):
         if found.n <= dimensions:
@@ -81,13 +82,22 @@ def _solved(one: Moments, other: Moments) -> tuple[float, np.ndarray]:
                 f"A Fréchet distance over {dimensions} features needs more than {dimensions} samples on each side, and "
                 f"there are {found.n}: take more, or a kernel distance."
             )
-    # Tr (C₁ C₂)^½ = Tr (C₁^½ C₂ C₁^½)^½: the root of a symmetric matrix, whose eigenvalues are real.
-    values, vectors = linalg.eigh(one.covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    values, vectors = linalg.eigh(root @ other.covariance @ root)
+    # Tr (C₁ C₂)^½ = Tr (Lᵀ C₂ L)^½: the root of a symmetric matrix, whose eigenvalues are real. T is the same for
+    # every L, and positive: T C₂ T = C₁.
+    factor = _factor(one.covariance)
+    values, vectors = linalg.eigh(factor.T @ other.covariance @ factor, driver="evd")
     roots = np.sqrt(np.maximum(values, 0))
     inverse = np.divide(1, roots, out=np.zeros_like(roots), where=values > NONE * values.max())
-    half = root @ vectors
+    half = factor @ vectors
     means = np.square(one.mean - other.mean).sum()
     value = means + np.trace(one.covariance) + np.trace(other.covariance) - 2 * roots.sum()
     return float(value), half * inverse @ half.T
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """L with L Lᵀ = C, both [D, D]: Cholesky's, or where C is singular that of its eigenvectors."""
+    try:
+        return linalg.cholesky(covariance, lower=True)
+    except linalg.LinAlgError:
+        values, vectors = linalg.eigh(covariance, driver="evd")
+        return vectors * np.sqrt(np.maximum(values, 0))

@@ -6,6 +6,8 @@ algorithms 1 and 4, with blocks of queries alone; Rabe & Staats 2021). Half of t
 of all weights is written to memory, which costs more time there than the exponentials.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -59,18 +61,26 @@ def _forward(query: jax.Array, key: jax.Array, value: jax.Array) -> tuple[jax.Ar
 
 def _backward(kept: tuple, slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     query, key, value, out, log_sums = kept
-    time, scale = query.shape[2], query.shape[-1] ** -0.5
+    scale = query.shape[-1] ** -0.5
     shift = jnp.sum(slope.astype(jnp.float32) * out, axis=-1, keepdims=True)  # D of algorithm 4: sum_k dP_k P_k
-    d_query, d_key, d_value = [], jnp.zeros(key.shape, jnp.float32), jnp.zeros(value.shape, jnp.float32)
-    for (start, stop), log_sum in zip(_blocks(time), log_sums, strict=True):
-        rows, ahead = slice(start, stop), ((0, 0), (0, 0), (0, time - stop), (0, 0))
+    d_query, d_key, d_value = [], [], []
+    # The last block, which reads all keys, comes first: the others add to what it found.
+    for (start, stop), log_sum in reversed(list(zip(_blocks(query.shape[2]), log_sums, strict=True))):
+        rows = slice(start, stop)
         weights = jnp.exp(_scores(query, key, start, stop) - log_sum)
         d_weights = _products(slope[:, :, rows], value[:, :, :stop])
         d_scores = (weights * (d_weights - shift[:, :, rows]) * scale).astype(query.dtype)
         d_query.append(d_scores @ key[:, :, :stop])
-        d_key += jnp.pad(_sums(d_scores, query[:, :, rows]), ahead)
-        d_value += jnp.pad(_sums(weights.astype(value.dtype), slope[:, :, rows]), ahead)
-    return jnp.concatenate(d_query, axis=2), d_key.astype(key.dtype), d_value.astype(value.dtype)
+        d_key.append(_sums(d_scores, query[:, :, rows]))
+        d_value.append(_sums(weights.astype(value.dtype), slope[:, :, rows]))
+    to_key, to_value = (functools.reduce(_added, parts) for parts in (d_key, d_value))
+    return jnp.concatenate(d_query[::-1], axis=2), to_key.astype(key.dtype), to_value.astype(value.dtype)
+
+
+def _added(total: jax.Array, part: jax.Array) -> jax.Array:
+    """total [B, heads, K, d] with a part added to its first rows."""
+    first = part.shape[2]
+    return jnp.concatenate([total[:, :, :first] + part, total[:, :, first:]], axis=2)
 
 
 by_blocks.defvjp(_forward, _backward)

@@ -17,6 +17,7 @@ def test_closed_forms():
     # Diagonal covariances: |m|² + Σ (s₁ - s₂)².
     one, other = gaussian([0, 0, 0], np.diag([1.0, 4.0, 9.0])), gaussian([1, 2, 2], np.diag([4.0, 1.0, 0.0]))
     assert frechet_distance(one, other) == pytest.approx(9 + 1 + 1 + 9, rel=1e-12)
+    assert frechet_distance(other, one) == pytest.approx(20, rel=1e-12)  # from a covariance that is singular
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-10)
     # It does not change under a rotation, and its value under scaling by a is a² times as large.
     random = np.random.RandomState(0)
