@@ -26,16 +26,18 @@ def main(argv: list[str]) -> None:
     config = command.parse(FLAGS, argv)
     command.prepare_jax(FLAGS.distributed)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
-    from aigc_jax.evaluate import audit
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import Workdir
 
     run, workdir = build(config, FLAGS.data_dir), Workdir(FLAGS.workdir)
     if FLAGS.mode == "train":
         loop.train(run, workdir, BEGAN)
+    elif FLAGS.mode == "audit":
+        from aigc_jax.evaluate import audit  # what it reads with takes seconds too
+
+        audit.of_run(run, workdir)
     else:
-        modes = {"evaluate": trained.evaluate, "sample": trained.sample, "audit": audit.of_run}
-        modes[FLAGS.mode](run, workdir)
+        {"evaluate": trained.evaluate, "sample": trained.sample}[FLAGS.mode](run, workdir)
 
 
 if __name__ == "__main__":

@@ -78,9 +78,6 @@ def build(
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
     judged = _judge(data, evaluation, method) if evaluation.samples else None
-    known = [*programs.measures(), *(judged.names if judged else ())]
-    if keep["best"] and keep["best"] not in known:
-        raise ConfigError(f'checkpoint.best: nothing measures "{keep["best"]}".{nearest(keep["best"], known)}')
     return Run(
         config=config,
         networks={name: described(learner.module) for name, learner in learners.items()},

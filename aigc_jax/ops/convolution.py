@@ -74,15 +74,22 @@ def _backward(tile: int, kept: tuple[jax.Array, jax.Array], cotangent: jax.Array
     """The input's gradient is a convolution with the kernel turned round; that of the kernel is Gᵀ [V D] G, of
     the input's tiles V = B d Bᵀ, made again rather than kept, and the cotangent's D = Aᵀ y A."""
     x, kernel = kept
-    of_x = _tiles(_padded(x, tile), B[tile], tile)
-    of_y = _tiles(_padded(cotangent, tile)[:, 1:-1, 1:-1], np.transpose(A[tile]), tile)
-    to_kernel = _squares(_products(of_x, of_y, 1, 1), np.transpose(G[tile]))
-    return _filter(cotangent, kernel[::-1, ::-1], tile, 2), to_kernel
+    return _filter(cotangent, kernel[::-1, ::-1], tile, 2), _to_kernel(x, cotangent, tile)
 
 
 winograd.defvjp(_forward, _backward)
 
 
+# Under jit of their own, so that convolutions of the same shapes are traced and lowered once.
+@functools.partial(jax.jit, static_argnums=2)
+def _to_kernel(x: jax.Array, cotangent: jax.Array, tile: int) -> jax.Array:
+    """The kernel's gradient, [3, 3, I, O]."""
+    of_x = _tiles(_padded(x, tile), B[tile], tile)
+    of_y = _tiles(_padded(cotangent, tile)[:, 1:-1, 1:-1], np.transpose(A[tile]), tile)
+    return _squares(_products(of_x, of_y, 1, 1), np.transpose(G[tile]))
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
 def _filter(x: jax.Array, kernel: jax.Array, tile: int, contracted: int) -> jax.Array:
     """contracted: the axis of the kernel's channels that x's are summed with, 1 (in) or 2 (out), of three."""
     rows, height, width, _ = x.shape
@@ -125,13 +132,23 @@ def _squares(entries: jax.Array, matrix: np.typing.ArrayLike) -> jax.Array:
 
 
 def _sums(matrix: np.typing.ArrayLike, terms: list[jax.Array]) -> jax.Array:
-    """matrix · terms, without the products by 0."""
-    rows = [
-        sum(float(factor) * term for factor, term in zip(row, terms, strict=True) if factor)
-        for row in np.asarray(matrix)
-    ]
+    """matrix · terms."""
     # Materialized: fused into what reads it, a sum would be computed, and compiled, many times over.
-    return lax.optimization_barrier(jnp.stack(rows))
+    return lax.optimization_barrier(jnp.stack([_sum(row, terms) for row in np.asarray(matrix)]))
+
+
+def _sum(factors: np.ndarray, terms: list[jax.Array]) -> jax.Array:
+    """factors · terms, without products by 0, 1 or -1: a network has thousands of them to compile."""
+    parts = [
+        (factor, term if abs(factor) == 1 else abs(float(factor)) * term)
+        for factor, term in zip(factors, terms, strict=True)
+        if factor
+    ]
+    (sign, total), *rest = parts
+    total = total if sign > 0 else -total
+    for sign, part in rest:
+        total = total + part if sign > 0 else total - part
+    return total
 
 
 def _products(x: jax.Array, y: jax.Array, of_x: int, of_y: int) -> jax.Array:

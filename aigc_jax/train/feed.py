@@ -17,14 +17,17 @@ AHEAD = 2  # calls whose batches are made while the device works
 
 
 def example(source: Source, batch_size: int, layout: Layout) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes and dtypes of a batch of this source."""
+    """The shapes, dtypes and shardings of a batch of this source."""
     if batch_size % layout.rows:
         raise ConfigError(
             f"A batch of {batch_size} cannot be split evenly over {layout.rows} devices (data × fsdp): "
             f"set --config.data.batch_size to a multiple of {layout.rows}."
         )
     rows = source[np.zeros(1, np.int64)]
-    return {name: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype) for name, x in rows.items()}
+    return {
+        name: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype, sharding=layout.batch())
+        for name, x in rows.items()
+    }
 
 
 class Feed:

@@ -117,13 +117,14 @@ def _start(run: Run, checkpoints: Checkpoints, timing: clock.Clock, newest: int 
     feed, compiled = run.feeds["train"], None
     if (newest or 0) < run.pace.steps:  # else there is nothing left to train
         items = next(feed.training(run.batch_size, run.seed, 0, per_call, per_call))
-        compiled = beside(lambda: programs.compile_ahead(feed.resident, items))
+        compiled = beside(programs.compile_ahead(feed.resident, items))  # tracing beside something else slows both
     if newest is None:
         state, sums = programs.init(), programs.start_sums()
     else:
         with timing.during("restore"):
             state, sums, done = checkpoints.restore(programs.described, programs.described_sums, newest)
             state = programs.thawed(state)
+    run.check_best()
     if compiled is not None:
         with timing.during("compile"):
             compiled.result()  # raises what compiling raised

@@ -5,7 +5,7 @@ the training program over devices that each hold a copy of the state; the rest s
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -138,11 +138,17 @@ class Programs:
         with jax.set_mesh(self.layout.mesh):
             return self._train.trace(self.root, self.described, self.described_sums, resident, items)
 
-    def compile_ahead(self, resident: Batch, items: Items) -> None:
-        """Compiles the training program for these shapes now, for a caller in another thread."""
-        if self.layout.compile == "jit" and not self._compiled:
-            with jax.set_mesh(self.layout.mesh):
-                self._train, self._compiled = self.traced(resident, items).lower().compile(), True
+    def compile_ahead(self, resident: Batch, items: Items) -> Callable[[], None]:
+        """Traces the training program for these shapes. What it gives compiles it, and may do so in another thread."""
+        if self.layout.compile == "pmap" or self._compiled:
+            return lambda: None
+        with jax.set_mesh(self.layout.mesh):
+            lowered = self.traced(resident, items).lower()
+
+        def compile() -> None:
+            self._train, self._compiled = lowered.compile(), True
+
+        return compile
 
     def train(self, state: State, sums: Sums, resident: Batch, items: Items) -> tuple[State, Sums]:
         """As many steps as `items` has batches. `state` and `sums` are given up to it."""

@@ -11,8 +11,9 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.errors import naming
+from aigc_jax.errors import ConfigError, naming
 from aigc_jax.method import Measure, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
@@ -100,6 +101,15 @@ class Run(NamedTuple):
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
     judge: Judge | None
+
+    def check_best(self) -> None:
+        """Raises ConfigError where nothing measures `checkpoint.best`. Takes seconds: it traces a program."""
+        best = self.config["checkpoint"]["best"]
+        known = list(self.judge.names) if self.judge else []
+        if best and best not in known:
+            known += self.programs.measures()
+            if best not in known:
+                raise ConfigError(f'checkpoint.best: nothing measures "{best}".{nearest(best, known)}')
 
     def measure(self, state: State) -> dict[str, float]:
         """The means over the evaluation split."""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -13,7 +14,10 @@ from support import ROOT, load_config
 
 from aigc_jax.build import build
 from aigc_jax.errors import ConfigError
+from aigc_jax.learner import Learner
 from aigc_jax.train import feed as feeding
+from aigc_jax.train import loop
+from aigc_jax.train.workdir import Workdir
 
 
 @pytest.fixture
@@ -51,6 +55,15 @@ def test_rows_from_the_host_are_those_looked_up_on_the_device(tiny, monkeypatch)
     close(resident, streamed, rtol=1e-5)
 
 
+@pytest.mark.parametrize("resident_bytes", [0, feeding.RESIDENT_BYTES])
+def test_a_run_traces_its_step_once(tiny, monkeypatch, resident_bytes):
+    traces, update = [], Learner.update
+    monkeypatch.setattr(feeding, "RESIDENT_BYTES", resident_bytes)
+    monkeypatch.setattr(Learner, "update", lambda *arguments: traces.append(1) or update(*arguments))
+    trained(tiny())
+    assert len(traces) == 1
+
+
 @pytest.mark.parametrize("name", ["ddpm_digits", "gpt_sentences"])
 def test_rematerialisation_changes_no_gradient(tiny, name):
     networks = {"net": {**tiny(name)["networks"]["net"], "remat": True}}
@@ -78,7 +91,6 @@ def test_bfloat16_keeps_float32_weights_and_the_loss(tiny, name):
     ("changes", "said"),
     [
         ({"checkpoint": {"best": "bound_2"}, "evaluate": {"every": 0}}, "set evaluate.every"),
-        ({"checkpoint": {"best": "bound_3"}}, 'Did you mean "bound_2"'),
         ({"train": {"steps": 5, "steps_per_call": 2}}, "train.steps is 5"),
         ({"networks": {"nets": {"name": "x"}}}, "have to have the same names"),
     ],
@@ -86,6 +98,13 @@ def test_bfloat16_keeps_float32_weights_and_the_loss(tiny, name):
 def test_settings_that_contradict_each_other_are_refused(tiny, changes, said):
     with pytest.raises(ConfigError, match=said):
         build(tiny(**changes))
+
+
+def test_a_best_that_nothing_measures_is_refused_before_the_first_step(tiny, tmp_path):
+    config = tiny(checkpoint={"best": "bound_3", "every": 2}, evaluate={"every": 2})
+    with pytest.raises(ConfigError, match=r'checkpoint.best: nothing measures "bound_3". Did you mean "bound_'):
+        loop.train(build(config), Workdir(tmp_path), time.time())
+    assert not list(tmp_path.glob("checkpoints/*"))
 
 
 def test_sigterm_saves_the_step_at_hand_and_the_run_goes_on(tmp_path):
