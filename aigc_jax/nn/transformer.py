@@ -32,8 +32,9 @@ INIT_STD = 0.02  # of embeddings and kernels
 NORM_EPSILON = 1e-5
 
 
-def _dense(features: int, std: float, dtype: Any, name: str) -> nn.Dense:
-    return nn.Dense(features, kernel_init=nn.initializers.normal(std), dtype=dtype, name=name, dot_general=rows_dot)
+def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -> nn.DenseGeneral:
+    init = nn.initializers.normal(std)
+    return nn.DenseGeneral(features, kernel_init=init, dtype=dtype, name=name, dot_general=rows_dot)
 
 
 class SelfAttention(nn.Module):
@@ -61,7 +62,7 @@ class SelfAttention(nn.Module):
         With a memory, the keys and values of x are written to it from position `index` on before they are read.
         """
         batch, time, width = x.shape
-        qkv = _dense(3 * width, INIT_STD, self.dtype, "qkv")(x).reshape(batch, time, 3, self.heads, width // self.heads)
+        qkv = _dense((3, self.heads, width // self.heads), INIT_STD, self.dtype, "qkv")(x)
         query, key, value = jnp.moveaxis(qkv, (2, 3), (0, 2))  # each [B, heads, T, width / heads]
         if memory is not None:
             key, value = (
@@ -123,7 +124,8 @@ class Transformer(nn.Module):
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     TENSOR_RULES: ClassVar = (  # each branch splits its hidden axis (Shoeybi et al. 2019, Megatron-LM)
-        ("(qkv|mlp_in)/kernel", 1),
+        ("qkv/kernel", 2),  # heads, whole ones
+        ("mlp_in/kernel", 1),
         ("(attention/out|mlp_out)/kernel", 0),
         ("head/kernel", 1),
     )

@@ -68,9 +68,9 @@ def _collectives(cases: Mapping[str, Any]) -> str:
         "compiler reduces each before it adds them: a tied embedding, and a discriminator on real and on fake images. "
         "Under `fsdp`, a step gathers its weights once and keeps them whole until it ends, and gradients are reduced "
         "whole: 1 + 2 rounds in place of 2 + 1, the same bytes; with a reduce-scatter it would be 2. A DCGAN's step "
-        "has the twofold gradients there too. Under `tensor`, the kernel of `qkv` is split in contiguous parts that "
-        "do not coincide with heads, so that what it gives is gathered in both passes: a miss. Networks without "
-        "tensor rules keep their weights whole; their least is zero, and all eight devices do the same work.",
+        "has the twofold gradients there too. Under `tensor`, attention is split by whole heads: a network whose heads "
+        "the axis does not divide keeps the kernel of `qkv` whole. Networks without tensor rules keep their weights "
+        "whole; their least is zero, and all eight devices do the same work.",
         table(["configuration", "mesh", "weights", "sent", "least", "ratio", "of which"], lines),
     ])  # fmt: skip
 

@@ -1,7 +1,8 @@
 """The transformer against plain numpy with the same weights, and the laws of causality and caching."""
 
 import functools
-from math import sqrt
+import re
+from math import prod, sqrt
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 
 from aigc_jax.nn.transformer import SelfAttention, Transformer
 from aigc_jax.ops.attention import attention_weights
+from aigc_jax.train.sharding import layout, shardings
 
 V, T, LAYERS, WIDTH, HEADS, B = 11, 9, 2, 8, 2, 3
 TOKENS = np.random.default_rng(0).integers(0, V, (B, T)).astype(np.int32)
@@ -55,7 +57,8 @@ def plain_dense(x, p):
 def plain_attention(x, p, causal):
     """One sequence [T, width], a loop over heads and queries."""
     time, width = x.shape
-    q, k, v = np.split(plain_dense(x, p["qkv"]), 3, axis=-1)
+    flat = {name: array.reshape(*array.shape[:-3], -1) for name, array in p["qkv"].items()}  # queries, keys, values
+    q, k, v = np.split(plain_dense(x, flat), 3, axis=-1)
     d, read = width // HEADS, np.zeros((time, width))
     for h in range(HEADS):
         at = slice(h * d, (h + 1) * d)
@@ -194,13 +197,31 @@ def test_attention_drops_whole_weights():
     layer = SelfAttention(1, 0.5, 0.02)
     x = jnp.ones((1, 400, 2))
     variables = layer.init(jax.random.key(0), x, None, False)
-    kernel = jnp.zeros((2, 6)).at[0, 4].set(1.0).at[1, 5].set(1.0)  # query = key = 0, value = x
-    p = {"qkv": {"kernel": kernel, "bias": jnp.zeros(6)}, "out": {"kernel": jnp.eye(2), "bias": jnp.zeros(2)}}
+    kernel = jnp.zeros((2, 3, 1, 2)).at[:, 2, 0].set(jnp.eye(2))  # query = key = 0, value = x
+    p = {"qkv": {"kernel": kernel, "bias": jnp.zeros((3, 1, 2))}, "out": {"kernel": jnp.eye(2), "bias": jnp.zeros(2)}}
     assert jax.tree.map(jnp.shape, p) == jax.tree.map(jnp.shape, variables["params"])
     read, _ = layer.apply({"params": p}, x, None, True, rngs={"dropout": jax.random.key(1)})
     counts = np.asarray(read[0, :, 0]) * 400 / 2  # of the weights that stay
     np.testing.assert_allclose(counts, counts.round(), atol=1e-2)
     assert abs(counts.mean() - 200) < 5 * 10 / sqrt(400)
+
+
+def test_split_by_heads_a_step_sends_the_least():
+    """Per block and pass the stream is added up twice, and gradients of biases, which are kept whole, are gathered."""
+    plan = layout(jax.devices()[:2], data=1, fsdp=1, tensor=2, compile="jit")
+    net = Transformer(V, T, LAYERS, 32, 4, 0.0, True)
+    variables = {"params": initial(net)}
+    place = shardings(plan, variables, Transformer.TENSOR_RULES)
+    assert place["params"]["blocks_0"]["attention"]["qkv"]["kernel"].spec[2] == "tensor"
+
+    def total(variables):
+        return jnp.sum(jnp.square(net.apply(variables, TOKENS, causal=True, train=True)))
+
+    program = jax.jit(jax.grad(total), in_shardings=(place,), out_shardings=place).lower(variables).compile().as_text()
+    sent = re.findall(r"= f32\[([\d,]*)\]\S* (all-reduce|all-gather|all-to-all|collective-permute)\(", program)
+    sizes = sorted((kind, prod(map(int, shape.split(",")))) for shape, kind in sent)
+    biases = [("all-gather", size) for size in sorted(LAYERS * [3 * 32, 4 * 32])]
+    assert sizes == biases + 4 * LAYERS * [("all-reduce", B * T * 32)]
 
 
 def test_computes_in_bfloat16_and_returns_float32():

@@ -8,10 +8,11 @@ import pytest
 from aigc_jax.ops.matmul import rows_dot
 
 
+@pytest.mark.parametrize("trailing", [(6,), (3, 2)])
 @pytest.mark.parametrize("leading", [(), (5,), (2, 5), (2, 3, 5)])
-def test_equals_dot_general(leading):
+def test_equals_dot_general(leading, trailing):
     x = jax.random.normal(jax.random.key(0), (*leading, 4))
-    kernel = jax.random.normal(jax.random.key(1), (4, 6))
+    kernel = jax.random.normal(jax.random.key(1), (4, *trailing))
     numbers = (((x.ndim - 1,), (0,)), ((), ()))
 
     def run(dot):
