@@ -31,7 +31,6 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     with ExitStack() as closing:
         asked = closing.enter_context(stoppable())
         closing.enter_context(workdir.held())
-        workdir.record(run.config, run.networks)
         reached = clock.spent(workdir.time).reached
         timing = closing.enter_context(clock.Clock(began, workdir.time if jax.process_index() == 0 else None))
         with timing.during("restore"):
@@ -60,6 +59,7 @@ def _train(
         closing.callback(records.sign, workdir)  # after the last save
         closing.callback(timing.within("save", checkpoints.close))
         state, sums, done = _start(run, checkpoints, timing, newest)
+        workdir.record(run.config, run.networks)  # now that all of it is known to be right
         start = int(state.step)
         records.keep_until(workdir, start)
         journal = Journal(workdir, start, pace.steps, run.tracking, run.config)

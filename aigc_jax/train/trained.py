@@ -56,9 +56,12 @@ def _progress(run: Run, count: int) -> Iterator[Callable[[], None]]:
 def restore(run: Run, workdir: Workdir) -> State:
     """The weights of the best checkpoint where one is measured, else of the newest, for sampling.
 
-    Raises UserError where there is no checkpoint, or the run there is another configuration's.
+    Raises UserError where there is no checkpoint, or the run there is another configuration's, and ConfigError where
+    nothing measures `checkpoint.best`.
     """
     checkpoints, step = preferred(run.checkpoints, workdir)
+    if checkpoints.best() is None:  # else it has been measured
+        run.check_best()
     changed = [key for key in workdir.check(run.config, MAY_CHANGE_AFTER) if key.startswith("method.")]
     if changed:
         print(f"Other settings than in training: {', '.join(changed)}.")

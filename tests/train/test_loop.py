@@ -17,6 +17,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner
 from aigc_jax.train import feed as feeding
 from aigc_jax.train import loop
+from aigc_jax.train import trained as trained_modes
 from aigc_jax.train.workdir import Workdir
 
 
@@ -101,10 +102,14 @@ def test_settings_that_contradict_each_other_are_refused(tiny, changes, said):
 
 
 def test_a_best_that_nothing_measures_is_refused_before_the_first_step(tiny, tmp_path):
-    config = tiny(checkpoint={"best": "bound_3", "every": 2}, evaluate={"every": 2})
-    with pytest.raises(ConfigError, match=r'checkpoint.best: nothing measures "bound_3". Did you mean "bound_'):
-        loop.train(build(config), Workdir(tmp_path), time.time())
-    assert not list(tmp_path.glob("checkpoints/*"))
+    said, workdir = r'checkpoint.best: nothing measures "bound_3". Did you mean "bound_', Workdir(tmp_path)
+    wrong = build(tiny(checkpoint={"best": "bound_3", "every": 2}, evaluate={"every": 2}))
+    with pytest.raises(ConfigError, match=said):
+        loop.train(wrong, workdir, time.time())
+    assert not list(tmp_path.glob("checkpoints/*")) and not workdir.config.exists()
+    loop.train(build(tiny()), workdir, time.time())
+    with pytest.raises(ConfigError, match=said):
+        trained_modes.restore(wrong, workdir)
 
 
 def test_sigterm_saves_the_step_at_hand_and_the_run_goes_on(tmp_path):
