@@ -100,9 +100,9 @@ def test_before_the_first_step_it_ends_at_once_and_loses_nothing(unbroken, tmp_p
     shutil.copytree(unbroken.folder, tmp_path / "run")
     workdir = Workdir(tmp_path / "run")
     shutil.rmtree(workdir.checkpoints / "4")
-    workdir.config.unlink()
+    workdir.lock.unlink()
     process = start(workdir.folder)
-    while not workdir.config.exists() and process.poll() is None:  # it is written before anything compiles
+    while not workdir.lock.exists() and process.poll() is None:  # it is taken before anything is restored or compiled
         time.sleep(0.01)
     time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
