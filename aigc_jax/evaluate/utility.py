@@ -27,6 +27,7 @@ from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Method, State
 from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.ops.augment import to_float
+from aigc_jax.ops.platform import program
 
 SOURCES = ("real", "synthetic", "both")
 TESTED = 500  # test images at a time
@@ -102,8 +103,8 @@ def curve(
         "image": jnp.concatenate([real.images, synthetic.images]),
         "label": jnp.concatenate([real.labels, synthetic.labels]),
     }
-    train = jax.jit(lambda key, pool, plan: _trained(method, key, pool, plan))
-    right = jax.jit(lambda state, batch: method.evaluate(jax.random.key(0), state, batch)["accuracy"].total)
+    train = program(lambda key, pool, plan: _trained(method, key, pool, plan))
+    right = program(lambda state, batch: method.evaluate(jax.random.key(0), state, batch)["accuracy"].total)
     points = []
     for budget in budgets:
         for source in SOURCES:

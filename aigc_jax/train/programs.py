@@ -15,6 +15,7 @@ import numpy as np
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.ops.platform import program
 from aigc_jax.train import guard
 from aigc_jax.train.sharding import Layout, Rules, gathered, shardings
 
@@ -75,9 +76,9 @@ class Programs:
             out_shardings=layout.named(),
         )
         self._train, self._compiled = self._compile_train(), False
-        self._evaluate = jax.jit(self._evaluate_batch, out_shardings=layout.named())
-        self._sample = jax.jit(self._draw, static_argnums=2, out_shardings=layout.named())
-        self._walk = jax.jit(method.walk, static_argnums=2, out_shardings=layout.named()) if method.walk else None
+        self._evaluate = program(self._evaluate_batch, out_shardings=layout.named())
+        self._sample = program(self._draw, static_argnums=2, out_shardings=layout.named())
+        self._walk = program(method.walk, static_argnums=2, out_shardings=layout.named()) if method.walk else None
 
     def _first_state(self, root: Key, frozen: Mapping[str, PyTree]) -> State:
         shapes = jax.eval_shape(functools.partial(self._prepare, train=False), root, self._example)
@@ -131,7 +132,7 @@ class Programs:
         if self.layout.compile == "pmap":
             devices = list(self.layout.mesh.devices.flat)
             return jax.pmap(self._steps, axis_name=whole.AXIS, donate_argnums=(1, 2), devices=devices)
-        return jax.jit(self._steps, donate_argnums=(1, 2), out_shardings=(self.shardings, self.layout.named()))
+        return program(self._steps, donate_argnums=(1, 2), out_shardings=(self.shardings, self.layout.named()))
 
     def traced(self, resident: Batch, items: Items) -> jax.stages.Traced:
         """The training program for arrays or shapes like these, under jit, before `compile_ahead`."""

@@ -25,6 +25,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from aigc_jax.config import nearest
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.metrics import features
+from aigc_jax.ops.platform import program
 
 Array = jax.Array
 SHIPPED = Path(__file__).parent / "weights"
@@ -70,8 +71,8 @@ class Extractor:
             with jax.default_matmul_precision("highest"):  # others give other features
                 return self.apply(variables, images.astype(jnp.float32))
 
-        program = jax.jit(answer, out_shardings=self._rows)
-        return lambda images: program(variables, jax.device_put(images, self._rows))
+        compiled = program(answer, out_shardings=self._rows)
+        return lambda images: compiled(variables, jax.device_put(images, self._rows))
 
     def __call__(self, images: np.ndarray) -> Answers:
         """Of images [N, H, W, C], uint8 or float in 0 … 255. Raises UserError for images that it does not take."""
