@@ -1,4 +1,4 @@
-"""What a program is traced and compiled for: the one place that decides between plain operations and those for a CPU."""
+"""What a program is traced and compiled for: the one place that decides between plain ways and those for a CPU."""
 
 import functools
 from collections.abc import Callable, Mapping
