@@ -1,7 +1,7 @@
 """What a program is traced and compiled for: the one place that decides between plain ways and those for a CPU."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ from aigc_jax.ops import batch
 
 # XLA's own products and convolutions on a CPU are up to twice as fast as the ones that it takes from YNNPACK of its own
 # accord; YNNPACK's sums are the faster ones.
-CPU_OPTIONS: Mapping[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
+CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
 
 def single_cpu() -> bool:
@@ -28,12 +28,12 @@ def program(function: Callable[..., Any], **options: Any) -> Any:
 
 
 @functools.cache
-def _known() -> Mapping[str, Any] | None:
+def _known() -> dict[str, Any] | None:
     """CPU_OPTIONS on a CPU whose compiler knows them: they are experimental, and another version may not."""
     if jax.default_backend() != "cpu":
         return None
     try:
-        jax.jit(lambda: 0, compiler_options=dict(CPU_OPTIONS)).lower().compile()
+        jax.jit(lambda: 0, compiler_options=CPU_OPTIONS).lower().compile()
     except jax.errors.JaxRuntimeError:
         return None
-    return dict(CPU_OPTIONS)
+    return CPU_OPTIONS
