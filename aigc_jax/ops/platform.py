@@ -27,6 +27,12 @@ def program(function: Callable[..., Any], **options: Any) -> Any:
     return jax.jit(function, compiler_options=_known(), **options)
 
 
+def run_once(function: Callable[..., Any], **options: Any) -> Any:
+    """`program` of what runs once: on a CPU, optimizing it takes four times longer than it saves."""
+    plain = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(function, compiler_options=plain, **options)
+
+
 @functools.cache
 def _known() -> dict[str, Any] | None:
     """CPU_OPTIONS on a CPU whose compiler knows them: they are experimental, and another version may not."""

@@ -15,7 +15,7 @@ import numpy as np
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
-from aigc_jax.ops.platform import program
+from aigc_jax.ops.platform import program, run_once
 from aigc_jax.train import guard
 from aigc_jax.train.sharding import Layout, Rules, gathered, shardings
 
@@ -87,10 +87,8 @@ class Programs:
 
     def init(self) -> State:
         """The state before the first step, made in shards: no device holds it whole."""
-        # It runs once: on a CPU, optimizing it takes four times longer than it saves.
-        options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
         with jax.set_mesh(self.layout.mesh):
-            return jax.jit(self._init, out_shardings=self.shardings, compiler_options=options)(self.root, self._frozen)
+            return run_once(self._init, out_shardings=self.shardings)(self.root, self._frozen)
 
     def thawed(self, state: State) -> State:
         """A restored state with the frozen weights, which checkpoints leave out, put back."""
