@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.nn.dropout import Dropout
-from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask
+from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first
 from aigc_jax.ops.matmul import rows_dot
 
 Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, room, width / heads]
@@ -30,6 +30,7 @@ ROOM = 2  # the axis of a memory that counts tokens
 EXPANSION = 4  # width of the MLP's hidden layer / width
 INIT_STD = 0.02  # of embeddings and kernels
 NORM_EPSILON = 1e-5
+GELU = jax.checkpoint(nn.gelu)  # its gradient takes the tanh again: kept, they are a ninth of a step's memory
 
 
 def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -> nn.DenseGeneral:
@@ -63,7 +64,7 @@ class SelfAttention(nn.Module):
         """
         batch, time, width = x.shape
         qkv = _dense((3, self.heads, width // self.heads), INIT_STD, self.dtype, "qkv")(x)
-        query, key, value = jnp.moveaxis(qkv, (2, 3), (0, 2))  # each [B, heads, T, width / heads]
+        query, key, value = heads_first(qkv)
         if memory is not None:
             key, value = (
                 jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=ROOM)
@@ -106,7 +107,7 @@ class Block(nn.Module):
         found, memory = attention(normed, mask, train, causal, memory, index)
         x = x + drop(found, train)
         hidden = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="mlp_norm")(x)
-        hidden = nn.gelu(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
+        hidden = GELU(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
         return x + drop(_dense(width, self.out_std, self.dtype, "mlp_out")(hidden), train), memory
 
 

@@ -16,6 +16,27 @@ from aigc_jax.ops.platform import single_cpu
 BLOCK = 128  # queries at a time; their weights stay in a cache of some MB
 
 
+@jax.custom_vjp
+def heads_first(qkv: jax.Array) -> tuple[jax.Array, ...]:
+    """[B, T, 3, heads, d] -> query, key and value, each [B, heads, T, d].
+
+    Their gradients are written next to each other, once. Left alone, three arrays are padded with zeros and added.
+    """
+    return tuple(jnp.moveaxis(qkv, (2, 3), (0, 2)))
+
+
+def _apart(qkv: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+    return heads_first(qkv), None
+
+
+def _together(_: None, slopes: tuple[jax.Array, ...]) -> tuple[jax.Array]:
+    joined = jnp.stack([jnp.moveaxis(slope, 1, 2) for slope in slopes], axis=2)
+    return (jax.lax.optimization_barrier(joined),)  # or both of its readers would join them
+
+
+heads_first.defvjp(_apart, _together)
+
+
 def attention_weights(query: jax.Array, key: jax.Array, mask: jax.Array | None) -> jax.Array:
     """softmax(q k^T / sqrt(d)) in float32 [B, heads, Q, K], from query [B, heads, Q, d] and key [B, heads, K, d].
 

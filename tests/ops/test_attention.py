@@ -72,3 +72,21 @@ def test_one_cpu_goes_by_blocks(monkeypatch):
         monkeypatch.setattr(attention, "single_cpu", lambda one=one: one)
         texts.append(str(jax.make_jaxpr(lambda *x: attention.causal_attention(*x))(q, k, v)))
     assert ["custom_vjp" in text for text in texts] == [True, False]
+
+
+def test_heads_first_has_the_gradient_of_three_slices_without_padding_them():
+    qkv = jax.random.normal(jax.random.key(5), (B, 6, 3, HEADS, D))
+    slopes = tuple(jax.random.normal(jax.random.key(6), (3, B, HEADS, 6, D)))
+
+    def gradient(split):
+        return jax.jit(lambda x, slopes: jax.vjp(split, x)[1](slopes)[0])
+
+    def slices(x):
+        return tuple(jnp.moveaxis(x, (2, 3), (0, 2)))
+
+    np.testing.assert_array_equal(
+        gradient(attention.heads_first)(qkv, slopes), gradient(slices)(qkv, slopes)
+    )
+    for split, padded in ((attention.heads_first, False), (slices, True)):
+        assert (" pad(" in gradient(split).lower(qkv, slopes).as_text("hlo")) == padded
+    np.testing.assert_array_equal(jax.vmap(attention.heads_first)(qkv[None])[1][0], slices(qkv)[1])
