@@ -30,7 +30,7 @@ ROOM = 2  # the axis of a memory that counts tokens
 EXPANSION = 4  # width of the MLP's hidden layer / width
 INIT_STD = 0.02  # of embeddings and kernels
 NORM_EPSILON = 1e-5
-GELU = jax.checkpoint(nn.gelu)  # its gradient takes the tanh again: kept, they are a ninth of a step's memory
+GELU = jax.checkpoint(nn.gelu)  # its gradient takes the tanh again: kept, it is a ninth of a step's memory
 
 
 def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -> nn.DenseGeneral:
