@@ -8,9 +8,13 @@ import jax
 
 from aigc_jax.ops import batch
 
-# On CPUs XLA hands products and convolutions to YNNPACK, and is faster without: steps up to 1.3 times, features for FID
-# 1.4 times. Sums stay there. What each piece of work gains: docs/performance.md.
-CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
+# What a CPU's compiler is told beyond its defaults. What each gains: docs/performance.md.
+CPU_OPTIONS: dict[str, Any] = {
+    # Products and convolutions stay with XLA, which hands them to YNNPACK else and is slower by it; sums go there.
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE",
+    # An update in place copies no weights first: what reads the old ones comes before what writes the new.
+    "xla_cpu_copy_insertion_use_region_analysis": True,
+}
 
 
 def single_cpu() -> bool:
@@ -35,11 +39,15 @@ def run_once(function: Callable[..., Any], **options: Any) -> Any:
 
 @functools.cache
 def _known() -> dict[str, Any] | None:
-    """CPU_OPTIONS on a CPU whose compiler knows them: they are experimental, and another version may not."""
+    """Those of CPU_OPTIONS that this compiler knows, on a CPU: they are XLA's own affair, and versions differ."""
     if jax.default_backend() != "cpu":
         return None
+    return {name: value for name, value in CPU_OPTIONS.items() if _is_known(name, value)}
+
+
+def _is_known(name: str, value: Any) -> bool:
     try:
-        jax.jit(lambda: 0, compiler_options=CPU_OPTIONS).lower().compile()
+        jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()
     except jax.errors.JaxRuntimeError:
-        return None
-    return CPU_OPTIONS
+        return False
+    return True

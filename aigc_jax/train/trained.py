@@ -60,11 +60,11 @@ def restore(run: Run, workdir: Workdir) -> State:
     nothing measures `checkpoint.best`.
     """
     checkpoints, step = preferred(run.checkpoints, workdir)
-    if checkpoints.best() is None:  # else it has been measured
+    changed = workdir.check(run.config, MAY_CHANGE_AFTER)
+    if changed and checkpoints.best() is None:  # else training has checked it, or it has been measured
         run.check_best()
-    changed = [key for key in workdir.check(run.config, MAY_CHANGE_AFTER) if key.startswith("method.")]
-    if changed:
-        print(f"Other settings than in training: {', '.join(changed)}.")
+    if others := [key for key in changed if key.startswith("method.")]:
+        print(f"Other settings than in training: {', '.join(others)}.")
     return run.programs.thawed(checkpoints.restore_for_sampling(run.programs.described, step))
 
 
