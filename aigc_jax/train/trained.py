@@ -57,7 +57,7 @@ def restore(run: Run, workdir: Workdir) -> State:
     """The weights of the best checkpoint where one is measured, else of the newest, for sampling.
 
     Raises UserError where there is no checkpoint, or the run there is another configuration's, and ConfigError where
-    nothing measures `checkpoint.best`.
+    settings are not those of training and nothing measures `checkpoint.best`.
     """
     checkpoints, step = preferred(run.checkpoints, workdir)
     changed = workdir.check(run.config, MAY_CHANGE_AFTER)
