@@ -7,6 +7,10 @@ import gc
 import sys
 import time
 
+from aigc_jax import allocator
+
+if __name__ == "__main__":
+    allocator.prefer_tcmalloc()
 BEGAN = time.time()
 gc.set_threshold(50_000)  # a trace is many objects, and all stay: looking through them takes a seventh of tracing
 

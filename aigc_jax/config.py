@@ -84,6 +84,7 @@ OPTIMIZER: dict[str, Any] = dict(
 TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "data.batch_size": 8,
     "train.steps": 4,
+    "train.steps_per_call": 1,
     "train.log_every": 2,
     "checkpoint.every": 2,
     "evaluate.every": 2,

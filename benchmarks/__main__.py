@@ -1,11 +1,12 @@
 """Runs one piece of work with ours and with its peers in turn, and prints how they compare.
 
-    python -m benchmarks PIECE [--size=SIZE] [--set batch=16 …] [--sides ours,eager] [--rounds=5] [--turn=6] [--write]
-                               [--before=CHECKOUT] [--python torch=PYTHON …]
+    python -m benchmarks PIECE [--size=SIZE] [--set batch=16 …] [--sides ours,eager] [--rounds=5] [--turn=6]
+                               [--tcmalloc] [--write] [--before=CHECKOUT] [--python torch=PYTHON …]
     python -m benchmarks list
 
 Same model, batch, precision, data and device for all. Peers live in environments of their own (`make peers`): a side
 whose environment is not there is left out, and said so. --before measures another checkout's aigc_jax beside this one.
+--tcmalloc gives all sides that allocator, which main.py takes where it is installed; without, all have the system's.
 --write keeps the figures in benchmarks/results/, from which `python -m benchmarks.page` makes docs/performance.md.
 """
 
@@ -16,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from aigc_jax import allocator
 from benchmarks import figures, pieces
 from benchmarks.turns import ROOT, Worker, rounds
 
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--sides", help="names, separated by commas; default: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--turn", type=float, default=6.0, help="seconds that a turn lasts at least")
+    parser.add_argument("--tcmalloc", action="store_true", help="all sides with tcmalloc, not the system's allocator")
     parser.add_argument("--before", type=Path, help="folder of another checkout of this project")
     parser.add_argument("--python", action="append", default=[], metavar="ENVIRONMENT=PYTHON")
     parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results/")
@@ -46,6 +49,9 @@ def main() -> None:
     wanted = arguments.sides.split(",") if arguments.sides else list(piece.SIDES)
     if unknown := set(wanted) - set(piece.SIDES):
         parser.error(f"--sides: {arguments.piece} has no {', '.join(unknown)}. Known: {', '.join(piece.SIDES)}.")
+    preload = (allocator.installed() or "") if arguments.tcmalloc else ""
+    if arguments.tcmalloc and not preload:
+        parser.error(f"--tcmalloc: none of {', '.join(allocator.LIBRARIES)} is installed.")
     pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in arguments.python)}
     with tempfile.TemporaryDirectory() as logs:
         workers, absent = [], {}
@@ -57,7 +63,7 @@ def main() -> None:
                 continue
             checkout = arguments.before.resolve() if side == "before" else ROOT
             print(f"{arguments.piece}: preparing {side} …", file=sys.stderr, flush=True)
-            worker = Worker(python, arguments.piece, side, settings, checkout, Path(logs) / side)
+            worker = Worker(python, arguments.piece, side, settings, checkout, Path(logs) / side, preload)
             if worker.failed:
                 absent[side] = worker.failed
             else:
@@ -71,7 +77,7 @@ def main() -> None:
         sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
     command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
     facts = {worker.side: worker.facts for worker in workers}
-    record = figures.record(arguments.piece, size, settings, facts, turns, absent, command)
+    record = figures.record(arguments.piece, size, settings, facts, turns, absent, command, preload)
     print(figures.printed(record))
     if arguments.write:
         print(f"Written: {figures.write(record)}")

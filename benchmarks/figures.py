@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.turns import ROOT
 
 RESULTS = ROOT / "benchmarks/results"
+ALLOCATORS = ("system", "tcmalloc")  # without a library that is preloaded, and with it
 Record = dict[str, Any]
 
 
@@ -24,8 +25,9 @@ def record(
     turns: Mapping[str, list[Mapping[str, float]]],
     absent: Mapping[str, str],
     command: str,
+    preload: str = "",
 ) -> Record:
-    """All that was measured, as JSON keeps it. rates: items a second, one a round."""
+    """All that was measured, as JSON keeps it. rates: items a second, one a round. preload: of all sides."""
     sides = {}
     for side, taken in turns.items():
         if not taken:
@@ -39,6 +41,7 @@ def record(
         "piece": piece,
         "size": size,
         "settings": dict(settings),
+        "allocator": ALLOCATORS[bool(preload)],
         "device": machine(next(iter(sides.values()))["device"]),
         "commit": commit(),
         "command": command,
@@ -66,12 +69,17 @@ def commit(checkout: Path = ROOT) -> str:
 
 
 def write(record: Record) -> Path:
-    """results/<device>/<piece>-<size>.json."""
+    """results/<device>/<piece>-<size>[-tcmalloc].json."""
     folder = RESULTS / re.sub(r"[^a-z0-9]+", "-", record["device"].lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{record['piece']}-{record['size']}.json"
+    path = folder / f"{'-'.join([record['piece'], *called(record).split(', ')])}.json"
     path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return path
+
+
+def called(record: Record) -> str:
+    """The size, and the allocator where it is not the system's."""
+    return record["size"] if record["allocator"] == ALLOCATORS[0] else f"{record['size']}, {record['allocator']}"
 
 
 def read(folder: Path) -> dict[str, list[Record]]:
@@ -101,8 +109,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cost(record: Record) -> float:
-    """Of a run, by the first side that counts it: one number for all, however each does the work."""
-    return next((facts["cost"] for facts in record["sides"].values() if facts["cost"]), 0.0)
+    """Of an item, by the first side that counts it: one number for all, however each does the work."""
+    return next((facts["cost"] / facts["items"] for facts in record["sides"].values() if facts["cost"]), 0.0)
 
 
 def compiling(facts: dict[str, Any]) -> float:
@@ -112,9 +120,9 @@ def compiling(facts: dict[str, Any]) -> float:
 
 def printed(record: Record) -> str:
     """A table for the terminal."""
-    lines = [f"{record['piece']} {record['size']} on {record['device']}: {record['settings']}"]
+    lines = [f"{record['piece']} {called(record)} on {record['device']}: {record['settings']}"]
     for side, facts in record["sides"].items():
-        work = cost(record) / facts["items"] * median(facts["rates"])
+        work = cost(record) * median(facts["rates"])
         lines.append(
             f"  {side:<12} {spread(facts['rates'], '.4g'):>28}/s"
             f"{f'  {work / 1e9:8.1f} G/s' if work else ''}"

@@ -46,15 +46,16 @@ def programs(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example
 
 
 def training(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example, items: float) -> Work:
-    """A training step as the trainer runs it. items: that a step makes of."""
+    """Training as the trainer does it, in calls of as many steps as the configuration says. items: of a step."""
     of_run = programs(config, facts, batch)
     state, sums = of_run.init(), of_run.start_sums()
     parameters = count(state.params)
-    placed = of_run.place_items({name: x[None] for name, x in batch.items()})
+    steps = config["train"]["steps_per_call"]
+    placed = of_run.place_items({name: np.stack([x] * steps) for name, x in batch.items()})
     held = [state, sums]
 
     def run() -> None:
         held[:] = of_run.train(*held, {}, placed)
         jax.block_until_ready(held)
 
-    return Work(run, items, parameters, memory=peak())
+    return Work(run, items * steps, parameters, memory=peak())

@@ -24,7 +24,8 @@ Made by `python -m benchmarks.page` from the files in [benchmarks/results](../be
 How fast this project is, beside what people would use instead. Each row is one command, which runs ours and the peers
 in turn (A B A B …) in processes of their own, with the same model, batch, precision and device. A ratio is our rate
 over the peer's in the same round: above 1, ours is faster. Figures are the median of the rounds, and in brackets the
-least and the most. Peers are what their packages give by default.
+least and the most. Peers are what their packages give by default. Rows named tcmalloc are of that allocator on all
+sides; main.py takes it where it is installed, PyTorch where its user asks for it.
 
 ```shell
 make peers                                   # an environment for PyTorch, diffusers and transformers
@@ -72,7 +73,7 @@ def summary(records: dict[str, list[Record]]) -> str:
             before = spread(ratios(record, "ours", "before")) if "before" in record["sides"] else ""
             rows.append(
                 [
-                    f"[{name}](#{name})", record["size"],
+                    f"[{name}](#{name})", figures.called(record),
                     f"{median(record['sides']['ours']['rates']):.4g} {piece.UNIT}/s",
                     "<br>".join(f"{whose(piece, side)}: **{spread(ratios(record, 'ours', side))}**" for side in others),
                     before,
@@ -87,7 +88,7 @@ def details(name: str, found: list[Record], best: dict[str, float]) -> str:
     for record in found:
         rows = []
         for side, facts in record["sides"].items():
-            work = figures.cost(record) / facts["items"] * median(facts["rates"])
+            work = figures.cost(record) * median(facts["rates"])
             ceiling = best.get(piece.CEILING)
             rows.append(
                 [
@@ -102,7 +103,7 @@ def details(name: str, found: list[Record], best: dict[str, float]) -> str:
             )
         settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
         head = ["side", f"{piece.UNIT} a second", "% of ceiling", "parameters", "memory", "compile", "start"]
-        lines = [f"**{record['size']}**: {settings}", "", table(head, rows), "", f"`{record['command']}`"]
+        lines = [f"**{figures.called(record)}**: {settings}", "", table(head, rows), "", f"`{record['command']}`"]
         lines += [f"* Not measured: {whose(piece, side)}: {why}" for side, why in record["absent"].items()]
         parts.append("\n".join(lines))
     return "\n\n".join([f"### {name}", " ".join(piece.__doc__.split()), *parts])

@@ -16,13 +16,26 @@ LAST_LINES = 3  # of what a side that failed had to say
 
 
 class Worker:
-    """A side's process."""
+    """A side's process. preload: the library of its allocator; "" = the system's, though another is installed."""
 
-    def __init__(self, python: Path, piece: str, side: str, settings: Mapping[str, Any], checkout: Path, log: Path):
+    def __init__(
+        self,
+        python: Path,
+        piece: str,
+        side: str,
+        settings: Mapping[str, Any],
+        checkout: Path,
+        log: Path,
+        preload: str = "",
+    ):
         self.side, self.facts, self.failed = side, {}, ""
         self._log = log
-        # Two processes share a GPU: neither may take its memory in advance.
-        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TOKENIZERS_PARALLELISM": "false"}
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": preload,
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # two share a GPU: neither may take its memory in advance
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         self._process = subprocess.Popen(
             [str(python), "-m", "benchmarks.worker", piece, side, json.dumps(dict(settings)), str(checkout)],
             cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("w"), text=True,

@@ -58,7 +58,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "optimizers.net.warmup_steps": 2,
         "method.timesteps": 5,
         "method.sampler_steps": 3,
-        "train.steps_per_call": 1,
         "evaluate.samples": 16,
     }
     return experiment(size, full, tiny)

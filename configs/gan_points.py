@@ -52,7 +52,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.generator.widths": (8, 8),
         "networks.discriminator.widths": (8, 8),
         "method.latent": 4,
-        "train.steps_per_call": 1,
         "evaluate.samples": 16,
     }
     return experiment(size, full, tiny)

@@ -56,7 +56,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_k=0,
             top_p=1.0,
         ),
-        train=dict(steps=2000),
+        train=dict(steps=2000, steps_per_call=4),
         evaluate=dict(
             samples=1000,
             extractor="fashion_mnist",

@@ -68,7 +68,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.width": 8,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-        "train.steps_per_call": 1,
         "evaluate.samples": 16,
     }
     return experiment(size, full, tiny)

@@ -48,6 +48,5 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-        "train.steps_per_call": 1,
     }
     return experiment(size, full, tiny)

@@ -56,7 +56,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_k=0,
             top_p=0.95,
         ),
-        train=dict(steps=2400),
+        train=dict(steps=2400, steps_per_call=4),
         evaluate=dict(
             batch_size=64, every=600, samples=64, measures=("distinct_1", "distinct_2", "copied_5", "copied_10")
         ),

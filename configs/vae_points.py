@@ -56,7 +56,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.widths": (8, 8),
         "optimizers.net.warmup_steps": 2,
         "method.importance_samples": (1, 2),
-        "train.steps_per_call": 1,
         "evaluate.samples": 16,
     }
     return experiment(size, full, tiny)

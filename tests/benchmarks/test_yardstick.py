@@ -7,8 +7,9 @@ import time
 import pytest
 from support import ROOT
 
+from aigc_jax import allocator
 from benchmarks import figures, page, pieces
-from benchmarks.__main__ import repeatable
+from benchmarks.__main__ import main, repeatable
 from benchmarks.turns import Worker, rounds
 from benchmarks.worker import turn
 
@@ -26,7 +27,7 @@ def run(*arguments, **options):
     )
 
 
-def record(**rates):
+def record(preload="", **rates):
     sides = {
         side: dict(
             items=2, parameters=3, cost=8.0 if side == "ours" else 0.0, device="cpu", versions={"python": "3"},
@@ -37,7 +38,9 @@ def record(**rates):
     turns = {
         side: [dict(runs=1, seconds=2 / rate, peak_bytes=1 << 20) for rate in each] for side, each in rates.items()
     }
-    return figures.record("matmul", "cpu", {"side": 4}, sides, turns, {"compiled": "no compiler"}, "python -m …")
+    return figures.record(
+        "matmul", "cpu", {"side": 4}, sides, turns, {"compiled": "no compiler"}, "python -m …", preload
+    )
 
 
 def test_a_turn_is_whole_runs_until_its_seconds_are_over():
@@ -77,6 +80,45 @@ def test_figures_are_kept_and_found_again(tmp_path, monkeypatch):
     of = record(ours=[1], torch=[2])
     path = figures.write(of)
     assert path.name == "matmul-cpu.json" and figures.read(path.parent) == {"matmul": [of]}
+
+
+def test_figures_with_another_allocator_are_kept_and_named_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    of = record(ours=[1], torch=[2], preload="libtcmalloc_minimal.so.4")
+    assert figures.write(of).name == "matmul-cpu-tcmalloc.json"
+    assert "| cpu, tcmalloc |" in page.summary({"matmul": [of]}) and "matmul cpu, tcmalloc on" in figures.printed(of)
+
+
+def test_tcmalloc_is_asked_for_in_vain_where_it_is_not(monkeypatch, capsys):
+    monkeypatch.setattr(allocator, "installed", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "matmul", "--tcmalloc"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and "--tcmalloc: none of libtcmalloc" in capsys.readouterr().err
+
+
+def test_every_side_has_the_allocator_that_was_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, env, **rest: asked.append(env["LD_PRELOAD"]) or 1 / 0)
+    for preload in ("", "libm.so.6"):
+        with pytest.raises(ZeroDivisionError):
+            Worker(sys.executable, "matmul", "ours", {}, ROOT, tmp_path / "log", preload)
+    assert asked == ["", "libm.so.6"]
+
+
+def test_the_share_of_a_ceiling_is_of_items_however_many_a_run_makes():
+    of = record(ours=[10], torch=[10])
+    of["absent"], of["sides"]["torch"]["items"] = {}, 8
+    assert page.details("gpt_step", [{**of, "sides": {"ours": of["sides"]["ours"], "eager": of["sides"]["torch"]}}],
+                        {"matmul": 80.0}).count("| 50% |") == 2  # fmt: skip
+
+
+def test_our_steps_are_those_of_a_call():
+    piece = pieces.find("gpt_step")
+    settings = piece.SIZES["tiny"]
+    steps = piece.config(settings)["train"]["steps_per_call"]
+    work = piece.SIDES["ours"].prepare(settings)
+    assert steps > 1 and work.items == steps * settings["batch"] * settings["length"]
 
 
 def test_sides_take_turns_in_processes_of_their_own(tmp_path):
