@@ -1,7 +1,7 @@
 """Runs one piece of work with ours and with its peers in turn, and prints how they compare.
 
     python -m benchmarks PIECE [--size=SIZE] [--set batch=16 …] [--sides ours,eager] [--rounds=5] [--turn=6]
-                               [--tcmalloc] [--write] [--before=CHECKOUT] [--python torch=PYTHON …]
+                               [--processes=1] [--tcmalloc] [--write] [--before=CHECKOUT] [--python torch=PYTHON …]
     python -m benchmarks list
 
 Same model, batch, precision, data and device for all. Peers live in environments of their own (`make peers`): a side
@@ -13,13 +13,12 @@ whose environment is not there is left out, and said so. --before measures anoth
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from aigc_jax import allocator
 from benchmarks import figures, pieces
-from benchmarks.turns import ROOT, Worker, rounds
+from benchmarks.turns import ROOT, in_turn
 
 
 def main() -> None:
@@ -31,6 +30,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value of a setting")
     parser.add_argument("--sides", help="names, separated by commas; default: all")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=1, help="of each side, one after the other: so many × rounds")
     parser.add_argument("--turn", type=float, default=6.0, help="seconds that a turn lasts at least")
     parser.add_argument("--tcmalloc", action="store_true", help="all sides with tcmalloc, not the system's allocator")
     parser.add_argument("--before", type=Path, help="folder of another checkout of this project")
@@ -53,30 +53,24 @@ def main() -> None:
     if arguments.tcmalloc and not preload:
         parser.error(f"--tcmalloc: none of {', '.join(allocator.LIBRARIES)} is installed.")
     pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in arguments.python)}
-    with tempfile.TemporaryDirectory() as logs:
-        workers, absent = [], {}
-        for side in [*(["before"] if arguments.before else []), *wanted]:
-            environment = piece.SIDES["ours" if side == "before" else side].environment
-            python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
-            if not python.exists():
-                absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
-                continue
-            checkout = arguments.before.resolve() if side == "before" else ROOT
-            print(f"{arguments.piece}: preparing {side} …", file=sys.stderr, flush=True)
-            worker = Worker(python, arguments.piece, side, settings, checkout, Path(logs) / side, preload)
-            if worker.failed:
-                absent[side] = worker.failed
-            else:
-                workers.append(worker)
-        turns = rounds(workers, arguments.rounds, arguments.turn)
-        for worker in workers:
-            worker.close()
-            if worker.failed:
-                absent[worker.side] = worker.failed
+    places, absent = {}, {}
+    for side in [*(["before"] if arguments.before else []), *wanted]:
+        environment = piece.SIDES["ours" if side == "before" else side].environment
+        python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
+        if python.exists():
+            places[side] = python, arguments.before.resolve() if side == "before" else ROOT
+        else:
+            absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
+    facts, turns, failed = {}, {}, {}
+    for _ in range(arguments.processes):
+        left = {side: place for side, place in places.items() if side not in failed}
+        of_each = in_turn(left, arguments.piece, settings, preload, arguments.rounds, arguments.turn)
+        facts, failed = {**facts, **of_each.facts}, {**failed, **of_each.failed}
+        turns = {side: turns.get(side, []) + of_each.turns.get(side, []) for side in places}
+    absent |= failed
     if not any(turns.values()):
         sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
     command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
-    facts = {worker.side: worker.facts for worker in workers}
     record = figures.record(arguments.piece, size, settings, facts, turns, absent, command, preload)
     print(figures.printed(record))
     if arguments.write:

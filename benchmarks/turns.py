@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -74,3 +76,32 @@ def rounds(workers: list[Worker], count: int, seconds: float) -> dict[str, list[
             if taken := worker.take_turn(seconds):
                 turns[worker.side].append(taken)
     return turns
+
+
+class Taken(NamedTuple):
+    """What came of one process a side, by side."""
+
+    facts: dict[str, dict[str, Any]]
+    turns: dict[str, list[dict[str, Any]]]
+    failed: dict[str, str]  # the last words of those that did
+
+
+def in_turn(
+    places: Mapping[str, tuple[Path, Path]],
+    piece: str,
+    settings: Mapping[str, Any],
+    preload: str,
+    count: int,
+    seconds: float,
+) -> Taken:
+    """Starts a process for each side and lets them take turns. places: side -> (interpreter, checkout)."""
+    workers = []
+    with tempfile.TemporaryDirectory() as logs:
+        for side, (python, checkout) in places.items():
+            print(f"{piece}: preparing {side} …", file=sys.stderr, flush=True)
+            workers.append(Worker(python, piece, side, settings, checkout, Path(logs) / side, preload))
+        turns = rounds([worker for worker in workers if not worker.failed], count, seconds)
+        for worker in workers:
+            worker.close()
+    failed = {worker.side: worker.failed for worker in workers if worker.failed}
+    return Taken({worker.side: worker.facts for worker in workers if worker.facts}, turns, failed)

@@ -10,7 +10,7 @@ from support import ROOT
 from aigc_jax import allocator
 from benchmarks import figures, page, pieces
 from benchmarks.__main__ import main, repeatable
-from benchmarks.turns import Worker, rounds
+from benchmarks.turns import Taken, Worker, rounds
 from benchmarks.worker import turn
 
 NAMES = pieces.names()
@@ -119,6 +119,24 @@ def test_our_steps_are_those_of_a_call():
     steps = piece.config(settings)["train"]["steps_per_call"]
     work = piece.SIDES["ours"].prepare(settings)
     assert steps > 1 and work.items == steps * settings["batch"] * settings["length"]
+
+
+def test_rounds_of_several_processes_are_joined_and_a_side_that_failed_is_not_started_again(monkeypatch, capsys):
+    asked = []
+
+    def of_each(places, *settings):
+        asked.append(list(places))
+        of = record(**{side: [10 * len(asked)] for side in places})
+        turns = {side: [dict(runs=1, seconds=2 / (10 * len(asked)), peak_bytes=1)] for side in places}
+        return Taken(of["sides"], turns, {"torch": "no memory"} if "torch" in places else {})
+
+    monkeypatch.setattr("benchmarks.__main__.in_turn", of_each)
+    arguments = ["matmul", "--processes=3", "--python", f"torch={sys.executable}"]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
+    main()
+    said = capsys.readouterr().out
+    assert asked == [["ours", "torch"], ["ours"], ["ours"]]
+    assert "20 [10, 30]/s" in said and "ours / torch: 1.00 [1.00, 1.00]" in said and "torch: absent: no memory" in said
 
 
 def test_sides_take_turns_in_processes_of_their_own(tmp_path):
