@@ -1,8 +1,7 @@
-"""tcmalloc for this process, where it is installed.
+"""tcmalloc for this process, where it is installed (Debian, Ubuntu: libtcmalloc-minimal4).
 
 XLA gives the memory of a step back after it, and takes it anew for the next. glibc hands arrays of that size back to
-the system, which clears every page of them again: up to a third of a step on a CPU. tcmalloc keeps them. It is what
-Cloud TPU VMs and Colab run Python with; elsewhere a package brings it (Debian, Ubuntu: libtcmalloc-minimal4).
+the system, which clears every page of them again: up to a third of a step on a CPU. tcmalloc keeps them.
 """
 
 import ctypes
@@ -11,6 +10,7 @@ import sys
 
 LIBRARIES = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 PRELOAD = "LD_PRELOAD"  # environment: set, though it were empty, it stays as it is
+QUIET = {"TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD": "0"}  # older ones print a stack at arrays of a gigabyte
 
 
 def prefer_tcmalloc() -> None:
@@ -22,7 +22,7 @@ def prefer_tcmalloc() -> None:
         return
     library = installed()
     if library is not None:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, PRELOAD: library})
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**QUIET, **os.environ, PRELOAD: library})
 
 
 def installed() -> str | None:
