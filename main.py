@@ -17,7 +17,7 @@ gc.set_threshold(50_000)  # a trace is many objects, and all stay: looking throu
 from absl import flags  # noqa: E402 - the clock starts before the imports that take seconds
 from ml_collections import config_flags  # noqa: E402
 
-from aigc_jax import command  # noqa: E402
+from aigc_jax import ahead, command  # noqa: E402
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "Configuration file; ':tiny' after it gives its small twin.")
@@ -31,6 +31,7 @@ def main(argv: list[str]) -> None:
     """Parses the command line and runs the mode it asks for. Raises UserError."""
     config = command.parse(FLAGS, argv)
     command.prepare_jax(FLAGS.distributed)
+    ahead.read_ahead(config, FLAGS.mode)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import Workdir
