@@ -35,15 +35,16 @@ def read_ahead(config: Mapping[str, Any], mode: str) -> None:
     folder = places.cache("ahead")
     if folder is None or jax.process_count() > 1:
         return
+    of = json.dumps([dict(config), mode, jax.__version__, str(jax.devices())], sort_keys=True, default=str)
+    note = folder / f"{hashlib.sha256(of.encode()).hexdigest()[:32]}.json"
     try:
         from jax._src import compilation_cache
         from jax._src.lib import xla_client
 
-        of = json.dumps([dict(config), mode, jax.__version__, str(jax.devices())], sort_keys=True, default=str)
-        note = folder / f"{hashlib.sha256(of.encode()).hexdigest()[:32]}.json"
-        Ahead(note, compilation_cache, xla_client).begin()
+        ahead = Ahead(note, compilation_cache, xla_client)
     except (ImportError, AttributeError):
         return
+    ahead.begin()
 
 
 class Ahead:
@@ -53,7 +54,7 @@ class Ahead:
         self._note, self._cache, self._client = note, cache, client
         self._read, self._write = cache.get_executable_and_time, cache.put_executable_and_time
         self._reading: dict[str, Future] = {}
-        self._asked: dict[str, dict[str, Any]] = {}  # key -> what its note needs, until it is known to be worth one
+        self._asked: dict[str, tuple[Any, Any]] = {}  # key -> options and devices, of which a note would be made
         self._noted: dict[str, dict[str, Any]] = {}
 
     def begin(self) -> None:
@@ -71,10 +72,7 @@ class Ahead:
 
     def get(self, key: str, options: Any, backend: Any, devices: Any, *rest: Any) -> tuple[Any, Any]:
         """As jax's: (the program, the seconds that compiling it took), or (None, None)."""
-        self._asked[key] = {
-            "options": base64.b64encode(options.SerializeAsString()).decode(),
-            "devices": [device.id for device in devices],
-        }
+        self._asked[key] = options, devices
         if key in self._reading and not any(rest):  # rest: callbacks, which are no part of the note
             found = self._reading.pop(key).result()
             if found[0] is not None:
@@ -110,7 +108,11 @@ class Ahead:
 
     def _worth(self, key: str) -> None:
         """Notes this program beside those that this start has noted already."""
-        self._noted[key] = self._asked[key]
+        options, devices = self._asked[key]
+        self._noted[key] = {
+            "options": base64.b64encode(options.SerializeAsString()).decode(),
+            "devices": [device.id for device in devices],
+        }
         part = self._note.with_suffix(".part")
         try:
             part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

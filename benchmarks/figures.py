@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.turns import ROOT
 
 RESULTS = ROOT / "benchmarks/results"
-ALLOCATORS = ("system", "tcmalloc")  # without a library that is preloaded, and with it
+SYSTEM = "system"  # the allocator of a process that preloads none
 Record = dict[str, Any]
 
 
@@ -41,7 +41,7 @@ def record(
         "piece": piece,
         "size": size,
         "settings": dict(settings),
-        "allocator": ALLOCATORS[bool(preload)],
+        "allocator": "tcmalloc" if preload else SYSTEM,
         "device": machine(next(iter(sides.values()))["device"]),
         "commit": commit(),
         "command": command,
@@ -72,14 +72,18 @@ def write(record: Record) -> Path:
     """results/<device>/<piece>-<size>[-tcmalloc].json."""
     folder = RESULTS / re.sub(r"[^a-z0-9]+", "-", record["device"].lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{'-'.join([record['piece'], *called(record).split(', ')])}.json"
+    path = folder / f"{'-'.join([record['piece'], *_names(record)])}.json"
     path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return path
 
 
+def _names(record: Record) -> list[str]:
+    return [record["size"], *([record["allocator"]] if record["allocator"] != SYSTEM else [])]
+
+
 def called(record: Record) -> str:
     """The size, and the allocator where it is not the system's."""
-    return record["size"] if record["allocator"] == ALLOCATORS[0] else f"{record['size']}, {record['allocator']}"
+    return ", ".join(_names(record))
 
 
 def read(folder: Path) -> dict[str, list[Record]]:

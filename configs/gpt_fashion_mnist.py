@@ -7,6 +7,7 @@ pixels; van den Oord et al. 2016, arXiv:1601.06759): its likelihood is exact.
 Hardware: 2 CPU cores. Time: about 75 minutes, of which 15 for measuring. Expected: garments of all classes, grainy.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 81 min: 3.107 bits/dim on the 10,000 test images, after
 half an epoch. Of 64 samples about 50 are garments at sight, some torn; FD-fashion_mnist 3.29 (docs/board.md).
+That was with train.steps_per_call=1; not yet measured with 4, which is rounding and time alone.
 """
 
 import ml_collections

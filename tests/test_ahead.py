@@ -154,3 +154,13 @@ def test_each_configuration_and_mode_has_a_note_of_its_own_and_no_cache_none(mon
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     ahead.read_ahead({"seed": 0}, "train")
     assert len(begun) == 4
+
+
+def test_where_jax_has_other_functions_nothing_is_read_ahead(monkeypatch, tmp_path):
+    from jax._src import compilation_cache
+
+    monkeypatch.setenv(places.CACHE, str(tmp_path))
+    monkeypatch.delattr(compilation_cache, NAMES[1])
+    read = compilation_cache.get_executable_and_time
+    ahead.read_ahead({"seed": 0}, "train")
+    assert compilation_cache.get_executable_and_time is read
