@@ -166,17 +166,15 @@ class Checkpoints:
 
         place: shapes -> shardings of the same tree. Raises UserError where no such network was saved.
         """
-        saved = self._orbax.checkpointables_metadata(step).metadata
-        weights = next((item for item in (f"ema.{network}", f"params.{network}") if item in saved), None)
+        folder = self.folder / str(step)
+        weights = next((item for item in (f"ema.{network}", f"params.{network}") if (folder / item).is_dir()), None)
         if weights is None:
-            known = sorted(item.split(".", 1)[1] for item in saved if item.startswith("params."))
-            raise UserError(f'The checkpoint {self.folder / str(step)} has no network "{network}": {", ".join(known)}.')
+            known = sorted(path.name.split(".", 1)[1] for path in folder.glob("params.*"))
+            raise UserError(f'The checkpoint {folder} has no network "{network}": {", ".join(known)}.')
         wanted = {
-            item: jax.tree.map(
-                lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), getattr(saved[item], "tree", saved[item])
-            )
+            item: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), self._saved(step, item))
             for item in (weights, f"extra.{network}")
-            if item in saved
+            if (folder / item).is_dir()
         }
         wanted = jax.tree.map(
             lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), wanted, place(wanted)
@@ -195,10 +193,8 @@ class Checkpoints:
             ) from error
 
     def _refuse_other_networks(self, step: int, wanted: Mapping[str, Any]) -> None:
-        saved = self._orbax.checkpointables_metadata(step).metadata
         for item, tree in wanted.items():
-            there = _described(saved[item]) if saved.get(item) is not None else {}
-            here = _described(tree)
+            there, here = _described(self._saved(step, item)), _described(tree)
             for leaf in sorted(here.keys() | there.keys()):
                 if here.get(leaf) != there.get(leaf):
                     raise UserError(
@@ -206,6 +202,11 @@ class Checkpoints:
                         f"{there.get(leaf, 'absent')} there and {here.get(leaf, 'absent')} in this configuration: "
                         "use the configuration it was trained with, or another --workdir."
                     )
+
+    def _saved(self, step: int, item: str) -> PyTree:
+        """Shapes and dtypes of an item; {} where there is none. Of it alone: orbax opens every array to tell."""
+        folder = self.folder / str(step)
+        return ocp.metadata(folder, item).metadata if (folder / item).is_dir() else {}
 
 
 def _progress(step: jax.Array, sums: Any, done: int) -> dict[str, Any]:
@@ -237,7 +238,6 @@ def _filled(abstract: State, items: Mapping[str, Any]) -> State:
 
 def _described(tree: Any) -> dict[str, str]:
     """Leaf path -> 'float32[3, 4]'."""
-    tree = getattr(tree, "tree", tree)
     leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: hasattr(x, "shape"))
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): f"{np.dtype(leaf.dtype)}{list(leaf.shape)}"

@@ -63,11 +63,6 @@ class Programs:
             abstract = jax.eval_shape(self._init, self.root, self._frozen)
         self.shardings = shardings(layout, abstract, rules)
         self.described = jax.tree.map(_described, abstract, self.shardings)
-        sums = self._shape_of_sums()
-        self.described_sums = jax.tree.map(lambda x: _described(x, layout.named()), sums)
-        self._zero_sums = jax.jit(
-            lambda: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums), out_shardings=layout.named()
-        )
         self._next_sums = jax.jit(
             lambda sums: {
                 "metrics": jax.tree.map(jnp.zeros_like, sums["metrics"]),
@@ -156,15 +151,19 @@ class Programs:
         with jax.set_mesh(self.layout.mesh):
             return self._train(self.root, state, sums, resident, items)
 
-    def _shape_of_sums(self) -> Sums:
+    @functools.cached_property
+    def described_sums(self) -> Sums:
+        """The sums, as shapes. Only training needs them, and it takes seconds: the step is traced."""
         with jax.set_mesh(self.layout.mesh):
             metrics = dict(jax.eval_shape(self._step, self.root, self.described, {}, self._example)[1])
-        return {"metrics": metrics, "watch": jax.eval_shape(guard.start, metrics)}
+        sums = {"metrics": metrics, "watch": jax.eval_shape(guard.start, metrics)}
+        return jax.tree.map(lambda x: _described(x, self.layout.named()), sums)
 
     def start_sums(self) -> Sums:
         """The sums before the first step: zeros."""
+        zeros = functools.partial(jax.tree.map, lambda x: jnp.zeros(x.shape, x.dtype), self.described_sums)
         with jax.set_mesh(self.layout.mesh):
-            return self._zero_sums()
+            return run_once(zeros, out_shardings=self.layout.named())()
 
     def next_sums(self, sums: Sums) -> Sums:
         """The sums after a log: metrics begin at zero, and what is remembered over logs stays."""
