@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from aigc_jax.nn.strided import Double, Halve, double, halve
+from aigc_jax.nn import strided
+from aigc_jax.nn.strided import Double, Halve, double, halve, in_phases, overlapped
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.normal(size=(2, 6, 4, 3))
@@ -29,17 +31,41 @@ def doubled(x, kernel):
     return out[:, 1:-1, 1:-1]
 
 
-def test_halving_and_doubling_are_the_loops():
+def plain(x, kernel):
+    """`double` as devices other than a CPU compute it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strided, "single_cpu", lambda: False)
+        return double.__wrapped__(x, kernel)
+
+
+def test_halving_is_the_loop():
     np.testing.assert_allclose(halve(jnp.float32(IMAGE), jnp.float32(KERNEL)), halved(IMAGE, KERNEL), atol=1e-4)
-    np.testing.assert_allclose(double(jnp.float32(GRID), jnp.float32(KERNEL)), doubled(GRID, KERNEL), atol=1e-4)
 
 
-def test_the_written_gradient_of_doubling_is_the_derived_one():
-    cotangent = RNG.normal(size=IMAGE.shape)
-    got = jax.vjp(double, jnp.float32(GRID), jnp.float32(KERNEL))[1](jnp.float32(cotangent))
-    derived = jax.vjp(double.__wrapped__, jnp.float32(GRID), jnp.float32(KERNEL))[1](jnp.float32(cotangent))
-    for one, other in zip(got, derived, strict=True):
+@pytest.mark.parametrize("way", [double, plain, in_phases, overlapped])
+def test_doubling_is_the_loop_in_every_way(way):
+    np.testing.assert_allclose(way(jnp.float32(GRID), jnp.float32(KERNEL)), doubled(GRID, KERNEL), atol=1e-4)
+
+
+@pytest.mark.parametrize(("of", "x"), [(halve, IMAGE), (double, GRID), (in_phases, GRID), (overlapped, GRID)])
+def test_written_gradients_are_the_derived_ones(of, x):
+    reference = halve.__wrapped__ if of is halve else plain
+    y, derived = jax.vjp(reference, jnp.float32(x), jnp.float32(KERNEL))
+    cotangent = jnp.float32(RNG.normal(size=y.shape))
+    got = jax.vjp(of, jnp.float32(x), jnp.float32(KERNEL))[1](cotangent)
+    for one, other in zip(got, derived(cotangent), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_one_cpu_takes_its_own_ways_and_a_mesh_the_plain_one():
+    def primitives(channels):
+        kernel = jax.ShapeDtypeStruct((4, 4, channels, 5), jnp.float32)
+        text = str(jax.make_jaxpr(double.__wrapped__)(jax.ShapeDtypeStruct((2, 3, 2, 5), jnp.float32), kernel))
+        return "dot_general" in text, "lhs_dilation=(2, 2)" in text
+
+    assert primitives(1) == (True, False) and primitives(8) == (False, False)
+    with jax.set_mesh(jax.make_mesh((2,), ("data",))):
+        assert primitives(1) == primitives(8) == (False, True)
 
 
 def test_gradients_can_be_differentiated_again():
