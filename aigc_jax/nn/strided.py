@@ -34,6 +34,10 @@ def coarsest(image_shape: tuple[int, int, int], halvings: int) -> tuple[int, int
 @jax.custom_vjp
 def halve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """[B, 2H, 2W, I], [4, 4, I, O] -> [B, H, W, O]; one row and column of zeros on each side."""
+    return _halve(x, kernel)
+
+
+def _halve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return lax.conv_general_dilated(x, kernel, (2, 2), ((1, 1), (1, 1)), dimension_numbers=LAYOUT)
 
 
@@ -80,7 +84,7 @@ def _image(squares: jax.Array) -> jax.Array:
 
 def _to_kernel(fine: jax.Array, coarse: jax.Array, kernel: jax.Array) -> jax.Array:
     """The gradient of <halve(fine, kernel), coarse> = <fine, double(coarse, kernel)> to the kernel."""
-    return jax.linear_transpose(lambda k: halve.__wrapped__(fine, k), kernel)(coarse)[0]
+    return jax.linear_transpose(lambda k: _halve(fine, k), kernel)(coarse)[0]
 
 
 def _kept(of: Callable[..., jax.Array], x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
