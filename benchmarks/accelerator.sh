@@ -16,25 +16,26 @@ peers=()
 [ -x .venv-torch/bin/python ] || peers=(--python "torch=$(command -v python3)")
 [ $# -gt 0 ] || set -- check pieces profile train
 
-measure() { # PIECE ARGUMENTS …
-  timeout 300 python3 -m benchmarks "$@" --write "${peers[@]}" 2>&1 | tee -a "$OUT/pieces.log"
+failed=()
+piece() { # LOG SECONDS PIECE ARGUMENTS …: where one fails, the others are measured still
+  timeout "$2" python3 -m benchmarks "${@:3}" "${peers[@]}" 2>&1 | tee -a "$OUT/$1.log" || failed+=("${*:3}")
 }
 
 for part in "$@"; do
   case "$part" in
     check)
       python3 -c 'import jax; print(jax.devices())'
-      for piece in ddpm_step gpt_step gpt_decode dcgan_step vae_step sampling; do
-        timeout 200 python3 -m benchmarks "$piece" --size=tiny --rounds=1 --turn=0 "${peers[@]}" | tee -a "$OUT/check.log"
+      for name in ddpm_step gpt_step gpt_decode dcgan_step vae_step sampling; do
+        piece check 200 "$name" --size=tiny --rounds=1 --turn=0
       done
       ;;
     pieces)
-      for piece in matmul convolution bandwidth ddpm_step dcgan_step vae_step sampling; do
-        measure "$piece" --size=gpu --rounds=3 --turn=3
+      for name in matmul convolution bandwidth ddpm_step dcgan_step vae_step sampling; do
+        piece pieces 300 "$name" --size=gpu --rounds=3 --turn=3 --write
       done
-      for size in 12m-gpu 124m-gpu; do measure gpt_step --size="$size" --rounds=3 --turn=3; done
+      for size in 12m-gpu 124m-gpu; do piece pieces 300 gpt_step --size="$size" --rounds=3 --turn=3 --write; done
       for size in 12m-batch1 12m-batch64 124m-batch1 124m-batch64; do
-        measure gpt_decode --size="$size" --rounds=2 --turn=1
+        piece pieces 300 gpt_decode --size="$size" --rounds=2 --turn=1 --write
       done
       ;;
     profile) python3 -m benchmarks.profile ddpm_step --size=gpu | tee "$OUT/profile.txt" ;;
@@ -49,3 +50,4 @@ for part in "$@"; do
   esac
 done
 echo "Results: $OUT and benchmarks/results"
+[ ${#failed[@]} -eq 0 ] || { printf 'failed: %s\n' "${failed[@]}" >&2; exit 1; }
