@@ -19,7 +19,7 @@ from aigc_jax.ops.platform import single_cpu
 
 TAPS = 4
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-FEW = 4  # channels
+FEW = 4  # channels of the finer image, up to which a product takes less than a convolution for CPUs
 
 
 def coarsest(image_shape: tuple[int, int, int], halvings: int) -> tuple[int, int]:
@@ -60,10 +60,7 @@ def in_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def overlapped(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`double` as one product, four squares of 2x2 for each pixel, and the sum where those of neighbours meet.
-
-    For few channels, of which a convolution for CPUs makes little.
-    """
+    """`double` as one product, four squares of 2x2 for each pixel, and the sum where those of neighbours meet."""
     rows, height, width, channels = x.shape
     squares = x.reshape(-1, channels) @ kernel.reshape(-1, channels).T
     squares = squares.reshape(rows, height, width, 2, 2, 2, 2, -1)
