@@ -5,7 +5,8 @@
     python -m benchmarks list
 
 Same model, batch, precision, data and device for all. Peers live in environments of their own (`make peers`): a side
-whose environment is not there is left out, and said so. --before measures another checkout's aigc_jax beside this one.
+whose environment is not there is left out, and said so; with one that fails the exit code is 1. --before measures
+another checkout's aigc_jax beside this one, with the configurations that it has.
 --tcmalloc gives all sides that allocator, which main.py takes where it is installed; without, all have the system's.
 --write keeps the figures in benchmarks/results/, from which `python -m benchmarks.page` makes docs/performance.md.
 """
@@ -45,6 +46,8 @@ def main() -> None:
     size = arguments.size or next(iter(piece.SIZES))
     if size not in piece.SIZES:
         parser.error(f'--size: {arguments.piece} has no "{size}". Known: {", ".join(piece.SIZES)}.')
+    if arguments.set and arguments.write:
+        parser.error("--write keeps the figures of a size as it is: without --set.")
     settings = {**piece.SIZES[size], **changes(parser, arguments.set, piece.SIZES[size])}
     wanted = arguments.sides.split(",") if arguments.sides else list(piece.SIDES)
     if unknown := set(wanted) - set(piece.SIDES):
@@ -67,14 +70,19 @@ def main() -> None:
         of_each = in_turn(left, arguments.piece, settings, preload, arguments.rounds, arguments.turn)
         facts, failed = {**facts, **of_each.facts}, {**failed, **of_each.failed}
         turns = {side: turns.get(side, []) + of_each.turns.get(side, []) for side in places}
-    absent |= failed
-    if not any(turns.values()):
+    turns = {side: taken for side, taken in turns.items() if side not in failed}
+    absent |= {side: f"failed: {why}" for side, why in failed.items()}
+    if not turns:
         sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
     command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
     record = figures.record(arguments.piece, size, settings, facts, turns, absent, command, preload)
     print(figures.printed(record))
     if arguments.write:
-        print(f"Written: {figures.write(record)}")
+        try:
+            print(f"Written: {figures.write(record)}")
+        except FileExistsError as error:
+            sys.exit(str(error))
+    sys.exit(1 if failed else 0)
 
 
 def repeatable(given: list[str], before: Path | None) -> list[str]:

@@ -26,7 +26,7 @@ for part in "$@"; do
     check)
       python3 -c 'import jax; print(jax.devices())'
       for name in ddpm_step gpt_step gpt_decode dcgan_step vae_step sampling; do
-        piece check 200 "$name" --size=tiny --rounds=1 --turn=0
+        piece check 200 "$name" --size=tiny --set precision=bfloat16 --rounds=1 --turn=0
       done
       ;;
     pieces)
@@ -38,13 +38,13 @@ for part in "$@"; do
         piece pieces 300 gpt_decode --size="$size" --rounds=2 --turn=1 --write
       done
       ;;
-    profile) python3 -m benchmarks.profile ddpm_step --size=gpu | tee "$OUT/profile.txt" ;;
+    profile) python3 -m benchmarks.profile ddpm_step --size=gpu | tee "$OUT/profile.txt" || failed+=(profile) ;;
     train)
       timeout --signal=TERM "$((MINUTES * 60))" python3 main.py --config=configs/ddpm_fashion_mnist.py \
         --workdir="$OUT/ddpm_fashion_mnist" --config.data.path="$FASHION_MNIST" \
         --config.networks.net.channels=64 --config.data.batch_size=128 --config.train.steps=50000 \
         --config.sample.every=5000 --config.checkpoint.every=5000 --config.evaluate.every=5000 ||
-        [ $? -eq 124 ] # the time is over: the run has saved and stopped
+        [ $? -eq 124 ] || failed+=(train) # 124: the time is over, and the run has saved and stopped
       ;;
     *) echo "accelerator.sh: there is no part \"$part\": check, pieces, profile, train" >&2; exit 2 ;;
   esac

@@ -30,8 +30,6 @@ def record(
     """All that was measured, as JSON keeps it. rates: items a second, one a round. preload: of all sides."""
     sides = {}
     for side, taken in turns.items():
-        if not taken:
-            continue
         sides[side] = {
             **facts[side],
             "rates": [float(f"{facts[side]['items'] * each['runs'] / each['seconds']:.5g}") for each in taken],
@@ -69,10 +67,14 @@ def commit(checkout: Path = ROOT) -> str:
 
 
 def write(record: Record) -> Path:
-    """results/<device>/<piece>-<size>[-tcmalloc].json."""
+    """results/<device>/<piece>-<size>[-tcmalloc].json. Raises FileExistsError where that has sides that are absent."""
     folder = RESULTS / re.sub(r"[^a-z0-9]+", "-", record["device"].lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{'-'.join([record['piece'], *_names(record)])}.json"
+    if path.exists() and (lost := json.loads(path.read_text("utf-8"))["sides"].keys() - record["sides"].keys()):
+        raise FileExistsError(
+            f"Not written: {path} has figures of {', '.join(sorted(lost))} as well: measure these too, or delete it."
+        )
     path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return path
 
@@ -98,7 +100,7 @@ def read(folder: Path) -> dict[str, list[Record]]:
 def ratios(record: Record, side: str, other: str) -> list[float]:
     """`side`'s rate over `other`'s, round by round."""
     pair = (record["sides"][name]["rates"] for name in (side, other))
-    return [a / b for a, b in zip(*pair, strict=False)]  # a side that failed has fewer
+    return [a / b for a, b in zip(*pair, strict=True)]
 
 
 def spread(values: list[float], form: str = ".2f") -> str:
@@ -138,4 +140,4 @@ def printed(record: Record) -> str:
         for other in record["sides"]
         if other != "ours" and "ours" in record["sides"]
     ]
-    return "\n".join([*lines, *(f"  {side}: absent: {why}" for side, why in record["absent"].items())])
+    return "\n".join([*lines, *(f"  {side}: not measured: {why}" for side, why in record["absent"].items())])

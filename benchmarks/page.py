@@ -34,13 +34,12 @@ python -m benchmarks ddpm_step --write       # measures one, and keeps the figur
 python -m benchmarks.page                    # makes this page of them
 ```
 
-* **% of ceiling**: FLOPs of the piece (counted once, by PyTorch's counter, for all sides) a second, over the best rate
-  that any side reached on this device with a large matrix product or convolution. An algorithm that needs fewer
-  multiplications can pass 100 %.
-* **before**: the same code without what was done for speed, at the commit that its command names.
-* **compile**: by how much the first run took longer than the second.
-* **start**: until the first run ends, imports and compiling included; ours has no program cached, PyTorch may.
-* **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU.
+* **% of ceiling**: FLOPs of the piece (counted once for all sides, by PyTorch's counter, GPT's by a formula) a second,
+  over the best rate that any side reached on this device with a large matrix product or convolution. An algorithm that
+  needs fewer multiplications can pass 100 %.
+* **before**: the code and the configurations without what was done for speed, at the commit that its command names.
+* **compile**: by how much the first run took longer than the second. Ours has no program cached, PyTorch may.
+* **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU; a whole job's process.
 """
 
 
@@ -98,11 +97,10 @@ def details(name: str, found: list[Record], best: dict[str, float]) -> str:
                     f"{facts['parameters']:,}" if facts["parameters"] else "",
                     f"{facts['peak_bytes'] / 2**20:,.0f} MiB",
                     f"{figures.compiling(facts):.1f} s",
-                    f"{facts['prepare_s'] + facts['first_run_s']:.1f} s",
                 ]
             )
         settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
-        head = ["side", f"{piece.UNIT} a second", "% of ceiling", "parameters", "memory", "compile", "start"]
+        head = ["side", f"{piece.UNIT} a second", "% of ceiling", "parameters", "memory", "compile"]
         lines = [f"**{figures.called(record)}**: {settings}", "", table(head, rows), "", f"`{record['command']}`"]
         lines += [f"* Not measured: {whose(piece, side)}: {why}" for side, why in record["absent"].items()]
         parts.append("\n".join(lines))

@@ -18,6 +18,7 @@ from benchmarks import pieces
 from benchmarks.figures import table
 
 OURS = re.compile(r"XLAPjRtCpuClient|tf_XLA|/device:|Stream|XLA Ops")  # threads and lanes that carry out operations
+ENCLOSING = re.compile(r"while|call|conditional")  # whose operations are events of their own
 NUMBER = re.compile(r"(\.\d+)+$")
 
 
@@ -33,9 +34,10 @@ def operations(trace: dict[str, Any]) -> dict[str, tuple[float, int]]:
     for event in events:
         lane = f"{lanes.get((event['pid'], None), '')} {lanes.get((event['pid'], event.get('tid')), '')}"
         if event.get("ph") == "X" and OURS.search(lane) and "hlo_op" in event.get("args", {}):
-            entry = found[NUMBER.sub("", event["args"]["hlo_op"])]
-            entry[0] += event["dur"]
-            entry[1] += 1
+            name = NUMBER.sub("", event["args"]["hlo_op"])
+            if not ENCLOSING.fullmatch(name):
+                found[name][0] += event["dur"]
+                found[name][1] += 1
     return {name: (spent, int(count)) for name, (spent, count) in found.items()}
 
 

@@ -7,10 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
+
+from aigc_jax.allocator import QUIET
 
 ROOT = Path(__file__).parent.parent
 PAUSE = 0.3  # seconds after a turn, in which the threads of the side that had it go to sleep
@@ -34,6 +37,7 @@ class Worker:
         self._log = log
         environment = {
             **os.environ,
+            **QUIET,
             "LD_PRELOAD": preload,
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # two share a GPU: neither may take its memory in advance
             "TOKENIZERS_PARALLELISM": "false",
@@ -48,7 +52,8 @@ class Worker:
         """{"runs", "seconds", "peak_bytes"}; {} where the side has failed."""
         if self.failed:
             return {}
-        print(seconds, file=self._process.stdin, flush=True)
+        with suppress(BrokenPipeError):  # it was killed while it waited: there is no answer, and that says why
+            print(seconds, file=self._process.stdin, flush=True)
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
@@ -57,7 +62,7 @@ class Worker:
             return json.loads(line)
         self._process.wait()
         said = self._log.read_text("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
-        self.failed = " / ".join(part.strip() for part in said) or f"ended with code {self._process.returncode}"
+        self.failed = " / ".join([*(part.strip() for part in said), f"ended with code {self._process.returncode}"])
         return {}
 
     def close(self) -> None:
@@ -76,6 +81,15 @@ def rounds(workers: list[Worker], count: int, seconds: float) -> dict[str, list[
             if taken := worker.take_turn(seconds):
                 turns[worker.side].append(taken)
     return turns
+
+
+def refuse_other_devices(workers: list[Worker]) -> None:
+    """A side that ran on the processor where the first ran on an accelerator, or the other way round, has failed."""
+    found = [worker for worker in workers if not worker.failed]
+    for worker in found:
+        first, own = found[0].facts["device"], worker.facts["device"]
+        if (own == "cpu") != (first == "cpu"):
+            worker.failed = f"ran on {own}, and {found[0].side} on {first}"
 
 
 class Taken(NamedTuple):
@@ -100,6 +114,7 @@ def in_turn(
         for side, (python, checkout) in places.items():
             print(f"{piece}: preparing {side} …", file=sys.stderr, flush=True)
             workers.append(Worker(python, piece, side, settings, checkout, Path(logs) / side, preload))
+        refuse_other_devices(workers)
         turns = rounds([worker for worker in workers if not worker.failed], count, seconds)
         for worker in workers:
             worker.close()

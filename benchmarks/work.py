@@ -10,7 +10,7 @@ class Work(NamedTuple):
     run: Callable[[], float | None]  # once; returns when it is done: None, or the seconds of it that count
     items: float  # that a run makes, in the piece's unit
     parameters: int = 0  # numbers that are trained
-    cost: float = 0.0  # of a run, in the unit of the piece's ceiling (FLOPs, bytes); 0 = this side does not count
+    cost: float | Callable[[], float] = 0.0  # of a run, in the unit of the piece's ceiling (FLOPs, bytes); 0 = unknown
     memory: Callable[[], int] | None = None  # peak bytes on the device; None: the process's peak is what counts
 
 

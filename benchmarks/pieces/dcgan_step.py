@@ -93,7 +93,7 @@ def pytorch(settings: Mapping[str, Any], compiled: bool = False) -> Work:
         peers.finish()
 
     count = peers.parameters(generator, discriminator)
-    return Work(run, settings["batch"], count, 0.0 if compiled else peers.counted(run), peers.memory())
+    return Work(run, settings["batch"], count, 0.0 if compiled else lambda: peers.counted(run), peers.memory())
 
 
 SIDES = {

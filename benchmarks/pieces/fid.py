@@ -79,7 +79,7 @@ def torch_fidelity(settings: Mapping[str, Any]) -> Work:
         assert torch.cat(found).shape == (len(x), FEATURES)
 
     count = sum(p.numel() for p in extractor.parameters())
-    return Work(run, len(x), count, peers.counted(run), peers.memory())
+    return Work(run, len(x), count, lambda: peers.counted(run), peers.memory())
 
 
 SIDES = {

@@ -22,9 +22,8 @@ SIZES = {
 
 def cost(settings: Mapping[str, Any]) -> float:
     """FLOPs of a text's products with weights and, at half the length on average, with keys and values."""
-    width, length, layers = settings["width"], settings["length"], settings["layers"]
-    each = 2 * (12 * layers * width**2 + settings["vocabulary"] * width) + 4 * layers * width * length / 2
-    return settings["batch"] * length * each
+    attention = 2 * settings["layers"] * settings["width"] * settings["length"]
+    return settings["batch"] * settings["length"] * (2.0 * gpt_step.products(settings) + attention)
 
 
 def aigc_jax(settings: Mapping[str, Any]) -> Work:

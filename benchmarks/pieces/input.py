@@ -80,7 +80,8 @@ def data_loader(settings: Mapping[str, Any], workers: int) -> Work:
 
     from benchmarks import peers
 
-    pixels = read(next(Path(settings["path"]).glob("train-images*")))
+    folder = Path(settings["path"]) if settings["path"] else standin.idx(standin.scratch(), STAND_INS)
+    pixels = read(next(folder.glob("train-images*")))
 
     class Images(torch.utils.data.Dataset):
         def __len__(self) -> int:

@@ -3,10 +3,12 @@
 With the U-Net of configs/ddpm_cifar.py and a folder of pictures. "step": until the first training step is taken.
 "picture": a trained network is read from disk, draws a picture with DDIM, and that is written. Ours is main.py, with
 the programs that the job before has compiled ("ours"), or with none ("cold"); PyTorch keeps what it has compiled.
+Memory is the largest job's.
 """
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -44,11 +46,11 @@ def config(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return found
 
 
-def until(line: str, command: list[str], environment: Mapping[str, str]) -> float:
+def until(line: str, command: list[str], checkout: Path, environment: Mapping[str, str]) -> float:
     """Seconds from the start of a process until it says a line that begins so, or ends well where that is ""."""
     began = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+        command, cwd=checkout, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
     ) as process:
         for said in process.stdout:
             if line and said.startswith(line):
@@ -60,13 +62,18 @@ def until(line: str, command: list[str], environment: Mapping[str, str]) -> floa
         return time.perf_counter() - began
 
 
+def largest() -> int:
+    """Bytes, of all jobs so far."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
 def aigc_jax(settings: Mapping[str, Any], warm: bool = True) -> Work:
-    """main.py. warm: with the compiled programs of the job before."""
+    """main.py of the checkout that is measured. warm: with the compiled programs of the job before."""
     import jax
 
     from aigc_jax.build import build
     from aigc_jax.train.workdir import Workdir
-    from benchmarks import in_jax
+    from benchmarks import in_jax, ours
 
     folder = standin.scratch()
     wanted = config(settings, folder)
@@ -87,12 +94,12 @@ def aigc_jax(settings: Mapping[str, Any], warm: bool = True) -> Work:
 
     def once() -> float:
         with tempfile.TemporaryDirectory() as fresh:
-            cache = {"AIGC_JAX_CACHE": str(folder / "cache") if warm else fresh, "PYTHONPATH": str(ROOT)}
+            cache = {"AIGC_JAX_CACHE": str(folder / "cache") if warm else fresh}
             if settings["until"] == "picture":
-                return until("", [*command, f"--workdir={folder / 'run'}", "--mode=sample"], cache)
-            return until(FIRST_STEP, [*command, f"--workdir={fresh}/run"], cache)
+                return until("", [*command, f"--workdir={folder / 'run'}", "--mode=sample"], ours.CHECKOUT, cache)
+            return until(FIRST_STEP, [*command, f"--workdir={fresh}/run"], ours.CHECKOUT, cache)
 
-    return Work(once, 1, in_jax.count(state.params))
+    return Work(once, 1, in_jax.count(state.params), memory=largest)
 
 
 def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
@@ -109,7 +116,7 @@ def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
         DDIMPipeline(network, DDIMScheduler(ddpm_step.TIMESTEPS)).save_pretrained(folder / "pipeline")
     command = [sys.executable, "-m", __spec__.name, json.dumps(dict(settings)), str(folder), "compiled" * compiled]
     line = FIRST_STEP if settings["until"] == "step" else ""
-    return Work(lambda: until(line, command, {"PYTHONPATH": str(ROOT)}), 1, peers.parameters(network))
+    return Work(lambda: until(line, command, ROOT, {}), 1, peers.parameters(network), memory=largest)
 
 
 def job(settings: Mapping[str, Any], folder: Path, compiled: bool) -> None:

@@ -100,7 +100,7 @@ def pytorch(settings: Mapping[str, Any], compiled: bool = False) -> Work:
     optimizer = torch.optim.Adam(both.parameters(), RATE, fused=True)
     call = torch.compile(loss) if compiled else loss
     work = peers.training(both, call, optimizer, settings["batch"], settings["precision"], ema_decay=DECAY)
-    return work if compiled else work._replace(cost=peers.counted(work.run))
+    return work if compiled else work._replace(cost=lambda: peers.counted(work.run))
 
 
 SIDES = {

@@ -29,6 +29,9 @@ def main() -> None:
     from benchmarks.scale import collectives, page, roofline, standins, state
 
     results = json.loads(options.results.read_text("utf-8")) if options.results.exists() else {}
+    kept = sorted(set(PARTS) & results.keys() - set(options.parts))
+    if kept and results["jax"] != jax.__version__:
+        parser.error(f"name {', '.join(kept)} too: they are of jax {results['jax']}, and this is {jax.__version__}")
     results |= {
         "jax": jax.__version__,
         "device": f"8 virtual devices of {os.cpu_count()} CPU cores; no accelerator",

@@ -14,7 +14,7 @@ from aigc_jax.build import build
 from aigc_jax.train.run import Run
 from benchmarks import ours, standin
 
-CONFIGS = sorted(path.stem for path in ours.CONFIGS.glob("*.py"))
+CONFIGS = sorted(path.stem for path in (ours.CHECKOUT / "configs").glob("*.py"))
 CLASSES = 10  # of Fashion-MNIST
 IDEOGRAPHS = range(0x4E00, 0x9F00)  # 20,736 characters: more than any vocabulary here asks for
 LINE = 64  # characters of a stand-in text

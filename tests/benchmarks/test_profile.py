@@ -18,6 +18,7 @@ def test_operations_add_up_by_name_over_the_threads_that_carry_them_out():
         event("dot.12", "dot.13.1", 1, 5.0),
         event("add_fusion", "add_fusion", 1, 2.0),
         event("dot.12", "dot.12", 2, 100.0),
+        event("while.3", "while.3", 1, 17.0),  # of which the others are the body
         event("Execute", None, 1, 50.0),
     ]
     assert operations({"traceEvents": named + events}) == {"dot": (15.0, 2), "add_fusion": (2.0, 1)}

@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from aigc_jax.train.sharding import layout, shardings
 from benchmarks.scale import collectives, hlo, page, roofline, standins, state
-from benchmarks.scale.__main__ import RESULTS
+from benchmarks.scale.__main__ import RESULTS, main
 
 EXACT = ("batch", "params", "state", "flops", "example_bytes", "weight_bytes")
 
@@ -151,6 +151,16 @@ def test_the_page_has_what_the_results_have():
     }
     text = page.page({"jax": "0", "device": "none", "command": "x", "state": {"some_config": row}})
     assert "met by 0 of 1" in text and "some_config" in text and "Roofline" not in text
+
+
+def test_parts_of_two_versions_of_jax_are_not_kept_together(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "scale.json"
+    path.write_text(json.dumps({"jax": "0.1", "roofline": {}, "state": {}}), "utf-8")
+    monkeypatch.setattr("sys.argv", ["scale", "state", "collectives", f"--results={path}"])
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    with pytest.raises(SystemExit):
+        main()
+    assert "name roofline too: they are of jax 0.1" in capsys.readouterr().err
 
 
 def test_specs_of_named_shardings_give_the_shards():

@@ -1,8 +1,10 @@
 """The yardstick: turns, ratios of one round, sides that fail, and a page that is what the results make."""
 
+import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from support import ROOT
@@ -10,7 +12,7 @@ from support import ROOT
 from aigc_jax import allocator
 from benchmarks import figures, page, pieces
 from benchmarks.__main__ import main, repeatable
-from benchmarks.turns import Taken, Worker, rounds
+from benchmarks.turns import Taken, Worker, refuse_other_devices, rounds
 from benchmarks.worker import turn
 
 NAMES = pieces.names()
@@ -61,10 +63,6 @@ def test_rates_and_ratios_are_of_the_same_round():
     assert figures.spread(figures.ratios(of, "ours", "torch")) == "1.00 [0.50, 2.00]"
 
 
-def test_a_side_that_failed_midway_is_compared_over_the_rounds_that_it_has():
-    assert figures.ratios(record(ours=[10, 40, 30], torch=[10]), "ours", "torch") == [1]
-
-
 def test_the_ceiling_is_the_best_rate_of_any_side():
     found = {"matmul": [record(ours=[10, 40], torch=[10, 20])]}
     assert page.ceilings(found) == {"matmul": 8 / 2 * 40}
@@ -72,7 +70,7 @@ def test_the_ceiling_is_the_best_rate_of_any_side():
 
 def test_what_is_printed_names_sides_ratios_and_what_is_absent():
     printed = figures.printed(record(ours=[10, 10], torch=[5, 5]))
-    assert "ours / torch: 2.00 [2.00, 2.00]" in printed and "compiled: absent: no compiler" in printed
+    assert "ours / torch: 2.00 [2.00, 2.00]" in printed and "compiled: not measured: no compiler" in printed
 
 
 def test_figures_are_kept_and_found_again(tmp_path, monkeypatch):
@@ -80,6 +78,10 @@ def test_figures_are_kept_and_found_again(tmp_path, monkeypatch):
     of = record(ours=[1], torch=[2])
     path = figures.write(of)
     assert path.name == "matmul-cpu.json" and figures.read(path.parent) == {"matmul": [of]}
+    with pytest.raises(FileExistsError, match="has figures of torch as well"):
+        figures.write(record(ours=[2]))
+    assert figures.read(path.parent) == {"matmul": [of]}
+    assert figures.write(record(ours=[2], torch=[1], compiled=[3])) == path
 
 
 def test_figures_with_another_allocator_are_kept_and_named_apart(tmp_path, monkeypatch):
@@ -133,10 +135,11 @@ def test_rounds_of_several_processes_are_joined_and_a_side_that_failed_is_not_st
     monkeypatch.setattr("benchmarks.__main__.in_turn", of_each)
     arguments = ["matmul", "--processes=3", "--python", f"torch={sys.executable}"]
     monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
-    main()
+    with pytest.raises(SystemExit) as left:
+        main()
     said = capsys.readouterr().out
-    assert asked == [["ours", "torch"], ["ours"], ["ours"]]
-    assert "20 [10, 30]/s" in said and "ours / torch: 1.00 [1.00, 1.00]" in said and "torch: absent: no memory" in said
+    assert asked == [["ours", "torch"], ["ours"], ["ours"]] and left.value.code == 1
+    assert "20 [10, 30]/s" in said and "torch: not measured: failed: no memory" in said and "ours / torch" not in said
 
 
 def test_sides_take_turns_in_processes_of_their_own(tmp_path):
@@ -153,12 +156,40 @@ def test_sides_take_turns_in_processes_of_their_own(tmp_path):
 
 def test_a_side_that_cannot_start_says_why(tmp_path):
     worker = Worker(sys.executable, "matmul", "nobody", {}, ROOT, tmp_path / "log")
-    assert "nobody" in worker.failed and worker.take_turn(1) == {}
+    assert "nobody" in worker.failed and "ended with code 1" in worker.failed and worker.take_turn(1) == {}
+
+
+def test_a_side_that_is_killed_while_it_waits_has_failed(tmp_path):
+    worker = Worker(sys.executable, "matmul", "ours", pieces.find("matmul").SIZES["tiny"], ROOT, tmp_path / "log")
+    worker._process.kill()
+    worker._process.wait()
+    assert worker.take_turn(0) == {} and "ended with code -9" in worker.failed
+
+
+def test_a_side_on_another_kind_of_device_has_failed():
+    ours, eager, compiled = (SimpleNamespace(side=side, failed="", facts={}) for side in ("ours", "eager", "compiled"))
+    ours.facts, eager.facts, compiled.failed = {"device": "NVIDIA H100"}, {"device": "cpu"}, "no compiler"
+    refuse_other_devices([compiled, ours, eager])
+    assert (ours.failed, eager.failed, compiled.failed) == ("", "ran on cpu, and ours on NVIDIA H100", "no compiler")
+
+
+def test_what_is_counted_by_a_run_of_its_own_is_no_part_of_preparing(tmp_path):
+    (tmp_path / "aigc_jax").mkdir()
+    (tmp_path / "aigc_jax/__init__.py").write_text("")
+    code = (
+        "import time; from benchmarks import pieces, worker; from benchmarks.work import Side, Work;"
+        "piece = pieces.find('matmul');"
+        "piece.SIDES['ours'] = Side('', lambda _: Work(lambda: None, 1, cost=lambda: time.sleep(0.5) or 7.0), '');"
+        f"worker.main('matmul', 'ours', {{}}, {str(tmp_path)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, input="", capture_output=True, text=True, check=True)
+    facts = json.loads(done.stdout)
+    assert facts["cost"] == 7 and facts["prepare_s"] + facts["first_run_s"] + facts["second_run_s"] < 0.3
 
 
 def test_an_environment_that_is_not_there_is_said_and_ours_is_measured():
     done = run("matmul", "--size=tiny", "--rounds=1", "--turn=0", "--python", "torch=/nowhere/python")
-    assert done.returncode == 0 and "torch: absent: no environment: make peers" in done.stdout, done.stderr
+    assert done.returncode == 0 and "torch: not measured: no environment: make peers" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -168,6 +199,7 @@ def test_an_environment_that_is_not_there_is_said_and_ours_is_measured():
         (["matmul", "--size=huge"], 'matmul has no "huge". Known: cpu'),
         (["matmul", "--set", "sides=3"], 'no setting "sides". Known: side'),
         (["matmul", "--sides=theirs"], "matmul has no theirs. Known: ours, torch"),
+        (["matmul", "--set", "side=3", "--write"], "--write keeps the figures of a size as it is"),
     ],
 )
 def test_wrong_arguments_get_one_line_with_what_there_is(arguments, said):
