@@ -61,9 +61,13 @@ def machine(device: str) -> str:
 
 
 def commit(checkout: Path = ROOT) -> str:
-    """Of a checkout; a + after it says that files differ from it."""
-    found = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=checkout, capture_output=True, text=True)
-    return found.stdout.strip()
+    """Of a checkout; a + after it says that files differ from it, other than figures."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=checkout, capture_output=True, text=True).stdout.strip()
+
+    others = ".", ":(exclude)benchmarks/results", ":(exclude)docs/performance.md"
+    return git("describe", "--always") + "+" * bool(git("status", "--porcelain", "--untracked-files=no", "--", *others))
 
 
 def write(record: Record) -> Path:

@@ -242,3 +242,22 @@ def test_a_command_is_kept_without_what_is_of_one_machine():
     given = ["matmul", "--python", "torch=/a/python", "--rounds=2", "--python=torch=/b", "--before", "/c", "--write"]
     assert repeatable(given, None) == ["matmul", "--rounds=2", "--write"]
     assert repeatable(given, ROOT)[-1] == f"--before={figures.commit()}"
+
+
+def test_figures_just_written_do_not_make_a_commit_another(tmp_path):
+    def git(*arguments):
+        author = "-c", "user.name=a", "-c", "user.email=a@b"
+        subprocess.run(["git", *author, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "benchmarks/results").mkdir(parents=True)
+    kept, code = tmp_path / "benchmarks/results/a.json", tmp_path / "code.py"
+    for path in (kept, code):
+        path.write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    name = figures.commit(tmp_path)
+    kept.write_text("2")
+    assert figures.commit(tmp_path) == name and not name.endswith("+")
+    code.write_text("2")
+    assert figures.commit(tmp_path) == f"{name}+"
