@@ -72,7 +72,7 @@ def main() -> None:
         turns = {side: turns.get(side, []) + of_each.turns.get(side, []) for side in places}
     turns = {side: taken for side, taken in turns.items() if side not in failed}
     absent |= {side: f"failed: {why}" for side, why in failed.items()}
-    if not turns:
+    if not any(turns.values()):
         sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
     command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
     record = figures.record(arguments.piece, size, settings, facts, turns, absent, command, preload)
