@@ -15,11 +15,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from aigc_jax import allocator
 from benchmarks import figures, pieces
 from benchmarks.turns import ROOT, in_turn
+
+OF_ONE_MACHINE = ("--python", "--before", "--pause")  # options that a kept command leaves out
 
 
 def main() -> None:
@@ -55,15 +58,7 @@ def main() -> None:
     preload = (allocator.installed() or "") if arguments.tcmalloc else ""
     if arguments.tcmalloc and not preload:
         parser.error(f"--tcmalloc: none of {', '.join(allocator.LIBRARIES)} is installed.")
-    pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in arguments.python)}
-    places, absent = {}, {}
-    for side in [*(["before"] if arguments.before else []), *wanted]:
-        environment = piece.SIDES["ours" if side == "before" else side].environment
-        python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
-        if python.exists():
-            places[side] = python, arguments.before.resolve() if side == "before" else ROOT
-        else:
-            absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
+    places, absent = interpreters(piece, wanted, arguments.python, arguments.before)
     facts, turns, failed = {}, {}, {}
     for _ in range(arguments.processes):
         left = {side: place for side, place in places.items() if side not in failed}
@@ -85,14 +80,30 @@ def main() -> None:
     sys.exit(1 if failed else 0)
 
 
+def interpreters(
+    piece: ModuleType, wanted: list[str], given: list[str], before: Path | None = None
+) -> tuple[dict[str, tuple[Path, Path]], dict[str, str]]:
+    """(side -> its interpreter and checkout, side -> why it has none). given: ENVIRONMENT=PYTHON."""
+    pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in given)}
+    places, absent = {}, {}
+    for side in [*(["before"] if before else []), *wanted]:
+        environment = piece.SIDES["ours" if side == "before" else side].environment
+        python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
+        if python.exists():
+            places[side] = python, before.resolve() if side == "before" else ROOT
+        else:
+            absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
+    return places, absent
+
+
 def repeatable(given: list[str], before: Path | None) -> list[str]:
     """The arguments without what is of this machine alone: a checkout goes by its commit, interpreters are left out."""
     kept, passed_over = [], False
     for part in given:
         option = part.partition("=")[0]
-        if not passed_over and option not in ("--python", "--before"):
+        if not passed_over and option not in OF_ONE_MACHINE:
             kept.append(part)
-        passed_over = not passed_over and part in ("--python", "--before")
+        passed_over = not passed_over and part in OF_ONE_MACHINE
     return [*kept, f"--before={figures.commit(before)}"] if before else kept
 
 

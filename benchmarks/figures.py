@@ -123,9 +123,11 @@ def cost(record: Record) -> float:
     return next((facts["cost"] / facts["items"] for facts in record["sides"].values() if facts["cost"]), 0.0)
 
 
-def compiling(facts: dict[str, Any]) -> float:
-    """Seconds by which a side's first run took longer than its second: what is compiled or made ready once."""
-    return max(0.0, facts["first_run_s"] - facts["second_run_s"])
+def compiling(facts: dict[str, Any]) -> str:
+    """By how much a side's first run took longer than its second: what is compiled or made ready once; "" = unknown."""
+    if "first_run_s" not in facts:
+        return ""
+    return f"{max(0.0, facts['first_run_s'] - facts['second_run_s']):.1f} s"
 
 
 def printed(record: Record) -> str:
@@ -137,7 +139,7 @@ def printed(record: Record) -> str:
             f"  {side:<12} {spread(facts['rates'], '.4g'):>28}/s"
             f"{f'  {work / 1e9:8.1f} G/s' if work else ''}"
             f"  {facts['parameters']:>12,} parameters  {facts['peak_bytes'] / 2**20:>7,.0f} MiB"
-            f"  prepare {facts['prepare_s']:.1f} s, compile {compiling(facts):.1f} s"
+            f"{f'  compile {compiling(facts)}' if compiling(facts) else ''}"
         )
     lines += [
         f"  ours / {other}: {spread(ratios(record, 'ours', other))}"

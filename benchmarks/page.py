@@ -96,7 +96,7 @@ def details(name: str, found: list[Record], best: dict[str, float]) -> str:
                     f"{work / ceiling:.0%}" if work and ceiling else "",
                     f"{facts['parameters']:,}" if facts["parameters"] else "",
                     f"{facts['peak_bytes'] / 2**20:,.0f} MiB",
-                    f"{figures.compiling(facts):.1f} s",
+                    figures.compiling(facts),
                 ]
             )
         settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())

@@ -2,7 +2,8 @@
 
     python -m benchmarks.profile PIECE [--size=SIZE] [--runs=3] [--top=10]
 
-Names are those of XLA's program; on a CPU a number after the name is left out, so that all products count as one.
+Names are those of XLA's program, on a CPU without the number after them, so that all products count as one; on a GPU
+those of its kernels, for a graph of many is one operation of the program.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from benchmarks import pieces
 from benchmarks.figures import table
 
 OURS = re.compile(r"XLAPjRtCpuClient|tf_XLA|/device:|Stream|XLA Ops")  # threads and lanes that carry out operations
+KERNELS = "Stream"  # in the name of a GPU's lane
 ENCLOSING = re.compile(r"while|call|conditional")  # whose operations are events of their own
+LONGEST = 60  # characters of a kernel's name
 NUMBER = re.compile(r"(\.\d+)+$")
 
 
@@ -34,7 +37,7 @@ def operations(trace: dict[str, Any]) -> dict[str, tuple[float, int]]:
     for event in events:
         lane = f"{lanes.get((event['pid'], None), '')} {lanes.get((event['pid'], event.get('tid')), '')}"
         if event.get("ph") == "X" and OURS.search(lane) and "hlo_op" in event.get("args", {}):
-            name = NUMBER.sub("", event["args"]["hlo_op"])
+            name = event["name"][:LONGEST] if KERNELS in lane else NUMBER.sub("", event["args"]["hlo_op"])
             if not ENCLOSING.fullmatch(name):
                 found[name][0] += event["dur"]
                 found[name][1] += 1

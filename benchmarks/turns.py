@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ LAST_LINES = 3  # of what a side that failed had to say
 
 
 class Worker:
-    """A side's process. preload: the library of its allocator; "" = the system's, though another is installed."""
+    """A side's process, which makes itself ready. preload: the library of its allocator; "" = the system's, though
+    another is installed."""
 
     def __init__(
         self,
@@ -46,7 +47,11 @@ class Worker:
             [str(python), "-m", "benchmarks.worker", piece, side, json.dumps(dict(settings)), str(checkout)],
             cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("w"), text=True,
         )  # fmt: skip
+
+    def ready(self) -> "Worker":
+        """Waits until the work is ready: then there are facts, or why there are none."""
         self.facts = self._answer()
+        return self
 
     def take_turn(self, seconds: float) -> dict[str, Any]:
         """{"runs", "seconds", "peak_bytes"}; {} where the side has failed."""
@@ -64,6 +69,10 @@ class Worker:
         said = self._log.read_text("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
         self.failed = " / ".join([*(part.strip() for part in said), f"ended with code {self._process.returncode}"])
         return {}
+
+    def kill(self) -> None:
+        """Ends the process at once; what waits for it learns that it has failed."""
+        self._process.kill()
 
     def close(self) -> None:
         """Ends the process."""
@@ -100,6 +109,24 @@ class Taken(NamedTuple):
     failed: dict[str, str]  # the last words of those that did
 
 
+def start(
+    places: Mapping[str, tuple[Path, Path]], piece: str, settings: Mapping[str, Any], preload: str, logs: Path
+) -> Iterator[Worker]:
+    """A process for each side. places: side -> (interpreter, checkout). logs: a folder of this piece's own."""
+    for side, (python, checkout) in places.items():
+        yield Worker(python, piece, side, settings, checkout, logs / side, preload)
+
+
+def measured(workers: list[Worker], count: int, seconds: float) -> Taken:
+    """What comes of sides that are ready, `count` turns each of at least `seconds`; then they end."""
+    refuse_other_devices(workers)
+    turns = rounds([worker for worker in workers if not worker.failed], count, seconds)
+    for worker in workers:
+        worker.close()
+    failed = {worker.side: worker.failed for worker in workers if worker.failed}
+    return Taken({worker.side: worker.facts for worker in workers if worker.facts}, turns, failed)
+
+
 def in_turn(
     places: Mapping[str, tuple[Path, Path]],
     piece: str,
@@ -108,15 +135,10 @@ def in_turn(
     count: int,
     seconds: float,
 ) -> Taken:
-    """Starts a process for each side and lets them take turns. places: side -> (interpreter, checkout)."""
+    """Makes the sides ready one after the other, and lets them take turns. places: as `start` takes them."""
     workers = []
     with tempfile.TemporaryDirectory() as logs:
-        for side, (python, checkout) in places.items():
-            print(f"{piece}: preparing {side} …", file=sys.stderr, flush=True)
-            workers.append(Worker(python, piece, side, settings, checkout, Path(logs) / side, preload))
-        refuse_other_devices(workers)
-        turns = rounds([worker for worker in workers if not worker.failed], count, seconds)
-        for worker in workers:
-            worker.close()
-    failed = {worker.side: worker.failed for worker in workers if worker.failed}
-    return Taken({worker.side: worker.facts for worker in workers if worker.facts}, turns, failed)
+        for worker in start(places, piece, settings, preload, Path(logs)):
+            print(f"{piece}: preparing {worker.side} …", file=sys.stderr, flush=True)
+            workers.append(worker.ready())
+        return measured(workers, count, seconds)

@@ -24,7 +24,7 @@ import jax  # noqa: E402 - the environment comes first
 import pytest  # noqa: E402
 from support import write_idx, write_images, write_texts  # noqa: E402
 
-jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_compilation_cache_dir", os.environ["AIGC_JAX_CACHE"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

@@ -83,3 +83,13 @@ def test_the_rest_of_the_state_stays():
     after, _ = learner.update(jax.random.key(2), state, loss, batch)
     assert after.frozen is state.frozen
     assert after.extra["pool"] is state.extra["pool"]
+
+
+def test_settled_weights_are_those_that_sampling_takes_in_the_dtype_of_the_network():
+    learner, state, *_ = setup()
+    learner = learner._replace(module=nn.Dense(1, dtype=jnp.bfloat16))
+    settled = learner.settled(state)
+    assert {x.dtype for x in jax.tree.leaves(settled.params)} == {jnp.dtype(jnp.float32)}, "an average is there"
+    kernel, bias = (settled.ema["net"]["Dense_0"][name] for name in ("kernel", "bias"))
+    assert kernel.dtype == jnp.bfloat16 and bias.dtype == jnp.float32
+    np.testing.assert_array_equal(kernel, state.ema["net"]["Dense_0"]["kernel"].astype(jnp.bfloat16))

@@ -31,6 +31,7 @@ from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
+from aigc_jax.ops.platform import gpu
 
 NETWORKS = ("net",)
 FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
@@ -130,8 +131,12 @@ def autoregressive(
             token, ended = place(logits[:, 0], ended, position)
             return (token, ended, cache), token
 
+        state = net.settled(state)
+        if n == 1 and gpu():
+            prompt = whole.twice(prompt, 0)
         rooms = doublings(start, length)
-        logits, cache = net.predict(state, prompt, net.module.empty_cache(n, rooms[0]), 0, method="decode")
+        cache = net.module.empty_cache(len(prompt), rooms[0])
+        logits, cache = net.predict(state, prompt, cache, 0, method="decode")
         token, ended = place(logits[:, -1], jnp.any(prompt == eos, axis=1), start)
         texts, first = [prompt[:, 1:], token[:, None]], start + 1
         for room in rooms:
@@ -139,6 +144,6 @@ def autoregressive(
             (token, ended, cache), drawn = jax.lax.scan(extend, (token, ended, cache), jnp.arange(first, room + 1))
             texts.append(drawn.T)
             first = room + 1
-        return jnp.concatenate(texts, axis=1)
+        return jnp.concatenate(texts, axis=1)[:n]
 
     return Method(init, step, evaluate, sample)

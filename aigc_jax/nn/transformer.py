@@ -18,10 +18,12 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.nn.dropout import Dropout
-from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first
-from aigc_jax.ops.matmul import rows_dot
+from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first, newest_attention
+from aigc_jax.ops.matmul import columns_dot, rows_dot
+from aigc_jax.ops.platform import gpu
 
 Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, room, width / heads]
 Cache = tuple[Memory, ...]  # one memory a block
@@ -36,6 +38,11 @@ GELU = jax.checkpoint(nn.gelu)  # its gradient takes the tanh again: kept, it is
 def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -> nn.DenseGeneral:
     init = nn.initializers.normal(std)
     return nn.DenseGeneral(features, kernel_init=init, dtype=dtype, name=name, dot_general=rows_dot)
+
+
+def _norm(dtype: Any, name: str, drawing: bool) -> nn.LayerNorm:
+    """drawing: of a row a text, where a GPU waits for kernels: XLA makes one of deviations, and two of squares."""
+    return nn.LayerNorm(NORM_EPSILON, use_fast_variance=not (drawing and gpu()), dtype=dtype, name=name)
 
 
 class SelfAttention(nn.Module):
@@ -60,7 +67,8 @@ class SelfAttention(nn.Module):
 
         mask: bool, broadcast to [B, heads, queries, keys]; False = not read. None = everything is read.
         causal: of those, each position reads the keys up to its own; without a memory only.
-        With a memory, the keys and values of x are written to it from position `index` on before they are read.
+        With a memory, the keys and values of x are written to it from position `index` on before they are read; one
+        token without a mask reads it up to there.
         """
         batch, time, width = x.shape
         qkv = _dense((3, self.heads, width // self.heads), INIT_STD, self.dtype, "qkv")(x)
@@ -70,7 +78,9 @@ class SelfAttention(nn.Module):
                 jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=ROOM)
                 for old, new in zip(memory, (key, value), strict=True)
             )
-        if causal and mask is None and not (train and self.dropout):
+        if memory is not None and mask is None and time == 1:
+            read = newest_attention(query, key, value, index)
+        elif causal and mask is None and not (train and self.dropout):
             read = causal_attention(query, key, value)
         else:
             if causal:
@@ -102,11 +112,12 @@ class Block(nn.Module):
         """As `SelfAttention`."""
         width = x.shape[-1]
         drop = Dropout(self.dropout)
-        normed = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="attention_norm")(x)
+        drawing = memory is not None
+        normed = _norm(self.dtype, "attention_norm", drawing)(x)
         attention = SelfAttention(self.heads, self.dropout, self.out_std, self.dtype, name="attention")
         found, memory = attention(normed, mask, train, causal, memory, index)
         x = x + drop(found, train)
-        hidden = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype, name="mlp_norm")(x)
+        hidden = _norm(self.dtype, "mlp_norm", drawing)(x)
         hidden = GELU(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
         return x + drop(_dense(width, self.out_std, self.dtype, "mlp_out")(hidden), train), memory
 
@@ -143,7 +154,9 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype)
         self.drop = Dropout(self.dropout)
         if not self.tied:
-            self.head = nn.Dense(self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype)
+            self.head = nn.Dense(
+                self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=columns_dot
+            )
 
     def __call__(self, tokens: jax.Array, *, causal: bool, train: bool, mask: jax.Array | None = None) -> jax.Array:
         """Whole sequences. mask: [B, T], 1 or True where a token may be read; None = everywhere."""
@@ -158,7 +171,8 @@ class Transformer(nn.Module):
 
         cache: what `empty_cache`, `longer` or the last call gave, filled up to `index`, with room for these tokens.
         """
-        readable = causal_mask(tokens.shape[1], cache[0][0].shape[ROOM], index)
+        queries = tokens.shape[1]
+        readable = causal_mask(queries, cache[0][0].shape[ROOM], index) if queries > 1 else None
         x = self._embed(tokens, index, train=False)
         filled = []
         for block, memory in zip(self.blocks, cache, strict=True):
@@ -183,5 +197,9 @@ class Transformer(nn.Module):
 
     def _logits(self, x: jax.Array) -> jax.Array:
         rows = self.norm(x).reshape(-1, self.width)  # see `rows_dot`
-        logits = self.embedding.attend(rows) if self.tied else self.head(rows)
+        if self.tied:
+            rows, table = promote_dtype(rows, self.embedding.embedding, dtype=self.dtype)
+            logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ())))
+        else:
+            logits = self.head(rows)
         return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)

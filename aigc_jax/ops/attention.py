@@ -3,7 +3,7 @@
 On a CPU causal attention goes by blocks of queries, each of which meets only the keys up to its last position, and
 its gradient computes the weights again from the logarithm of their sums (Dao et al. 2022, FlashAttention,
 algorithms 1 and 4, with blocks of queries alone; Rabe & Staats 2021). Half of the products are left out, and no array
-of all weights is written to memory, which costs more time there than the exponentials.
+of all weights is written to memory, which costs more time there than the exponentials. On a GPU cuDNN does the same.
 """
 
 import functools
@@ -11,7 +11,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.ops.platform import single_cpu
+from aigc_jax.ops.batch import twice
+from aigc_jax.ops.platform import fused_attention, gpu, single_cpu
 
 BLOCK = 128  # queries at a time; their weights stay in a cache of some MB
 
@@ -59,9 +60,40 @@ def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.
     """What each position reads of those up to its own. All [B, heads, T, d], of one dtype; softmax in float32."""
     if single_cpu():
         return by_blocks(query, key, value)
+    if fused_attention(value.dtype):
+        return by_cudnn(query, key, value)
     time = query.shape[2]
     weights = attention_weights(query, key, causal_mask(time, time)).astype(value.dtype)
     return weights @ value
+
+
+def by_cudnn(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """`causal_attention` by cuDNN's kernels, which read positions before heads."""
+    query, key, value = (jnp.swapaxes(x, 1, 2) for x in (query, key, value))
+    return jnp.swapaxes(jax.nn.dot_product_attention(query, key, value, is_causal=True, implementation="cudnn"), 1, 2)
+
+
+def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
+    """What the query at position `index` reads of keys and values [B, heads, room, d] up to its own.
+
+    query: [B, heads, 1, d] -> the same shape. No gradient: it is for drawing.
+    """
+    if fused_attention(value.dtype):
+        return by_cudnn_up_to(query, key, value, index)
+    mask = causal_mask(1, key.shape[2], index)
+    weights = attention_weights(twice(query, 2) if gpu() else query, key, mask).astype(value.dtype)
+    return (weights @ value)[:, :, :1]
+
+
+def by_cudnn_up_to(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
+    """`newest_attention` by cuDNN's kernels, which do not touch the room that is empty."""
+    rows = query.shape[0]
+    lengths = jnp.ones(rows, jnp.int32), jnp.full(rows, index + 1, jnp.int32)
+    query, key, value = (jnp.swapaxes(x, 1, 2) for x in (query, key, value))
+    read = jax.nn.dot_product_attention(
+        query, key, value, query_seq_lengths=lengths[0], key_value_seq_lengths=lengths[1], implementation="cudnn"
+    )
+    return jnp.swapaxes(read, 1, 2)
 
 
 @jax.custom_vjp

@@ -3,6 +3,11 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+
+from aigc_jax.ops.platform import gpu
+
+LINE = 128  # columns of a matrix that lie together in a GPU's memory, 256 bytes of them: rows begin at such a place
 
 
 def rows_dot(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
@@ -14,3 +19,14 @@ def rows_dot(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options:
     assert dimension_numbers == (((x.ndim - 1,), (0,)), ((), ())), dimension_numbers
     rows = jax.lax.dot_general(x.reshape(-1, x.shape[-1]), kernel, (((1,), (0,)), ((), ())), **options)
     return rows.reshape(*x.shape[:-1], *kernel.shape[1:])
+
+
+def columns_dot(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
+    """`rows_dot` with a matrix of any number of columns, such as a vocabulary's.
+
+    Where it pays on a GPU the matrix is widened with zeros to whole lines: cuBLAS has no fast kernel for other widths.
+    """
+    width = kernel.shape[-1]
+    if gpu() and x.size > x.shape[-1] * kernel.shape[0]:  # with fewer rows, copying the matrix costs more than it saves
+        kernel = jnp.pad(kernel, ((0, 0), (0, -width % LINE)))
+    return rows_dot(x, kernel, dimension_numbers, **options)[..., :width]

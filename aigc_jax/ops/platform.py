@@ -1,10 +1,11 @@
-"""What a program is traced and compiled for: the one place that decides between plain ways and those for a CPU."""
+"""What a program is traced and compiled for: the one place that decides between plain ways and those for a device."""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from aigc_jax.ops import batch
 
@@ -16,6 +17,8 @@ CPU_OPTIONS: dict[str, Any] = {
     "xla_cpu_copy_insertion_use_region_analysis": True,
 }
 
+AMPERE = 8.0  # the compute capability from which cuDNN's attention is there
+
 
 def single_cpu() -> bool:
     """True where this program is traced for one CPU device.
@@ -24,6 +27,18 @@ def single_cpu() -> bool:
     does on GPUs and TPUs, whose libraries choose the arrangement themselves.
     """
     return jax.default_backend() == "cpu" and jax.sharding.get_abstract_mesh().size <= 1 and batch.axis() is None
+
+
+def gpu() -> bool:
+    """True where this program is traced for GPUs."""
+    return jax.default_backend() == "gpu"
+
+
+def fused_attention(dtype: Any) -> bool:
+    """True where this program is traced for GPUs whose cuDNN has attention in one kernel for this dtype."""
+    if not gpu() or batch.axis() is not None or dtype not in (jnp.bfloat16, jnp.float16):
+        return False
+    return _capability(jax.devices()[0]) >= AMPERE
 
 
 def program(function: Callable[..., Any], **options: Any) -> Any:
@@ -35,6 +50,14 @@ def run_once(function: Callable[..., Any], **options: Any) -> Any:
     """`program` of what runs once: on a CPU, optimizing it takes four times longer than it saves."""
     plain = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
     return jax.jit(function, compiler_options=plain, **options)
+
+
+def _capability(device: jax.Device) -> float:
+    """NVIDIA's compute capability; 0 for what has none."""
+    try:
+        return float(getattr(device, "compute_capability", 0))
+    except ValueError:  # AMD's is a name
+        return 0.0
 
 
 @functools.cache

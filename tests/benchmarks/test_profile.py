@@ -22,3 +22,13 @@ def test_operations_add_up_by_name_over_the_threads_that_carry_them_out():
         event("Execute", None, 1, 50.0),
     ]
     assert operations({"traceEvents": named + events}) == {"dot": (15.0, 2), "add_fusion": (2.0, 1)}
+
+
+def test_on_a_gpu_kernels_count_by_their_own_names():
+    named = [
+        {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": "/device:GPU:0"}},
+        {"ph": "M", "pid": 1, "tid": 1, "name": "thread_name", "args": {"name": "Stream #14(Compute,MemcpyD2D)"}},
+    ]
+    events = [event("loop_add_fusion_2", "command_buffer_4", 1, 3.0), event("nvjet_sm90", "command_buffer_4", 1, 4.0)]
+    events += [event("loop_add_fusion_2", "command_buffer_4", 1, 2.0)]
+    assert operations({"traceEvents": named + events}) == {"loop_add_fusion_2": (5.0, 2), "nvjet_sm90": (4.0, 1)}

@@ -144,7 +144,7 @@ def test_rounds_of_several_processes_are_joined_and_a_side_that_failed_is_not_st
 
 def test_sides_take_turns_in_processes_of_their_own(tmp_path):
     settings = pieces.find("matmul").SIZES["tiny"]
-    workers = [Worker(sys.executable, "matmul", "ours", settings, ROOT, tmp_path / str(i)) for i in range(2)]
+    workers = [Worker(sys.executable, "matmul", "ours", settings, ROOT, tmp_path / str(i)).ready() for i in range(2)]
     workers[1].side = "again"
     taken = rounds(workers, 2, 0.05)
     for worker in workers:
@@ -155,13 +155,14 @@ def test_sides_take_turns_in_processes_of_their_own(tmp_path):
 
 
 def test_a_side_that_cannot_start_says_why(tmp_path):
-    worker = Worker(sys.executable, "matmul", "nobody", {}, ROOT, tmp_path / "log")
+    worker = Worker(sys.executable, "matmul", "nobody", {}, ROOT, tmp_path / "log").ready()
     assert "nobody" in worker.failed and "ended with code 1" in worker.failed and worker.take_turn(1) == {}
 
 
 def test_a_side_that_is_killed_while_it_waits_has_failed(tmp_path):
-    worker = Worker(sys.executable, "matmul", "ours", pieces.find("matmul").SIZES["tiny"], ROOT, tmp_path / "log")
-    worker._process.kill()
+    settings = pieces.find("matmul").SIZES["tiny"]
+    worker = Worker(sys.executable, "matmul", "ours", settings, ROOT, tmp_path / "log").ready()
+    worker.kill()
     worker._process.wait()
     assert worker.take_turn(0) == {} and "ended with code -9" in worker.failed
 
@@ -229,12 +230,11 @@ def test_another_checkout_is_measured_beside_this_one(tmp_path):
     copy = tmp_path / "aigc_jax"
     copy.mkdir()
     (copy / "__init__.py").write_text("")
-    worker = Worker(sys.executable, "matmul", "before", {"side": 8, "precision": "float32"}, tmp_path, tmp_path / "log")
+    settings = {"side": 8, "precision": "float32"}
+    worker = Worker(sys.executable, "matmul", "before", settings, tmp_path, tmp_path / "log").ready()
     assert worker.facts["cost"] == 2 * 8**3, worker.failed
     worker.close()
-    empty = Worker(
-        sys.executable, "matmul", "before", {"side": 8, "precision": "float32"}, tmp_path / "no", tmp_path / "2"
-    )
+    empty = Worker(sys.executable, "matmul", "before", settings, tmp_path / "no", tmp_path / "2").ready()
     assert "AssertionError" in empty.failed or "No module" in empty.failed
 
 

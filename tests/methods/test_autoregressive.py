@@ -231,3 +231,23 @@ def test_rooms_double_from_what_holds_the_prompt_to_the_length(first, last):
     rooms = doublings(first, last)
     assert rooms[-1] == last and (rooms[0] >= first or first > last)
     assert all(room % module.FIRST_ROOM == 0 and after <= 2 * room for room, after in pairwise(rooms))
+
+
+def test_on_a_gpu_a_text_alone_is_drawn_with_a_twin_and_is_the_same(monkeypatch):
+    prompt = jnp.array([[BOS, 5, 4]])
+    draw = lambda: jax.jit(lambda state: method().sample(KEY, state, 1, prompt))(start())  # noqa: E731
+    expected = draw()
+    monkeypatch.setattr(module, "gpu", lambda: True)
+    np.testing.assert_array_equal(draw(), expected)
+    assert expected.shape == (1, T)
+
+
+def test_in_bfloat16_weights_are_converted_once_and_texts_are_the_same(monkeypatch):
+    net = learner()._replace(module=Transformer(V, T, 2, 8, 2, 0.0, True, jnp.bfloat16))
+    draw = lambda: jax.jit(lambda state: method(net).sample(KEY, state, 32))(start())  # noqa: E731
+    settled = net.settled(start())
+    assert settled.params["net"]["embedding"]["embedding"].dtype == jnp.bfloat16
+    assert settled.params["net"]["norm"]["scale"].dtype == jnp.float32
+    found = draw()
+    monkeypatch.setattr(Learner, "settled", lambda self, state: state)
+    np.testing.assert_array_equal(found, draw())

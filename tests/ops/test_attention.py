@@ -1,6 +1,7 @@
 """Causal attention by blocks against the plain one: values and gradients."""
 
 import functools
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from aigc_jax.ops import attention
+from aigc_jax.ops.platform import fused_attention
 
 B, HEADS, D = 2, 3, 4
 
@@ -72,6 +74,56 @@ def test_one_cpu_goes_by_blocks(monkeypatch):
         monkeypatch.setattr(attention, "single_cpu", lambda one=one: one)
         texts.append(str(jax.make_jaxpr(lambda *x: attention.causal_attention(*x))(q, k, v)))
     assert ["custom_vjp" in text for text in texts] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("backend", "capability", "dtype", "taken"),
+    [
+        ("gpu", "9.0", jnp.bfloat16, True),
+        ("gpu", "8.0", jnp.float16, True),
+        ("gpu", "7.5", jnp.bfloat16, False),
+        ("gpu", "9.0", jnp.float32, False),
+        ("tpu", "9.0", jnp.bfloat16, False),
+    ],
+)
+def test_gpus_that_have_one_kernel_for_it_take_that(backend, capability, dtype, taken, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(jax, "devices", lambda: [SimpleNamespace(compute_capability=capability)])
+    assert fused_attention(jnp.dtype(dtype)) == taken
+    asked = []
+    monkeypatch.setattr(attention, "by_cudnn", lambda query, *_: asked.append(query) or query)
+    x = inputs(5, dtype)[0]
+    attention.causal_attention(x, x, x)
+    assert len(asked) == taken
+
+
+@pytest.mark.skipif(not fused_attention(jnp.bfloat16), reason="no NVIDIA GPU: JAX_PLATFORMS=cuda asks for one")
+@pytest.mark.parametrize(("time", "width"), [(1, 64), (37, 64), (256, 64), (300, 16), (64, 128)])
+def test_one_kernel_equals_the_whole(time, width):
+    shape = B, HEADS, time, width
+    q, k, v, slope = jax.random.normal(jax.random.key(3), (4, *shape)).astype(jnp.bfloat16)
+    found, expected = (with_gradient(each)(q, k, v, slope) for each in (attention.causal_attention, plain))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert a.dtype == b.dtype == jnp.bfloat16
+        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+        assert np.abs(b).max() > 0 or time == 1
+        np.testing.assert_allclose(a, b, atol=0.04 * max(np.abs(b).max(), 0.1))
+
+
+@pytest.mark.parametrize("index", [0, 5, 19])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("on_a_gpu", [False, True])
+def test_the_newest_query_reads_what_is_before_it_and_no_room_that_is_empty(index, dtype, on_a_gpu, monkeypatch):
+    """On a GPU of two equal queries, or by one kernel."""
+    monkeypatch.setattr(attention, "gpu", lambda: on_a_gpu)
+    q, k, v = (jax.random.normal(jax.random.key(7), (3, B, HEADS, 20, 16)) * 2).astype(dtype)
+    expected = np.asarray(plain(q, k, v), np.float32)[:, :, index : index + 1]
+    empty = jnp.arange(20)[:, None] > index
+    k, v = (jnp.where(empty, 50.0, x).astype(dtype) for x in (k, v))
+    found = jax.jit(attention.newest_attention)(q[:, :, index : index + 1], k, v, index)
+    assert found.dtype == dtype and found.shape == expected.shape
+    tolerance = 1e-6 if dtype == jnp.float32 and jax.default_backend() == "cpu" else 0.03
+    np.testing.assert_allclose(np.asarray(found, np.float32), expected, atol=tolerance * np.abs(expected).max())
 
 
 def test_heads_first_has_the_gradient_of_three_slices_without_padding_them():
