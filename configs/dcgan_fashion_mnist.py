@@ -4,6 +4,8 @@
 
 The paper's layers, initial weights, optimizer and batch size, with two doublings from 7x7 to
 28x28 in place of four from 4x4 to 64x64, and widths from 64 on where its own go from 128 on.
+On a GPU: train.steps_per_call=10, for one step does not fill it: with 8 an H200 trained on 133,000 images/s in place of
+69,000.
 Hardware: 2 CPU cores. Time: about 30 minutes. Expected: crisp garments, some of them ill-formed.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 24 min: shirts, trousers, dresses, shoes and boots with
 sharp outlines and patterns; about one in five is ill-formed, and bags are rare. The discriminator is right about 61 %.

@@ -5,6 +5,8 @@
 The likelihood is of the 256 grey levels (Salimans et al. 2017, arXiv:1701.05517, eq. 2), so that bits/dim
 compare with flows and autoregressive models. For images made binary at random, whose nats are
 another thing: method.likelihood=bernoulli and networks.net.parameters=1.
+On a GPU: train.steps_per_call=10, for one step does not fill it: with 8 an H200 trained on 247,000 images/s in place of
+88,000.
 Hardware: 2 CPU cores. Time: about 12 minutes. Expected: blurred garments of all classes, and
 a bound that rises by some nats from 1 sample to 100.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 11 min: ELBO -1836.0 nats on the 10,000 test

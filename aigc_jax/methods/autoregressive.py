@@ -31,7 +31,7 @@ from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
-from aigc_jax.ops.platform import gpu
+from aigc_jax.ops.platform import gpu_in_half
 
 NETWORKS = ("net",)
 FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
@@ -132,7 +132,7 @@ def autoregressive(
             return (token, ended, cache), token
 
         state = net.settled(state)
-        if n == 1 and gpu():
+        if n == 1 and gpu_in_half(net.module.dtype):
             prompt = whole.twice(prompt, 0)
         rooms = doublings(start, length)
         cache = net.module.empty_cache(len(prompt), rooms[0])

@@ -23,7 +23,7 @@ from flax.linen.dtypes import promote_dtype
 from aigc_jax.nn.dropout import Dropout
 from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first, newest_attention
 from aigc_jax.ops.matmul import columns_dot, rows_dot
-from aigc_jax.ops.platform import gpu
+from aigc_jax.ops.platform import gpu_in_half
 
 Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, room, width / heads]
 Cache = tuple[Memory, ...]  # one memory a block
@@ -42,7 +42,7 @@ def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -
 
 def _norm(dtype: Any, name: str, drawing: bool) -> nn.LayerNorm:
     """drawing: of a row a text, where a GPU waits for kernels: XLA makes one of deviations, and two of squares."""
-    return nn.LayerNorm(NORM_EPSILON, use_fast_variance=not (drawing and gpu()), dtype=dtype, name=name)
+    return nn.LayerNorm(NORM_EPSILON, use_fast_variance=not (drawing and gpu_in_half(dtype)), dtype=dtype, name=name)
 
 
 class SelfAttention(nn.Module):

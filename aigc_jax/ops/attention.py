@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.ops.batch import twice
-from aigc_jax.ops.platform import fused_attention, gpu, single_cpu
+from aigc_jax.ops.platform import fused_attention, gpu_in_half, single_cpu
 
 BLOCK = 128  # queries at a time; their weights stay in a cache of some MB
 
@@ -60,7 +60,7 @@ def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.
     """What each position reads of those up to its own. All [B, heads, T, d], of one dtype; softmax in float32."""
     if single_cpu():
         return by_blocks(query, key, value)
-    if fused_attention(value.dtype):
+    if fused_attention(value.dtype, value.shape[-1]):
         return by_cudnn(query, key, value)
     time = query.shape[2]
     weights = attention_weights(query, key, causal_mask(time, time)).astype(value.dtype)
@@ -68,9 +68,12 @@ def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.
 
 
 def by_cudnn(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """`causal_attention` by cuDNN's kernels, which read positions before heads."""
-    query, key, value = (jnp.swapaxes(x, 1, 2) for x in (query, key, value))
-    return jnp.swapaxes(jax.nn.dot_product_attention(query, key, value, is_causal=True, implementation="cudnn"), 1, 2)
+    """`causal_attention` by cuDNN's kernels, which read positions before heads, and have gradients of even lengths."""
+    time = query.shape[2]
+    one_more = ((0, 0), (0, time % 2), (0, 0), (0, 0))  # which comes last: none before it reads it
+    query, key, value = (jnp.pad(jnp.swapaxes(x, 1, 2), one_more) for x in (query, key, value))
+    read = jax.nn.dot_product_attention(query, key, value, is_causal=True, implementation="cudnn")
+    return jnp.swapaxes(read, 1, 2)[:, :, :time]
 
 
 def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
@@ -78,10 +81,10 @@ def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: 
 
     query: [B, heads, 1, d] -> the same shape. No gradient: it is for drawing.
     """
-    if fused_attention(value.dtype):
+    if fused_attention(value.dtype, value.shape[-1]):
         return by_cudnn_up_to(query, key, value, index)
     mask = causal_mask(1, key.shape[2], index)
-    weights = attention_weights(twice(query, 2) if gpu() else query, key, mask).astype(value.dtype)
+    weights = attention_weights(twice(query, 2) if gpu_in_half(query.dtype) else query, key, mask).astype(value.dtype)
     return (weights @ value)[:, :, :1]
 
 

@@ -67,7 +67,7 @@ def microbatches(batch: Any, count: int) -> Any:
 def twice(x: jax.Array, axis: int) -> jax.Array:
     """x with an axis of size 1 become one of size 2.
 
-    XLA arranges products and sums of one row badly for GPUs: it writes all products to memory before it adds them.
-    Of two rows it makes a matrix product, and their sums are kernels of their own less.
+    XLA arranges products and sums of one row of 16 bits badly for GPUs: it writes all products to memory before it
+    adds them. Of two rows it makes a matrix product, and fewer kernels.
     """
     return jnp.repeat(x, 2, axis)

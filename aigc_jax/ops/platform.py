@@ -17,7 +17,9 @@ CPU_OPTIONS: dict[str, Any] = {
     "xla_cpu_copy_insertion_use_region_analysis": True,
 }
 
+HALVES = (jnp.bfloat16, jnp.float16)
 AMPERE = 8.0  # the compute capability from which cuDNN's attention is there
+WIDEST = 128  # heads that it takes on all of them
 
 
 def single_cpu() -> bool:
@@ -34,11 +36,16 @@ def gpu() -> bool:
     return jax.default_backend() == "gpu"
 
 
-def fused_attention(dtype: Any) -> bool:
-    """True where this program is traced for GPUs whose cuDNN has attention in one kernel for this dtype."""
-    if not gpu() or batch.axis() is not None or dtype not in (jnp.bfloat16, jnp.float16):
-        return False
-    return _capability(jax.devices()[0]) >= AMPERE
+def gpu_in_half(dtype: Any) -> bool:
+    """True where this program is traced for GPUs and a dtype of 16 bits, which their matrix units take fastest."""
+    return gpu() and dtype in HALVES
+
+
+def fused_attention(dtype: Any, width: int) -> bool:
+    """True where GPUs' cuDNN has attention in one kernel, for this dtype and heads of this width."""
+    return (
+        gpu_in_half(dtype) and width % 8 == 0 and width <= WIDEST and batch.axis() is None and _capability() >= AMPERE
+    )
 
 
 def program(function: Callable[..., Any], **options: Any) -> Any:
@@ -52,10 +59,10 @@ def run_once(function: Callable[..., Any], **options: Any) -> Any:
     return jax.jit(function, compiler_options=plain, **options)
 
 
-def _capability(device: jax.Device) -> float:
+def _capability() -> float:
     """NVIDIA's compute capability; 0 for what has none."""
     try:
-        return float(getattr(device, "compute_capability", 0))
+        return float(getattr(jax.devices()[0], "compute_capability", 0))
     except ValueError:  # AMD's is a name
         return 0.0
 

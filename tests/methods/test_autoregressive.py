@@ -237,7 +237,7 @@ def test_on_a_gpu_a_text_alone_is_drawn_with_a_twin_and_is_the_same(monkeypatch)
     prompt = jnp.array([[BOS, 5, 4]])
     draw = lambda: jax.jit(lambda state: method().sample(KEY, state, 1, prompt))(start())  # noqa: E731
     expected = draw()
-    monkeypatch.setattr(module, "gpu", lambda: True)
+    monkeypatch.setattr(module, "gpu_in_half", lambda dtype: True)
     np.testing.assert_array_equal(draw(), expected)
     assert expected.shape == (1, T)
 

@@ -77,27 +77,60 @@ def test_one_cpu_goes_by_blocks(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("backend", "capability", "dtype", "taken"),
+    ("backend", "capability", "dtype", "width", "taken"),
     [
-        ("gpu", "9.0", jnp.bfloat16, True),
-        ("gpu", "8.0", jnp.float16, True),
-        ("gpu", "7.5", jnp.bfloat16, False),
-        ("gpu", "9.0", jnp.float32, False),
-        ("tpu", "9.0", jnp.bfloat16, False),
+        ("gpu", "9.0", jnp.bfloat16, 64, True),
+        ("gpu", "8.0", jnp.float16, 128, True),
+        ("gpu", "7.5", jnp.bfloat16, 64, False),
+        ("gpu", "gfx942", jnp.bfloat16, 64, False),
+        ("gpu", "9.0", jnp.float32, 64, False),
+        ("gpu", "9.0", jnp.bfloat16, 4, False),
+        ("gpu", "9.0", jnp.bfloat16, 256, False),
+        ("tpu", "9.0", jnp.bfloat16, 64, False),
     ],
 )
-def test_gpus_that_have_one_kernel_for_it_take_that(backend, capability, dtype, taken, monkeypatch):
+def test_gpus_that_have_one_kernel_for_it_take_that(backend, capability, dtype, width, taken, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     monkeypatch.setattr(jax, "devices", lambda: [SimpleNamespace(compute_capability=capability)])
-    assert fused_attention(jnp.dtype(dtype)) == taken
     asked = []
     monkeypatch.setattr(attention, "by_cudnn", lambda query, *_: asked.append(query) or query)
-    x = inputs(5, dtype)[0]
+    monkeypatch.setattr(attention, "by_cudnn_up_to", lambda query, *_: asked.append(query) or query)
+    x = jnp.ones((1, 1, 3, width), dtype)
     attention.causal_attention(x, x, x)
-    assert len(asked) == taken
+    attention.newest_attention(x[:, :, :1], x, x, 1)
+    assert len(asked) == 2 * taken
 
 
-@pytest.mark.skipif(not fused_attention(jnp.bfloat16), reason="no NVIDIA GPU: JAX_PLATFORMS=cuda asks for one")
+@pytest.fixture
+def plain_in_place_of_cudnn(monkeypatch):
+    """jax's own attention with the arguments that cuDNN's was given; it refuses what that refuses."""
+    own = jax.nn.dot_product_attention
+
+    def attend(query, key, value, *, implementation, **options):
+        assert implementation == "cudnn" and (query.shape[1] == 1 or query.shape[1] % 2 == 0)
+        return own(query, key, value, **options)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", attend)
+
+
+@pytest.mark.parametrize("time", [2, 7])
+def test_what_cudnn_is_asked_for_is_causal_attention(time, plain_in_place_of_cudnn):
+    q, k, v = inputs(time)
+    slope = jax.random.normal(jax.random.key(4), q.shape)
+    found, expected = (with_gradient(each)(q, k, v, slope) for each in (attention.by_cudnn, plain))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
+
+
+def test_what_cudnn_is_asked_for_of_the_newest_query_is_what_is_before_it(plain_in_place_of_cudnn):
+    q, k, v = inputs(9)
+    for index in (0, 4, 8):
+        found = jax.jit(attention.by_cudnn_up_to)(q[:, :, index : index + 1], k, v, index)
+        np.testing.assert_allclose(found, plain(q, k, v)[:, :, index : index + 1], atol=1e-5)
+
+
+@pytest.mark.skipif(not fused_attention(jnp.bfloat16, 64), reason="no NVIDIA GPU: JAX_PLATFORMS=cuda asks for one")
 @pytest.mark.parametrize(("time", "width"), [(1, 64), (37, 64), (256, 64), (300, 16), (64, 128)])
 def test_one_kernel_equals_the_whole(time, width):
     shape = B, HEADS, time, width
@@ -115,7 +148,7 @@ def test_one_kernel_equals_the_whole(time, width):
 @pytest.mark.parametrize("on_a_gpu", [False, True])
 def test_the_newest_query_reads_what_is_before_it_and_no_room_that_is_empty(index, dtype, on_a_gpu, monkeypatch):
     """On a GPU of two equal queries, or by one kernel."""
-    monkeypatch.setattr(attention, "gpu", lambda: on_a_gpu)
+    monkeypatch.setattr(attention, "gpu_in_half", lambda dtype: on_a_gpu)
     q, k, v = (jax.random.normal(jax.random.key(7), (3, B, HEADS, 20, 16)) * 2).astype(dtype)
     expected = np.asarray(plain(q, k, v), np.float32)[:, :, index : index + 1]
     empty = jnp.arange(20)[:, None] > index
