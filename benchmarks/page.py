@@ -38,8 +38,8 @@ python -m benchmarks.page                    # makes this page of them
   over the best rate that any side reached on this device with a large matrix product or convolution. An algorithm that
   needs fewer multiplications can pass 100 %.
 * **before**: the code and the configurations without what was done for speed, at the commit that its command names.
-* **compile**: by how much the first run took longer than the second. Ours has no program cached, PyTorch may. Empty where
-  many sides were made ready at once.
+* **compile**: by how much the first run took longer than the second. Ours has no program cached, PyTorch may. Empty
+  where many sides were made ready at once.
 * **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU; a whole job's process.
 """
 

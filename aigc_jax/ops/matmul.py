@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.ops.platform import gpu
+from aigc_jax.ops.platform import whole_on_gpus
 
 LINE = 128  # columns of a matrix that lie together in a GPU's memory, 256 bytes of them: rows begin at such a place
 
@@ -27,6 +27,7 @@ def columns_dot(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **optio
     Where it pays on a GPU the matrix is widened with zeros to whole lines: cuBLAS has no fast kernel for other widths.
     """
     width = kernel.shape[-1]
-    if gpu() and x.size > x.shape[-1] * kernel.shape[0]:  # with fewer rows, copying the matrix costs more than it saves
+    rows, length = x.size // x.shape[-1], kernel.shape[0]
+    if whole_on_gpus() and rows > length:  # with fewer rows, copying the matrix costs more than it saves
         kernel = jnp.pad(kernel, ((0, 0), (0, -width % LINE)))
     return rows_dot(x, kernel, dimension_numbers, **options)[..., :width]

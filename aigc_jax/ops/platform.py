@@ -41,6 +41,11 @@ def gpu_in_half(dtype: Any) -> bool:
     return gpu() and dtype in HALVES
 
 
+def whole_on_gpus() -> bool:
+    """True where this program is traced for GPUs of which each multiplies with all columns of a matrix."""
+    return gpu() and jax.sharding.get_abstract_mesh().shape.get("tensor", 1) == 1
+
+
 def fused_attention(dtype: Any, width: int) -> bool:
     """True where GPUs' cuDNN has attention in one kernel, for this dtype and heads of this width."""
     return (

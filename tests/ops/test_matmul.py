@@ -27,7 +27,7 @@ def test_equals_dot_general(leading, trailing):
 
 @pytest.mark.parametrize(("rows", "columns", "widened"), [(300, 130, True), (300, 256, False), (2, 130, False)])
 def test_on_a_gpu_many_rows_meet_whole_lines_of_columns(rows, columns, widened, monkeypatch):
-    monkeypatch.setattr(matmul, "gpu", lambda: True)
+    monkeypatch.setattr(matmul, "whole_on_gpus", lambda: True)
     x = jax.random.normal(jax.random.key(0), (rows, 4))
     kernel = jax.random.normal(jax.random.key(1), (4, columns))
     numbers = (((1,), (0,)), ((), ()))

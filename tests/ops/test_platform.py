@@ -30,6 +30,17 @@ def test_several_devices_are_not_one():
     assert not seen(lambda f: jax.pmap(f, axis_name=batch.AXIS, devices=devices)(np.zeros((2, 3))))
 
 
+def test_columns_are_whole_where_no_axis_splits_them(monkeypatch):
+    asked = []
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for shape in ((8, 1), (4, 2)):
+        with jax.set_mesh(jax.make_mesh(shape, ("data", "tensor"))):
+            jax.eval_shape(lambda x: asked.append(platform.whole_on_gpus()) or x, jnp.zeros(1))
+    assert asked == [True, False] and platform.whole_on_gpus()
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    assert not platform.whole_on_gpus()
+
+
 def test_products_and_convolutions_are_the_compilers_own_and_sums_are_not():
     def work(x, image, kernel):
         moved = jax.lax.conv_general_dilated(image, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
