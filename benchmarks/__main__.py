@@ -14,13 +14,14 @@ another checkout's aigc_jax beside this one, with the configurations that it has
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from aigc_jax import allocator
 from benchmarks import figures, pieces
-from benchmarks.turns import ROOT, in_turn
+from benchmarks.turns import ROOT, Taken, in_turn
 
 OF_ONE_MACHINE = ("--python", "--before", "--pause")  # options that a kept command leaves out
 
@@ -65,19 +66,36 @@ def main() -> None:
         of_each = in_turn(left, arguments.piece, settings, preload, arguments.rounds, arguments.turn)
         facts, failed = {**facts, **of_each.facts}, {**failed, **of_each.failed}
         turns = {side: turns.get(side, []) + of_each.turns.get(side, []) for side in places}
-    turns = {side: taken for side, taken in turns.items() if side not in failed}
-    absent |= {side: f"failed: {why}" for side, why in failed.items()}
-    if not any(turns.values()):
-        sys.exit("\n".join(f"{side}: {why}" for side, why in absent.items()))
     command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
-    record = figures.record(arguments.piece, size, settings, facts, turns, absent, command, preload)
-    print(figures.printed(record))
-    if arguments.write:
+    taken = Taken(facts, turns, failed)
+    sys.exit(concluded(arguments.piece, size, settings, taken, absent, command, preload, arguments.write))
+
+
+def concluded(
+    piece: str,
+    size: str,
+    settings: Mapping[str, Any],
+    taken: Taken,
+    absent: Mapping[str, str],
+    command: str,
+    preload: str,
+    keep: bool,
+) -> int:
+    """Prints what came of a piece, and keeps it if asked to. The exit code: 1 where anything failed."""
+    turns = {side: each for side, each in taken.turns.items() if side not in taken.failed}
+    why = {**absent, **{side: f"failed: {said}" for side, said in taken.failed.items()}}
+    if not any(turns.values()):
+        print("\n".join(f"{side}: {said}" for side, said in why.items()), file=sys.stderr)
+        return 1
+    record = figures.record(piece, size, settings, taken.facts, turns, why, command, preload)
+    print(figures.printed(record), flush=True)
+    if keep:
         try:
-            print(f"Written: {figures.write(record)}")
+            print(f"Written: {figures.write(record)}", flush=True)
         except FileExistsError as error:
-            sys.exit(str(error))
-    sys.exit(1 if failed else 0)
+            print(error, file=sys.stderr)
+            return 1
+    return 1 if taken.failed else 0
 
 
 def interpreters(

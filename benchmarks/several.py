@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from benchmarks import figures, pieces
-from benchmarks.__main__ import interpreters, repeatable
+from benchmarks import pieces
+from benchmarks.__main__ import concluded, interpreters, repeatable
 from benchmarks.turns import Worker, measured, start
 
 MADE_READY = ("prepare_s", "first_run_s", "second_run_s")
@@ -65,22 +65,9 @@ def main() -> None:
         with standing_still(arguments.pause):
             for (name, size, _), (workers, absent) in zip(all_asked, made, strict=True):
                 taken = measured(workers, arguments.rounds, arguments.turn)
-                code |= bool(taken.failed)
-                absent |= {side: f"failed: {why}" for side, why in taken.failed.items()}
-                turns = {side: each for side, each in taken.turns.items() if side not in taken.failed}
-                if not any(turns.values()):
-                    print(f"{name} {size}: nothing measured: {absent}", flush=True)
-                    continue
                 facts = {side: {k: v for k, v in of.items() if k not in MADE_READY} for side, of in taken.facts.items()}
-                settings = pieces.find(name).SIZES[size]
-                record = figures.record(name, size, settings, facts, turns, absent, command)
-                print(figures.printed(record), flush=True)
-                if arguments.write:
-                    try:
-                        print(f"Written: {figures.write(record)}", flush=True)
-                    except FileExistsError as error:
-                        code = 1
-                        print(error, file=sys.stderr)
+                settings, taken = pieces.find(name).SIZES[size], taken._replace(facts=facts)
+                code |= concluded(name, size, settings, taken, absent, command, "", arguments.write)
     sys.exit(code)
 
 

@@ -133,7 +133,7 @@ def autoregressive(
 
         state = net.settled(state)
         if n == 1 and gpu_in_half(net.module.dtype):
-            prompt = whole.twice(prompt, 0)
+            prompt = jnp.repeat(prompt, 2, axis=0)  # the second is dropped
         rooms = doublings(start, length)
         cache = net.module.empty_cache(len(prompt), rooms[0])
         logits, cache = net.predict(state, prompt, cache, 0, method="decode")

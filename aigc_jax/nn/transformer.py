@@ -10,7 +10,7 @@ A block adds to x [B, T, width] what its branches find:
     x + mlp(norm(x))
 
 What a block reads is decided by its caller: a decoder asks for causality, which `causal_attention` makes use of, or
-gives the mask of what its memory holds; a masked model or an encoder gives the mask of its padding.
+gives a memory, which `newest_attention` reads; a masked model or an encoder gives the mask of its padding.
 """
 
 from typing import Any, ClassVar
@@ -67,8 +67,8 @@ class SelfAttention(nn.Module):
 
         mask: bool, broadcast to [B, heads, queries, keys]; False = not read. None = everything is read.
         causal: of those, each position reads the keys up to its own; without a memory only.
-        With a memory, the keys and values of x are written to it from position `index` on before they are read; one
-        token without a mask reads it up to there.
+        With a memory, the keys and values of x are written to it from position `index` on before they are read; without
+        a mask each token reads it up to its own.
         """
         batch, time, width = x.shape
         qkv = _dense((3, self.heads, width // self.heads), INIT_STD, self.dtype, "qkv")(x)
@@ -78,7 +78,7 @@ class SelfAttention(nn.Module):
                 jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=ROOM)
                 for old, new in zip(memory, (key, value), strict=True)
             )
-        if memory is not None and mask is None and time == 1:
+        if memory is not None and mask is None:
             read = newest_attention(query, key, value, index)
         elif causal and mask is None and not (train and self.dropout):
             read = causal_attention(query, key, value)
@@ -171,12 +171,10 @@ class Transformer(nn.Module):
 
         cache: what `empty_cache`, `longer` or the last call gave, filled up to `index`, with room for these tokens.
         """
-        queries = tokens.shape[1]
-        readable = causal_mask(queries, cache[0][0].shape[ROOM], index) if queries > 1 else None
         x = self._embed(tokens, index, train=False)
         filled = []
         for block, memory in zip(self.blocks, cache, strict=True):
-            x, memory = block(x, readable, False, False, memory, index)
+            x, memory = block(x, None, False, False, memory, index)
             filled.append(memory)
         return self._logits(x), tuple(filled)
 

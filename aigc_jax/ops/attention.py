@@ -11,7 +11,6 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.ops.batch import twice
 from aigc_jax.ops.platform import fused_attention, gpu_in_half, single_cpu
 
 BLOCK = 128  # queries at a time; their weights stay in a cache of some MB
@@ -77,19 +76,21 @@ def by_cudnn(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
 
 
 def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
-    """What the query at position `index` reads of keys and values [B, heads, room, d] up to its own.
+    """What queries from position `index` on read of keys and values [B, heads, room, d], each up to its own.
 
-    query: [B, heads, 1, d] -> the same shape. No gradient: it is for drawing.
+    query: [B, heads, T, d] -> the same shape. No gradient: it is for drawing.
     """
-    if fused_attention(value.dtype, value.shape[-1]):
+    queries = query.shape[2]
+    if queries == 1 and fused_attention(value.dtype, value.shape[-1]):
         return by_cudnn_up_to(query, key, value, index)
-    mask = causal_mask(1, key.shape[2], index)
-    weights = attention_weights(twice(query, 2) if gpu_in_half(query.dtype) else query, key, mask).astype(value.dtype)
-    return (weights @ value)[:, :, :1]
+    mask = causal_mask(queries, key.shape[2], index)
+    if queries == 1 and gpu_in_half(query.dtype):
+        query = jnp.repeat(query, 2, axis=2)
+    return (attention_weights(query, key, mask).astype(value.dtype) @ value)[:, :, :queries]
 
 
 def by_cudnn_up_to(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
-    """`newest_attention` by cuDNN's kernels, which do not touch the room that is empty."""
+    """`newest_attention` of one query by cuDNN's kernels, which do not touch the room that is empty."""
     rows = query.shape[0]
     lengths = jnp.ones(rows, jnp.int32), jnp.full(rows, index + 1, jnp.int32)
     query, key, value = (jnp.swapaxes(x, 1, 2) for x in (query, key, value))

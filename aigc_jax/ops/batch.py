@@ -62,12 +62,3 @@ def microbatches(batch: Any, count: int) -> Any:
         return jnp.swapaxes(x.reshape(x.shape[0] // count, count, *x.shape[1:]), 0, 1)
 
     return jax.tree.map(split, batch)
-
-
-def twice(x: jax.Array, axis: int) -> jax.Array:
-    """x with an axis of size 1 become one of size 2.
-
-    XLA arranges products and sums of one row of 16 bits badly for GPUs: it writes all products to memory before it
-    adds them. Of two rows it makes a matrix product, and fewer kernels.
-    """
-    return jnp.repeat(x, 2, axis)
