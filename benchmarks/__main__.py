@@ -14,16 +14,13 @@ another checkout's aigc_jax beside this one, with the configurations that it has
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from aigc_jax import allocator
-from benchmarks import figures, pieces
-from benchmarks.turns import ROOT, Taken, in_turn
-
-OF_ONE_MACHINE = ("--python", "--before", "--pause")  # options that a kept command leaves out
+from benchmarks import pieces
+from benchmarks.figures import concluded, repeatable
+from benchmarks.turns import Taken, in_turn, interpreters
 
 
 def main() -> None:
@@ -69,60 +66,6 @@ def main() -> None:
     command = " ".join(["python -m benchmarks", *repeatable(sys.argv[1:], arguments.before)])
     taken = Taken(facts, turns, failed)
     sys.exit(concluded(arguments.piece, size, settings, taken, absent, command, preload, arguments.write))
-
-
-def concluded(
-    piece: str,
-    size: str,
-    settings: Mapping[str, Any],
-    taken: Taken,
-    absent: Mapping[str, str],
-    command: str,
-    preload: str,
-    keep: bool,
-) -> int:
-    """Prints what came of a piece, and keeps it if asked to. The exit code: 1 where anything failed."""
-    turns = {side: each for side, each in taken.turns.items() if side not in taken.failed}
-    why = {**absent, **{side: f"failed: {said}" for side, said in taken.failed.items()}}
-    if not any(turns.values()):
-        print("\n".join(f"{side}: {said}" for side, said in why.items()), file=sys.stderr)
-        return 1
-    record = figures.record(piece, size, settings, taken.facts, turns, why, command, preload)
-    print(figures.printed(record), flush=True)
-    if keep:
-        try:
-            print(f"Written: {figures.write(record)}", flush=True)
-        except FileExistsError as error:
-            print(error, file=sys.stderr)
-            return 1
-    return 1 if taken.failed else 0
-
-
-def interpreters(
-    piece: ModuleType, wanted: list[str], given: list[str], before: Path | None = None
-) -> tuple[dict[str, tuple[Path, Path]], dict[str, str]]:
-    """(side -> its interpreter and checkout, side -> why it has none). given: ENVIRONMENT=PYTHON."""
-    pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in given)}
-    places, absent = {}, {}
-    for side in [*(["before"] if before else []), *wanted]:
-        environment = piece.SIDES["ours" if side == "before" else side].environment
-        python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
-        if python.exists():
-            places[side] = python, before.resolve() if side == "before" else ROOT
-        else:
-            absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
-    return places, absent
-
-
-def repeatable(given: list[str], before: Path | None) -> list[str]:
-    """The arguments without what is of this machine alone: a checkout goes by its commit, interpreters are left out."""
-    kept, passed_over = [], False
-    for part in given:
-        option = part.partition("=")[0]
-        if not passed_over and option not in OF_ONE_MACHINE:
-            kept.append(part)
-        passed_over = not passed_over and part in OF_ONE_MACHINE
-    return [*kept, f"--before={figures.commit(before)}"] if before else kept
 
 
 def changes(parser: argparse.ArgumentParser, given: list[str], settings: dict[str, Any]) -> dict[str, Any]:

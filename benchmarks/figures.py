@@ -5,15 +5,17 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.turns import ROOT
+from benchmarks.turns import ROOT, Taken
 
 RESULTS = ROOT / "benchmarks/results"
 SYSTEM = "system"  # the allocator of a process that preloads none
+OF_ONE_MACHINE = ("--python", "--before", "--pause")  # options that a kept command leaves out
 Record = dict[str, Any]
 
 
@@ -68,6 +70,17 @@ def commit(checkout: Path = ROOT) -> str:
 
     others = ".", ":(exclude)benchmarks/results", ":(exclude)docs/performance.md"
     return git("describe", "--always") + "+" * bool(git("status", "--porcelain", "--untracked-files=no", "--", *others))
+
+
+def repeatable(given: list[str], before: Path | None) -> list[str]:
+    """The arguments without what is of this machine alone: a checkout goes by its commit, interpreters are left out."""
+    kept, passed_over = [], False
+    for part in given:
+        option = part.partition("=")[0]
+        if not passed_over and option not in OF_ONE_MACHINE:
+            kept.append(part)
+        passed_over = not passed_over and part in OF_ONE_MACHINE
+    return [*kept, f"--before={commit(before)}"] if before else kept
 
 
 def write(record: Record) -> Path:
@@ -147,3 +160,30 @@ def printed(record: Record) -> str:
         if other != "ours" and "ours" in record["sides"]
     ]
     return "\n".join([*lines, *(f"  {side}: not measured: {why}" for side, why in record["absent"].items())])
+
+
+def concluded(
+    piece: str,
+    size: str,
+    settings: Mapping[str, Any],
+    taken: Taken,
+    absent: Mapping[str, str],
+    command: str,
+    preload: str,
+    keep: bool,
+) -> int:
+    """Prints what came of a piece, and keeps it if asked to. The exit code: 1 where anything failed."""
+    turns = {side: each for side, each in taken.turns.items() if side not in taken.failed}
+    why = {**absent, **{side: f"failed: {said}" for side, said in taken.failed.items()}}
+    if not any(turns.values()):
+        print("\n".join(f"{side}: {said}" for side, said in why.items()), file=sys.stderr)
+        return 1
+    found = record(piece, size, settings, taken.facts, turns, why, command, preload)
+    print(printed(found), flush=True)
+    if keep:
+        try:
+            print(f"Written: {write(found)}", flush=True)
+        except FileExistsError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 1 if taken.failed else 0

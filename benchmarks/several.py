@@ -24,8 +24,8 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from benchmarks import pieces
-from benchmarks.__main__ import concluded, interpreters, repeatable
-from benchmarks.turns import Worker, measured, start
+from benchmarks.figures import concluded, repeatable
+from benchmarks.turns import Worker, interpreters, measured, start
 
 MADE_READY = ("prepare_s", "first_run_s", "second_run_s")
 

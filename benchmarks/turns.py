@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -107,6 +108,22 @@ class Taken(NamedTuple):
     facts: dict[str, dict[str, Any]]
     turns: dict[str, list[dict[str, Any]]]
     failed: dict[str, str]  # the last words of those that did
+
+
+def interpreters(
+    piece: ModuleType, wanted: list[str], given: list[str], before: Path | None = None
+) -> tuple[dict[str, tuple[Path, Path]], dict[str, str]]:
+    """(side -> its interpreter and checkout, side -> why it has none). given: ENVIRONMENT=PYTHON."""
+    pythons = {"aigc_jax": sys.executable, **dict(each.split("=", 1) for each in given)}
+    places, absent = {}, {}
+    for side in [*(["before"] if before else []), *wanted]:
+        environment = piece.SIDES["ours" if side == "before" else side].environment
+        python = Path(pythons.get(environment, ROOT / f".venv-{environment}/bin/python"))
+        if python.exists():
+            places[side] = python, before.resolve() if side == "before" else ROOT
+        else:
+            absent[side] = f"no environment: make peers ENVIRONMENT={environment}"
+    return places, absent
 
 
 def start(

@@ -1,5 +1,6 @@
 """Eight virtual devices, a cache of compiled programs, and a folder of prepared data for all tests."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +18,9 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "programs"))
+# A worker for each core: two threads of one spin while they wait for the other's, and took three times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+gc.set_threshold(50_000)  # as main.py's: tracing makes many objects, and all stay
 
 from typing import Any  # noqa: E402
 

@@ -11,7 +11,7 @@ from support import ROOT
 
 from aigc_jax import allocator
 from benchmarks import figures, page, pieces
-from benchmarks.__main__ import main, repeatable
+from benchmarks.__main__ import main
 from benchmarks.turns import Taken, Worker, refuse_other_devices, rounds
 from benchmarks.worker import turn
 
@@ -240,8 +240,8 @@ def test_another_checkout_is_measured_beside_this_one(tmp_path):
 
 def test_a_command_is_kept_without_what_is_of_one_machine():
     given = ["matmul", "--python", "torch=/a/python", "--rounds=2", "--python=torch=/b", "--before", "/c", "--write"]
-    assert repeatable(given, None) == ["matmul", "--rounds=2", "--write"]
-    assert repeatable(given, ROOT)[-1] == f"--before={figures.commit()}"
+    assert figures.repeatable(given, None) == ["matmul", "--rounds=2", "--write"]
+    assert figures.repeatable(given, ROOT)[-1] == f"--before={figures.commit()}"
 
 
 def test_figures_just_written_do_not_make_a_commit_another(tmp_path):
