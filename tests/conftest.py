@@ -18,7 +18,7 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "programs"))
-# A worker for each core: two threads of one spin while they wait for the other's, and took three times as long.
+# A worker for each core: two threads of one spin while they wait for the other's, and measures took twice as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.set_threshold(50_000)  # as main.py's: tracing makes many objects, and all stay
 

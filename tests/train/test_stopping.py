@@ -20,7 +20,7 @@ from aigc_jax.train.workdir import Workdir
 SETTINGS = {  # evaluation and sampling take seconds, steps none
     "method.bound_terms": 10,
     "method.sampler_steps": 40,
-    "evaluate.batches": 8,
+    "evaluate.batches": 0,
     "evaluate.batch_size": 32,
     "sample.every": 2,
     "checkpoint.best": "bits_per_dim",
