@@ -58,9 +58,9 @@ class Checkpoints:
             )
         if keep_every:
             kept.append(policies.EveryNSteps(keep_every))
-        self.folder, self._best, self._sign = folder, best, 1 if best_is == "lowest" else -1
+        self.folder, self._best, self._sign = folder.absolute(), best, 1 if best_is == "lowest" else -1
         self._orbax = ocp.training.Checkpointer(
-            folder.absolute(),
+            self.folder,
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
             preservation_policy=policies.AnyPreservationPolicy(kept),
             cleanup_tmp_directories=True,
@@ -103,6 +103,7 @@ class Checkpoints:
         items = _items(state, GROUPS) | {PROGRESS: _progress(state.step, sums, done)}
         metrics = {self._best: float(measures[self._best])} if self._best in measures else None
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(items))
+        leaves = {item: _described(tree) for item, tree in items.items()}
         try:
             if jax.process_index() == 0:
                 self._refuse_other_place()
@@ -110,14 +111,17 @@ class Checkpoints:
             written = self._orbax.save_checkpointables_async(step, items, metrics=metrics)
         except OSError as error:
             raise _unsaved(self.folder, step, size, error) from error
-        self._saving = self._beside.submit(self._finish, written, step, size)
+        self._saving = self._beside.submit(self._finish, written, step, size, leaves)
 
-    def _finish(self, written: Any, step: int, size: int) -> None:
+    def _finish(self, written: Any, step: int, size: int, leaves: Mapping[str, Mapping[str, str]]) -> None:
         try:
             written.result()
             self._orbax.wait()
             if jax.process_index() == 0:
                 self._refuse_other_place()
+                for item, wanted in leaves.items():  # a manifest vouches for what can be read back, and for nothing else
+                    if _described(self._saved(step, item)) != wanted:
+                        raise OSError(f"{item} cannot be read back")
                 manifest.write(self.folder / str(step))
         except Exception as error:  # orbax raises many kinds, of tensorstore's and its own
             raise _unsaved(self.folder, step, size, error) from error

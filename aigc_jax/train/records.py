@@ -20,7 +20,7 @@ def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, check
         return
     sign(workdir)  # before a checkpoint that was measured last time is one too many
     origin = Origin(
-        run=workdir.folder.name,
+        run=workdir.name,
         seed=seed,
         checkpoint=checkpoint,
         step=step,

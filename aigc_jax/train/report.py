@@ -42,7 +42,7 @@ def write(workdir: Workdir) -> Path:
 
 def page(workdirs: Sequence[Workdir]) -> str:
     """The page of one run, or of several. Raises UserError where figures of one name were not measured alike."""
-    names = [workdir.folder.name for workdir in workdirs]
+    names = [workdir.name for workdir in workdirs]
     title = html.escape(" · ".join(names))
     sections = {
         "Samples": _samples(workdirs),
@@ -72,7 +72,7 @@ def _samples(workdirs: Sequence[Workdir]) -> str:
     """Of several runs, the newest of each: samples are drawn from the same keys always."""
     shown = 1 if len(workdirs) > 1 else SAMPLES_SHOWN
     return "".join(
-        _sample(path, f"{workdir.folder.name}/{path.name}")
+        _sample(path, f"{workdir.name}/{path.name}")
         for workdir in workdirs
         for path in _newest(workdir.samples, shown)
     )
@@ -80,7 +80,7 @@ def _samples(workdirs: Sequence[Workdir]) -> str:
 
 def _walks(workdirs: Sequence[Workdir]) -> str:
     return "".join(
-        _sample(path, f"{workdir.folder.name}/{path.name}: from one random latent to another, a row each")
+        _sample(path, f"{workdir.name}/{path.name}: from one random latent to another, a row each")
         for workdir in workdirs
         for path in _newest(workdir.walks, 1)
     )
@@ -88,7 +88,7 @@ def _walks(workdirs: Sequence[Workdir]) -> str:
 
 def _audits(workdirs: Sequence[Workdir]) -> str:
     return "".join(
-        _sample(path, f"{workdir.folder.name}: the most suspicious samples, each beside its nearest training examples")
+        _sample(path, f"{workdir.name}: the most suspicious samples, each beside its nearest training examples")
         for workdir in workdirs
         for path in _newest(workdir.audit, 1)
     )
@@ -177,7 +177,7 @@ def _measures(workdirs: Sequence[Workdir]) -> str:
             group, _, measure = name.partition("/")
             if group != "train" and measure not in figures:
                 step, value = points[-1]
-                rows.append((html.escape(name), html.escape(workdir.folder.name), f"{value:.5g}", str(step)))
+                rows.append((html.escape(name), html.escape(workdir.name), f"{value:.5g}", str(step)))
     return _table(("measure", "run", "value", "step"), sorted(rows))
 
 
@@ -186,7 +186,7 @@ def _curves(workdirs: Sequence[Workdir]) -> str:
     for workdir in workdirs:
         for name, points in _recorded(workdir).items():
             if len(points) > 1:
-                lines[name][workdir.folder.name] = points
+                lines[name][workdir.name] = points
     return "".join(_curve(name, runs) for name, runs in sorted(lines.items()))
 
 
@@ -231,7 +231,7 @@ def _cost(workdirs: Sequence[Workdir]) -> str:
         spent = clock.spent(workdir.time)
         if spent.starts:
             parts = ", ".join(f"{kind} {duration(value)}" for kind, value in spent.seconds.items() if value >= 1)
-            rows.append((workdir.folder.name, duration(sum(spent.seconds.values())), str(spent.starts), parts))
+            rows.append((workdir.name, duration(sum(spent.seconds.values())), str(spent.starts), parts))
     return _table(("run", "time", "starts", "of which"), (map(html.escape, row) for row in rows))
 
 
@@ -247,5 +247,5 @@ def _configuration(workdirs: Sequence[Workdir]) -> str:
         for key in keys
         if len({json.dumps(each.get(key)) for each in settings}) > 1
     ]
-    names = [html.escape(workdir.folder.name) for workdir in workdirs]
+    names = [html.escape(workdir.name) for workdir in workdirs]
     return _table(("differs", *names), (map(html.escape, row) for row in rows)) or "<p>The same.</p>"

@@ -1,6 +1,7 @@
 """The folder of a run: what belongs in it, and whether this run may use it."""
 
 import fcntl
+import glob
 import json
 import os
 import re
@@ -37,8 +38,15 @@ class Workdir:
     """Paths of a run's results. Only process 0 writes; the others see the same names."""
 
     def __init__(self, folder: str | Path):
-        folder = Path(folder).expanduser()
+        """folder: also relative, as people give it. Raises UserError for a name that checkpoints cannot be kept under."""
+        folder = Path(folder).expanduser().absolute()
+        if glob.escape(str(folder)) != str(folder):
+            raise UserError(
+                f"The work directory {folder} has one of * ? [ in its path, which orbax reads as a pattern of names: "
+                "choose another --workdir, or a link to it without them."
+            )
         self.folder = folder
+        self.name = os.path.basename(os.path.normpath(folder))  # for a person: "x/.." has none of its own
         self.config = folder / "config.json"
         self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
