@@ -72,9 +72,7 @@ def _samples(workdirs: Sequence[Workdir]) -> str:
     """Of several runs, the newest of each: samples are drawn from the same keys always."""
     shown = 1 if len(workdirs) > 1 else SAMPLES_SHOWN
     return "".join(
-        _sample(path, f"{workdir.name}/{path.name}")
-        for workdir in workdirs
-        for path in _newest(workdir.samples, shown)
+        _sample(path, f"{workdir.name}/{path.name}") for workdir in workdirs for path in _newest(workdir.samples, shown)
     )
 
 
