@@ -38,7 +38,7 @@ class Workdir:
     """Paths of a run's results. Only process 0 writes; the others see the same names."""
 
     def __init__(self, folder: str | Path):
-        """folder: also relative, as people give it. Raises UserError for a name that checkpoints cannot be kept under."""
+        """folder: also relative. Raises UserError for a path under which no checkpoint can be kept."""
         folder = Path(folder).expanduser().absolute()
         if glob.escape(str(folder)) != str(folder):
             raise UserError(
