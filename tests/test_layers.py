@@ -13,6 +13,7 @@ LONGEST = 400  # lines of a file that a person reads in one sitting
 MAY_IMPORT = {
     "errors": set(),
     "allocator": set(),
+    "consoles": set(),
     "ahead": {"places"},
     "config": {"errors"},
     "method": set(),
@@ -20,14 +21,14 @@ MAY_IMPORT = {
     "learner": {"method", "ops"},
     "nn": {"ops", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
-    "data": {"method", "ops", "config", "errors"},
-    "places": set(),
+    "data": {"method", "ops", "consoles", "places", "config", "errors"},
+    "places": {"errors"},
     "metrics": {"nn", "ops", "config", "errors"},
-    "train": {"method", "ops", "data", "metrics", "config", "errors"},
+    "train": {"method", "ops", "data", "metrics", "consoles", "places", "config", "errors"},
     "evaluate": {"method", "data", "metrics", "train", "command", "places", "ops", "config", "errors"},
     "commands": {"evaluate", "build", "data", "metrics", "train", "ops", "places", "config", "errors"},
     "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
-    "command": {"places", "config", "errors"},
+    "command": {"consoles", "places", "config", "errors"},
     "__init__": set(),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -17,6 +17,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.images import Augmentation, image_dataset, png, read_image
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.places import expanded
 
 SPLITS = ("train", "validation", "test")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -85,7 +86,7 @@ def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: t
     path: the folder; image_size: side of the squares; colour: RGB, else grey; augment: what is
     done to training images.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.is_dir():
         raise UserError(f'There is no folder "{folder}" (key "data.path").')
     if image_size < 1:
