@@ -30,6 +30,7 @@ lock: .venv/core  ## requirements/lock-*.txt: every package with its hashes
 	$(PIP) uv
 	$(RUN) -m uv pip compile setup.py --constraint requirements/constraints.txt $(LOCK) --python-version 3.11 -o requirements/lock-3.11.txt
 	$(RUN) -m uv pip compile setup.py $(LOCK) --python-version 3.12 -o requirements/lock-3.12.txt
+	$(RUN) -m uv pip compile setup.py --extra cuda --constraint requirements/lock-3.12.txt $(LOCK) --python-version 3.12 -o requirements/lock-cuda-3.12.txt
 
 sbom: .venv/core  ## sbom.json: what a plain installation is made of, as CycloneDX
 	$(PIP) cyclonedx-bom

@@ -7,10 +7,11 @@ import gc
 import sys
 import time
 
-from aigc_jax import allocator
+from aigc_jax import allocator, consoles
 
 if __name__ == "__main__":
     allocator.prefer_tcmalloc()
+    consoles.make_lasting()
 BEGAN = time.time()
 gc.set_threshold(50_000)  # a trace is many objects, and all stay: looking through them takes a seventh of tracing
 

@@ -5,6 +5,7 @@ import runpy
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import jax
 from absl import flags, logging
 
-from aigc_jax import places
+from aigc_jax import consoles, places
 from aigc_jax.config import check_overrides, nearest
-from aigc_jax.errors import ConfigError, Stopped, UserError, room
+from aigc_jax.errors import ConfigError, Stopped, UserError, room, unwritable
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
 COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between processes name
@@ -31,6 +32,7 @@ def leave(code: int) -> None:
 
 def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     """The exit code of `function(argv)`; a UserError becomes one line on the standard error."""
+    consoles.make_lasting()
     _quieten()
     try:
         function(argv)
@@ -88,10 +90,16 @@ def parse(values: flags.FlagValues, argv: list[str]) -> Mapping[str, Any]:
         raise ConfigError("Which configuration? Give --config=configs/….py")
     if values.workdir is None:
         raise ConfigError("Where to? Give --workdir=FOLDER for checkpoints, samples and the report.")
+    for flag in ("workdir", "data_dir"):
+        given = getattr(values, flag)
+        if given is not None and not given.strip():
+            raise ConfigError(f"--{flag} names no folder: is the variable empty that it is taken from?")
     if "://" in values.workdir:
         raise ConfigError(f"--workdir={values.workdir} is no local folder: mount the bucket and give its path.")
     if rest[1:]:
         raise ConfigError(f'"{rest[1]}" is no flag: write --name=value.')
+    if why := unwritable(places.expanded(values.workdir)):
+        raise UserError(f"The work directory {values.workdir} cannot be written ({why}): choose another --workdir.")
     return config
 
 
@@ -101,6 +109,8 @@ def _explain(argv: list[str], error: Exception) -> None:
         if isinstance(cause, UserError):
             raise cause
     path = next((a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))), None)
+    if path is not None and not path.strip():
+        raise ConfigError("--config names no file: is the variable empty that it is taken from?")
     if path is not None:
         file, _, size = path.partition(":")
         if not Path(file).is_file():
@@ -121,12 +131,18 @@ def prepare_jax(distributed: bool) -> None:
     JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
     logging.set_verbosity(logging.FATAL)  # orbax logs a failed write many times over, besides raising it
+    # A cache that is full or can only be read costs the next start some time, and nothing else.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     folder = places.cache("programs")
     if folder:
-        # Entries are programs that jax executes: the folder is the user's alone.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    elif os.environ.get(places.CACHE, "?").strip():
+        print(
+            f"aigc_jax: compiled programs are not kept, since their folder cannot be made: set {places.CACHE} to one "
+            "that can, or to nothing to keep none.",
+            file=sys.stderr,
+        )
     address = os.environ.get("JAX_COORDINATOR_ADDRESS")
     if address:
         try:

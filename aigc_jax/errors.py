@@ -1,6 +1,7 @@
 """How a run ends early: by a mistake that a user can mend, or because it was asked to stop."""
 
 import importlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,16 @@ def room(folder: Path) -> str:
         return f"{shutil.disk_usage(folder).free:,} bytes are free"
     except OSError:
         return "the folder is gone"
+
+
+def unwritable(folder: Path) -> str:
+    """Why nothing can be written in a folder, which need not exist yet; "" = nothing speaks against it."""
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not os.path.isdir(there):  # Path's own raises where a folder above may not be looked into
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not yours to write"
 
 
 @contextmanager

@@ -33,7 +33,23 @@ def test_every_package_has_hashes_and_every_requirement_a_package(path):
 
 
 def test_both_pythons_are_locked_and_one_agrees_with_what_is_tested():
-    assert [path.name for path in LOCKS] == ["lock-3.11.txt", "lock-3.12.txt"]
+    assert [path.name for path in LOCKS] == ["lock-3.11.txt", "lock-3.12.txt", "lock-cuda-3.12.txt"]
     tested = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)$", (ROOT / "requirements/constraints.txt").read_text(), re.M))
     for name, (version, _) in pinned(LOCKS[0]).items():
         assert tested.get(name, version) == version, name
+
+
+def test_the_lock_for_gpus_is_the_plain_one_and_what_drives_them():
+    plain, cuda = (pinned(ROOT / "requirements" / f"lock-{name}.txt") for name in ("3.12", "cuda-3.12"))
+    assert plain.items() <= cuda.items(), "a model trains with the same versions on a CPU and a GPU"
+    assert {"jax-cuda12-plugin", "jax-cuda12-pjrt"} <= set(cuda) - set(plain)
+    assert all(name.startswith(("jax-cuda12-", "nvidia-")) for name in set(cuda) - set(plain))
+    assert cuda["jax-cuda12-plugin"][0] == cuda["jaxlib"][0]
+
+
+def test_make_lock_writes_every_lock():
+    """A lock that nothing renews grows old beside the others."""
+    written = re.findall(
+        r"uv pip compile .* -o requirements/(\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(written) == [path.name for path in LOCKS]

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aigc_jax import consoles
 from aigc_jax.config import nearest
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, UserError
@@ -99,4 +100,5 @@ def _licence(folder: Path) -> str:
 
 
 if __name__ == "__main__":
+    consoles.make_lasting()
     sys.exit(main())

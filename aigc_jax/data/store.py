@@ -64,7 +64,7 @@ def prepared(builder: Any, progress: bool = False) -> Any:
                     builder.download_and_prepare()
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"Cannot prepare {builder.name} in {folder} ({reason}): choose another data_dir.") from error
+        raise UserError(f"Cannot prepare {builder.name} in {folder} ({reason}): choose another --data_dir.") from error
     if not builder.info.splits:  # that process was, after this builder looked
         builder.info.read_from_directory(builder.data_dir)
     return builder
@@ -82,7 +82,7 @@ def quiet() -> Iterator[None]:
     absl_logging.set_verbosity(absl_logging.ERROR)
     tfds.disable_progress_bar()
     try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with open(os.devnull, "w", encoding="utf-8", errors="replace") as nowhere, redirect_stdout(nowhere):
             yield
     finally:
         tfds.enable_progress_bar()

@@ -131,7 +131,7 @@ def judge(
     count: int,
     measures: Sequence[str],
     using: str,
-    weights: Path,
+    weights: Path | None,
     cache: Path | None,
 ) -> Judge:
     """The judge of `count` samples by the measures of these names.

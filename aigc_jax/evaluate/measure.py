@@ -44,7 +44,7 @@ class Asked(NamedTuple):
     samples: int
     measures: Sequence[str]
     extractor: str  # of images' features
-    weights: Path  # folder of the extractors' files
+    weights: Path | None  # folder of the extractors' files
     cache: Path | None  # folder of their answers about real images
 
 

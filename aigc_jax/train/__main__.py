@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from aigc_jax import consoles
 from aigc_jax.train import manifest
 from aigc_jax.train.recovery import saved
 
@@ -38,4 +39,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    consoles.make_lasting()
     sys.exit(main(sys.argv[1:]))

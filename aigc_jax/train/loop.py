@@ -1,6 +1,5 @@
 """The loop: one for every family. Train, with evaluation, samples and checkpoints on the way."""
 
-import time
 from contextlib import ExitStack
 from itertools import count
 
@@ -43,7 +42,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
                 newest, said = pass_over(workdir, stretch.first, stretch.beyond, str(stretch))
                 reached = max(reached, stretch.beyond)
     if jax.process_index() == 0:
-        tell(workdir, run.pace.steps, time.time() - began)
+        tell(workdir, run.pace.steps, timing.wall())
 
 
 def _train(

@@ -15,7 +15,9 @@ from typing import Any
 import jax
 
 from aigc_jax import config as configuration
+from aigc_jax.data.files import printable
 from aigc_jax.errors import UserError, naming
+from aigc_jax.places import expanded
 
 MAY_CHANGE = re.compile(
     r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
@@ -39,7 +41,12 @@ class Workdir:
 
     def __init__(self, folder: str | Path):
         """folder: also relative. Raises UserError for a path under which no checkpoint can be kept."""
-        folder = Path(folder).expanduser().absolute()
+        folder = expanded(folder).absolute()
+        if printable(folder) != str(folder):
+            raise UserError(
+                f"The work directory {printable(folder)} is no UTF-8, and orbax writes no other: choose another "
+                "--workdir, or set PYTHONUTF8=1 where the locale is not UTF-8."
+            )
         if glob.escape(str(folder)) != str(folder):
             raise UserError(
                 f"The work directory {folder} has one of * ? [ in its path, which orbax reads as a pattern of names: "

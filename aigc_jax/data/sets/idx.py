@@ -20,6 +20,7 @@ from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.images import Augmentation, image_dataset, png
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.places import expanded
 from aigc_jax.ranges import Count
 
 FILES = {"train": "train", "test": "t10k"}  # split -> prefix of its files
@@ -174,7 +175,7 @@ def load(*, data_dir: Path, path: str, validation: Count, pad: Count, augment: t
     path: the folder; validation: examples at the end of the training split that are held out
     as the split "validation"; pad: pixels of black added on every side; augment: what is done to training images.
     """
-    config = config_of(Path(path).expanduser())
+    config = config_of(expanded(path))
     builder = local_builder(IdxImages, config, data_dir, examples=config.examples)
     splits: dict[str, Source] = image_sources(builder, config.shape)
     if validation:

@@ -17,6 +17,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.images import Augmentation, image_dataset, png, read_image
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
 from aigc_jax.errors import UserError
+from aigc_jax.places import expanded
 from aigc_jax.ranges import Size
 
 SPLITS = ("train", "validation", "test")
@@ -86,7 +87,7 @@ def load(*, data_dir: Path, path: str, image_size: Size, colour: bool, augment: 
     path: the folder; image_size: side of the squares; colour: RGB, else grey; augment: what is
     done to training images.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.is_dir():
         raise UserError(f'There is no folder "{folder}" (key "data.path").')
     files = tuple(sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()))

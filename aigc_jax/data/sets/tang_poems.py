@@ -20,6 +20,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
+from aigc_jax.places import expanded
 from aigc_jax.ranges import Count
 
 POEMS = "poet.tang.*.json"
@@ -99,5 +100,5 @@ def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -
     path: the folder; length: tokens of a window; vocabulary_size: characters, the most frequent of
     the training split; 0 = all.
     """
-    builder = local_builder(TangPoems, _config(Path(path).expanduser()), data_dir)
+    builder = local_builder(TangPoems, _config(expanded(path)), data_dir)
     return text_dataset("tang_poems", builder, length=length, vocabulary_size=vocabulary_size)

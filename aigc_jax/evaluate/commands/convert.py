@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         for name, array in state_dictionary(given[source.sha256]).items()
         if name.startswith(source.prefix)
     }
-    path = places.weights() / f"{options.name}.safetensors"
+    path = published.place(places.weights(), options.name)
     published.write(path, weights, needed)
     print(f"{path}: the weights of {' and '.join(source.file for source in needed)}")
 

@@ -108,18 +108,18 @@ def _modules() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
 
 
-def extractor(name: str, weights: Path) -> Extractor:
-    """The extractor of this name. weights: the folder of weight files that are not part of this package.
+def extractor(name: str, weights: Path | None) -> Extractor:
+    """The extractor of this name. weights: the folder of weight files that are not part of this package; None = none.
 
     Raises ConfigError for a name that there is not, and UserError where its weights are missing or damaged.
     """
-    from aigc_jax.metrics.features import small
+    from aigc_jax.metrics.features import published, small
 
     if name not in names():
         raise ConfigError(f'There is no extractor "{name}".{nearest(name, names())}')
     if (shipped := SHIPPED / f"{name}.safetensors").is_file():
         return small.read(shipped)
-    return importlib.import_module(f"{features.__name__}.{name}").load(weights / f"{name}.safetensors")
+    return importlib.import_module(f"{features.__name__}.{name}").load(published.place(weights, name))
 
 
 def for_large_images() -> int:
@@ -151,10 +151,14 @@ def remembered(using: Extractor, images: np.ndarray, cache: Path | None) -> Answ
     with suppress(*absent), np.load(path, allow_pickle=False) as found:
         return Answers(found["features"], found["logits"])
     answers = using(images)
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(part, **answers._asdict())
-    part.replace(path)
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        np.savez(part, **answers._asdict())
+        part.replace(path)
+    except OSError:  # a full or read-only disk costs the next time some time, and nothing else
+        with suppress(OSError):
+            part.unlink()
     return answers
 
 
