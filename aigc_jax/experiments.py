@@ -3,7 +3,7 @@
 import ast
 import json
 import runpy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from aigc_jax.config import REQUIRED, SECTIONS, check_overrides, experiment, leaves
+from aigc_jax.config import REQUIRED, SECTIONS, check, check_overrides, experiment, leaves, nearest
 from aigc_jax.errors import ConfigError, UserError
 
 FOLDER = "configs"
@@ -79,6 +79,20 @@ def _thawed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _thawed(each) for key, each in value.items()}
     return tuple(map(_thawed, value)) if isinstance(value, list) else REQUIRED if value is None else value
+
+
+def updated(config: ConfigDict, settings: Mapping[str, Any]) -> ConfigDict:
+    """The configuration with other values of some of its keys. settings: dotted key -> value.
+
+    Raises ConfigError for a key that it lacks, or a value of another type.
+    """
+    known = leaves(config)
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigError(f'There is no configuration key "{key}".{nearest(key, known)}')
+        kind = Any if known[key] is None else type(known[key])
+        config.update_from_flattened_dict({key: check(tuple(value) if kind is tuple else value, kind, key)})
+    return config
 
 
 def changed(config: ConfigDict, arguments: Sequence[str]) -> ConfigDict:
