@@ -42,11 +42,15 @@ class Source(NamedTuple):
 
 
 def build(
-    config: Mapping[str, Any], data_dir: str | Path | None = None, devices: Sequence[jax.Device] | None = None
+    config: Mapping[str, Any],
+    data_dir: str | Path | None = None,
+    devices: Sequence[jax.Device] | None = None,
+    recalled: DataSet | None = None,
 ) -> Run:
     """Checks every key of the configuration, and binds it to the code that reads it.
 
-    data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all.
+    data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all. recalled: stands for the data
+    set that the configuration names, for sampling where that is not at hand; samples are not measured then.
     Raises ConfigError for a key that nothing reads, lacks, or holds a wrong value.
     """
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
@@ -62,7 +66,7 @@ def build(
 
     section = dict(config["data"])
     batch_size = check(section.pop("batch_size", None), Size, "data.batch_size")
-    data = catalogue.load(section, Path(data_dir) if data_dir else None)
+    data = recalled or catalogue.load(section, Path(data_dir) if data_dir else None)
     if evaluation.split not in data.splits:
         raise ConfigError(
             f'evaluate.split: {data.name} has no split "{evaluation.split}".{nearest(evaluation.split, data.splits)}'
@@ -84,7 +88,7 @@ def build(
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
     _check_condition(data, sampling, programs)
-    judged = _judge(data, evaluation, sampling, method) if evaluation.samples else None
+    judged = _judge(data, evaluation, sampling, method) if evaluation.samples and recalled is None else None
     return Run(
         config=config,
         networks={name: described(learner.module) for name, learner in learners.items()},

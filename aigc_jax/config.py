@@ -48,6 +48,7 @@ TRUNK: dict[str, Any] = dict(
         every=0,  # steps; 0 = only after the last one
         n=64,
         condition="",  # what to sample: a label, a prompt; "" = anything
+        seed=0,  # of the samples: another one gives others
     ),
     checkpoint=dict(
         every=1000,

@@ -1,6 +1,6 @@
 """Train classifiers on real and on synthetic labelled images, and compare them on real test images.
 
-    python -m aigc_jax.evaluate utility MADE --config=configs/classifier_digits.py --out utility
+    aigc_jax utility MADE --config=configs/classifier_digits.py --out utility
 
 MADE is a .npz file with "image", uint8 [N, H, W, C], and "label", integers from 0 on: what --mode=sample writes of a
 conditional model. --config names the real data, the classifier, its optimizer, steps and batches. Prints a table, and
