@@ -58,21 +58,24 @@ def _value(text: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        "python -m aigc_jax.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    try:
+        command_line(argparse.ArgumentParser("python -m aigc_jax.data"), arguments)
+    except UserError as error:
+        print(f"aigc_jax: {error}", file=sys.stderr)
+        return error.code
+    return 0
+
+
+def command_line(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> None:
+    """Runs the command line. parser: without arguments yet; arguments: None = the process's. Raises UserError."""
+    parser.description, parser.formatter_class = __doc__, argparse.RawDescriptionHelpFormatter
     parser.add_argument("command", choices=("prepare", "show"))
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(catalogue.names())}, or a name of TFDS")
     parser.add_argument("settings", nargs="*", metavar="--key=value", help="keys of the section data")
     parser.add_argument("--data_dir", type=Path, help="where data sets are kept (default: TFDS's folder)")
     parser.add_argument("--out", type=Path, default=Path("."), help="show: where the contact sheet goes")
     known, others = parser.parse_known_args(arguments)
-    try:
-        run(known, section_of(known.name, [*known.settings, *others]))
-    except UserError as error:
-        print(f"aigc_jax: {error}", file=sys.stderr)
-        return error.code
-    return 0
+    run(known, section_of(known.name, [*known.settings, *others]))
 
 
 def run(options: argparse.Namespace, section: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Compare images pair by pair: PSNR, SSIM, LPIPS.
 
-    python -m aigc_jax.evaluate similarity ONE OTHER --measures psnr ssim lpips_alex
+    aigc_jax similarity ONE OTHER --measures psnr ssim lpips_alex
 
 ONE and OTHER are folders of images of the same names, such as targets and what was made of their sources, or .npy or
 .npz files of uint8 [N, H, W, C] in the same order. Figures are means over the pairs.

@@ -1,6 +1,6 @@
 """Put the figures of several runs side by side.
 
-    python -m aigc_jax.evaluate compare runs/a/records.jsonl runs/b/records.jsonl
+    aigc_jax compare runs/a/records.jsonl runs/b/records.jsonl
 
 Of each run its latest step counts. Figures of one name that were not measured alike are not put side by side: that is
 an error which names the difference.

@@ -1,7 +1,7 @@
 """Bring a network's published weights into our form.
 
-    python -m aigc_jax.evaluate convert pt_inception-2015-12-05-6726825d.pth --name inception
-    python -m aigc_jax.evaluate convert alexnet-owt-7be5be79.pth alex.pth --name lpips_alex
+    aigc_jax convert pt_inception-2015-12-05-6726825d.pth --name inception
+    aigc_jax convert alexnet-owt-7be5be79.pth alex.pth --name lpips_alex
 
 FILES are those that PyTorch users have, and are read by PyTorch (pip install torch), which nothing else here needs.
 Their SHA-256 have to be the published ones. What is written is found by the network of that name.

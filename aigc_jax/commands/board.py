@@ -1,6 +1,6 @@
 """Write the board: the figures of committed records, one table for each data set.
 
-    python -m aigc_jax.evaluate board docs/records --out docs/board.md --measures FD-fashion_mnist bits_per_dim
+    aigc_jax board docs/records --out docs/board.md --measures FD-fashion_mnist bits_per_dim
 
 A table has the measures in the order given, where its data have them, and is sorted by the first one, from low to high.
 Beside the Markdown page an HTML page of the same name has the intervals as pictures. `published.json` beside the

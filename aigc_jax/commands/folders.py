@@ -1,6 +1,6 @@
 """Hold a folder of images against another one.
 
-    python -m aigc_jax.evaluate folders REAL MADE --extractor=inception --measures frechet kid
+    aigc_jax folders REAL MADE --extractor=inception --measures frechet kid
 
 REAL and MADE are folders of images, or .npy or .npz files of uint8 [N, H, W, C]. With --heldout, as many of its
 images as there are in MADE give the floor: what real images reach against REAL.

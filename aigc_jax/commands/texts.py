@@ -1,6 +1,6 @@
 """Hold texts against those that a model was trained on.
 
-    python -m aigc_jax.evaluate texts TRAINING MADE --measures distinct_2 copied_10 self_bleu
+    aigc_jax texts TRAINING MADE --measures distinct_2 copied_10 self_bleu
 
 TRAINING and MADE are UTF-8 files with a text a line, or .jsonl files with {"text": …} a line, which --mode=sample
 writes. With --heldout, as many of its texts as there are in MADE give the floor: what real texts reach.
