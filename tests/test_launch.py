@@ -81,7 +81,7 @@ def test_the_jobset_tells_each_process_who_it_is():
     assert read == {variable for variable in environment if variable.startswith("JAX_")}
     (config, *flags) = container["args"]
     assert (ROOT / config.removeprefix("--config=")).is_file()
-    known = re.findall(r'flags\.DEFINE_\w+\("(\w+)"', (ROOT / "main.py").read_text("utf-8"))
+    known = re.findall(r"flags\.DEFINE_\w+\(\"(\w+)\"", (ROOT / "aigc_jax" / "command.py").read_text("utf-8"))
     assert {flag.removeprefix("--").partition("=")[0] for flag in flags} <= set(known)
     assert spec["podFailurePolicy"]["rules"][0]["onExitCodes"]["containerName"] == container["name"]
 

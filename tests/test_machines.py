@@ -12,8 +12,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from absl import flags
-from ml_collections import config_flags
 from support import ROOT
 
 from aigc_jax import command, consoles, places
@@ -123,26 +121,22 @@ def test_answers_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch):
 
 
 def parsed(*arguments):
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, "", flag_values=values)
-    flags.DEFINE_string("workdir", None, "", flag_values=values)
-    flags.DEFINE_string("data_dir", None, "", flag_values=values)
-    return command.parse(values, ["main.py", *arguments])
+    return command.parse(["main.py", *arguments]).config
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([CONFIG, "--workdir="], "--workdir names no folder"),
-        ([CONFIG, "--workdir", ""], "--workdir names no folder"),
-        ([CONFIG, "--workdir=  "], "--workdir names no folder"),
-        ([CONFIG, "--workdir=w", "--data_dir="], "--data_dir names no folder"),
-        (["--config=", "--workdir=w"], "--config names no file"),
+        ([CONFIG, "--workdir="], "--workdir is empty"),
+        ([CONFIG, "--workdir", ""], "--workdir is empty"),
+        ([CONFIG, "--workdir=  "], "--workdir is empty"),
+        ([CONFIG, "--workdir=w", "--data_dir="], "--data_dir is empty"),
+        (["--config=", "--workdir=w"], "--config is empty"),
     ],
 )
 def test_an_empty_flag_is_refused(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=f"{said}.*variable empty"):
+    with pytest.raises(ConfigError, match=f"{said}: is the variable set"):
         parsed(*arguments)
     assert not list(tmp_path.iterdir())
 
