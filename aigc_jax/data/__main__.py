@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aigc_jax import command
+from aigc_jax import command, console
 from aigc_jax.config import nearest
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
@@ -58,7 +58,7 @@ def _value(text: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser("python -m aigc_jax.data")
+    parser = console.Parser("python -m aigc_jax.data")
     given = sys.argv[1:] if arguments is None else [*arguments]
     return command.guarded(lambda rest: command_line(parser, rest), given)
 
