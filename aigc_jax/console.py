@@ -4,11 +4,12 @@ import argparse
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from aigc_jax import __version__
 from aigc_jax.config import nearest
 from aigc_jax.errors import ConfigError
+from aigc_jax.places import expanded
 
 PROGRAM = "aigc_jax"
 MODES = ("train", "evaluate", "sample", "audit")  # verbs over one run, which `modes` answers
@@ -46,10 +47,20 @@ VERBS = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Says what is wrong in one line. An argument of type Path may begin with `~`, and is not empty."""
+
+    def __init__(self, *given: Any, **settings: Any):
+        super().__init__(*given, **settings)
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message[:1].upper()}{message[1:]}: see {self.prog} --help.")
+
+
+def _path(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty: is the variable set that it is taken from?")
+    return expanded(text)
 
 
 def overview() -> str:

@@ -68,7 +68,10 @@ def room(folder: Path) -> str:
 
 def unwritable(folder: Path) -> str:
     """Why nothing can be written in a folder, which need not exist yet; "" = nothing speaks against it."""
-    there = folder.absolute()
+    try:
+        there = folder.absolute()
+    except FileNotFoundError:
+        return "the current folder has been removed"
     while not os.path.lexists(there):
         there = there.parent
     if not os.path.isdir(there):  # Path's own raises where a folder above may not be looked into

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "experiments": {"config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
     "modes": {"build", "train", "evaluate", "command", "ahead"},
-    "console": {"config", "errors"},  # the rest by name, when it is asked for
+    "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "allocator", "data", "config", "errors"},
     "library": {"build", "train", "data", "experiments", "errors"},
     "__init__": {"library"},  # when it is asked for

@@ -12,11 +12,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from absl import flags
-from ml_collections import config_flags
 from support import ROOT
 
-from aigc_jax import command, consoles, places
+from aigc_jax import command, console, consoles, places
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, UserError, unwritable
 from aigc_jax.metrics.features.extractor import Answers, extractor, remembered
@@ -27,7 +25,7 @@ CONFIG = f"--config={ROOT / 'configs' / 'gpt_sentences.py'}:tiny"
 
 
 @pytest.fixture
-def homeless(monkeypatch):
+def homeless(monkeypatch, tmp_path):
     """A user whom the system does not know, as containers have them."""
     for variable in ("HOME", places.CACHE, "TFDS_DATA_DIR"):
         monkeypatch.delenv(variable, raising=False)
@@ -123,28 +121,61 @@ def test_answers_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch):
 
 
 def parsed(*arguments):
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, "", flag_values=values)
-    flags.DEFINE_string("workdir", None, "", flag_values=values)
-    flags.DEFINE_string("data_dir", None, "", flag_values=values)
-    return command.parse(values, ["main.py", *arguments])
+    return command.parse(["main.py", *arguments]).config
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([CONFIG, "--workdir="], "--workdir names no folder"),
-        ([CONFIG, "--workdir", ""], "--workdir names no folder"),
-        ([CONFIG, "--workdir=  "], "--workdir names no folder"),
-        ([CONFIG, "--workdir=w", "--data_dir="], "--data_dir names no folder"),
-        (["--config=", "--workdir=w"], "--config names no file"),
+        ([CONFIG, "--workdir="], "--workdir is empty"),
+        ([CONFIG, "--workdir", ""], "--workdir is empty"),
+        ([CONFIG, "--workdir=  "], "--workdir is empty"),
+        ([CONFIG, "--workdir=w", "--data_dir="], "--data_dir is empty"),
+        (["--config=", "--workdir=w"], "--config is empty"),
     ],
 )
 def test_an_empty_flag_is_refused(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=f"{said}.*variable empty"):
+    with pytest.raises(ConfigError, match=f"{said}: is the variable set"):
         parsed(*arguments)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["report", "RUN", "--out="], "--out"),
+        (["board", "", "--out=page.html"], "FOLDER"),
+        (["folders", "", "MADE"], "REAL"),
+        (["texts", "TRAINING", ""], "MADE"),
+        (["prefer", "page", "A", "B", "--out=", "--pairs=2"], "--out"),
+        (["data", "show", "digits", "--out="], "--out"),
+        (["data", "show", "digits", "--data_dir="], "--data_dir"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_empty_path_is_refused_by_every_command(tmp_path, monkeypatch, cache_settings, arguments, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"(?i)argument {name}: is empty: is the variable set"):
+        console.main(["aigc_jax", *arguments], time.time())
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_name_is_no_work_directory():
+    for name in ("", " "):
+        with pytest.raises(UserError, match="empty: is the variable set"):
+            Workdir(name)
+
+
+def test_paths_of_commands_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parser = console.Parser("x")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--page", type=Path, default=Path("page.html"))
+    assert parser.parse_args(["--out=~/page.html"]).out == tmp_path / "page.html"
+    assert parser.parse_args([]).page == Path("page.html")
+    with pytest.raises(ConfigError, match="~no-such-user/x: there is no such home folder"):
+        parser.parse_args(["--out=~no-such-user/x"])
 
 
 def test_a_work_directory_that_cannot_be_written_is_refused_before_anything_is_built(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """What is installed is named and hashed."""
 
+import importlib.util
 import re
 
 import pytest
@@ -53,3 +54,32 @@ def test_make_lock_writes_every_lock():
         r"uv pip compile .* -o requirements/(\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
     )
     assert sorted(written) == [path.name for path in LOCKS]
+
+
+def test_the_bill_of_materials_is_of_this_package_and_says_licences():
+    spec = importlib.util.spec_from_file_location("sbom", ROOT / "requirements" / "sbom.py")
+    sbom = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sbom)
+
+    def component(name, version, licence="MIT"):
+        licences = [{"license": {"id": licence}}] if licence else []
+        return {"bom-ref": f"{name}=={version}", "name": name, "version": version, "licenses": licences}
+
+    own = {**component("aigc_jax", "0.1.0"), "externalReferences": [{"url": "file:///home/someone"}]}
+    graph = [{"ref": "aigc_jax==0.1.0", "dependsOn": ["Flax==1.2"]}, {"ref": "Flax==1.2"}, {"ref": "pip==23.2"}]
+    bill = {
+        "bomFormat": "CycloneDX",
+        "metadata": {"tools": {}},
+        "components": [own, component("Flax", "1.2"), component("pip", "23.2")],
+        "dependencies": graph,
+    }
+    lock = "# made\nflax==1.2 \\\n    --hash=sha256:00\n"
+    made = sbom.rooted(bill, lock)
+    assert made["metadata"]["component"]["name"] == "aigc_jax" and "someone" not in str(made)
+    assert [part["name"] for part in made["components"]] == ["Flax"]
+    assert made["dependencies"] == graph[:2]
+    with pytest.raises(ValueError, match="not the lock file's.*flax"):
+        sbom.rooted(bill, lock.replace("1.2", "1.3"))
+    bill["components"][1] = component("Flax", "1.2", licence=None)
+    with pytest.raises(ValueError, match="no licence: Flax"):
+        sbom.rooted(bill, lock)

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aigc_jax import consoles
+from aigc_jax import command, console
 from aigc_jax.config import nearest
 from aigc_jax.data import catalogue
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError
 
 # Values for keys that only training cares about, where the command line does not give them.
 USUAL: dict[str, Any] = dict(
@@ -58,16 +58,13 @@ def _value(text: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    try:
-        command_line(argparse.ArgumentParser("python -m aigc_jax.data"), arguments)
-    except UserError as error:
-        print(f"aigc_jax: {error}", file=sys.stderr)
-        return error.code
-    return 0
+    parser = console.Parser("python -m aigc_jax.data")
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    return command.guarded(lambda rest: command_line(parser, rest), given)
 
 
-def command_line(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> None:
-    """Runs the command line. parser: without arguments yet; arguments: None = the process's. Raises UserError."""
+def command_line(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Runs the command line. parser: without arguments yet. Raises UserError."""
     parser.description, parser.formatter_class = __doc__, argparse.RawDescriptionHelpFormatter
     parser.add_argument("command", choices=("prepare", "show"))
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(catalogue.names())}, or a name of TFDS")
@@ -103,5 +100,4 @@ def _licence(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    consoles.make_lasting()
-    sys.exit(main())
+    command.leave(main())

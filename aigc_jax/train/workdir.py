@@ -41,6 +41,8 @@ class Workdir:
 
     def __init__(self, folder: str | Path):
         """folder: also relative. Raises UserError for a path under which no checkpoint can be kept."""
+        if not str(folder).strip():
+            raise UserError("The name of the work directory is empty: is the variable set that it is taken from?")
         folder = expanded(folder).absolute()
         if printable(folder) != str(folder):
             raise UserError(
