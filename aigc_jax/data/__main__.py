@@ -1,9 +1,9 @@
 """Prepares a data set, or shows what is in it.
 
-    python -m aigc_jax.data prepare digits
-    python -m aigc_jax.data prepare idx --path=/data/fashion-mnist
-    python -m aigc_jax.data show tang_poems --path=quantangshi --length=128 --out=sheets
-    python -m aigc_jax.data prepare cifar10
+    aigc_jax data prepare digits
+    aigc_jax data prepare idx --path=/data/fashion-mnist
+    aigc_jax data show tang_poems --path=quantangshi --length=128 --out=sheets
+    aigc_jax data prepare cifar10
 
 NAME is a data set of aigc_jax.data.sets or one of TensorFlow Datasets. The keys are those of the
 section `data` of a configuration, as --key=value or key=value.

@@ -16,6 +16,7 @@ import jax
 
 from aigc_jax import config as configuration
 from aigc_jax.errors import UserError, naming
+from aigc_jax.metrics.record import RECORDS
 
 MAY_CHANGE = re.compile(
     r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
@@ -51,7 +52,7 @@ class Workdir:
         self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
-        self.records = folder / "records.jsonl"
+        self.records = folder / RECORDS
         self.time = folder / "time.jsonl"
         self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"
