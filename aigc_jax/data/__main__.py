@@ -79,6 +79,8 @@ def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
     began = time.perf_counter()
     data = catalogue.load(section, options.data_dir)
     seconds = time.perf_counter() - began
+    for line in data.notes:
+        print(line)
     if options.command == "show":
         for split, source in data.splits.items():
             print(f"{split}: {len(source):,} examples{data.medium.describe(source)}")

@@ -24,7 +24,7 @@ from absl import logging as absl_logging
 from PIL import Image
 
 from aigc_jax.data.dataset import ArraySource, Source
-from aigc_jax.data.images import fit
+from aigc_jax.data.pictures import FULL, fit, levels
 from aigc_jax.errors import UserError
 
 SMALL = 512 * 2**20  # bytes: splits that are smaller when decoded, taken together, are held in memory
@@ -178,7 +178,7 @@ def image_sources(
 
     def decode(record: Mapping[str, Any]) -> dict[str, np.ndarray]:
         with Image.open(io.BytesIO(record[image])) as picture:
-            pixels = fit(picture, size, shape[-1])
+            pixels = fit(levels(picture, FULL), size, shape[-1])
         return {"image": pixels, "label": np.array(record[label] if label else 0, np.int32)}
 
     streams = {
