@@ -47,6 +47,7 @@ TURNS = {  # the EXIF orientation -> what makes it upright
 ORIENTATION, PHOTOMETRIC = 0x112, 262  # tags of EXIF and TIFF
 PIXELS_OF_PNG = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the chunks that pixels are made of
 PNG, JPEG, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xd9"
+SCAN, COMMENT, ADOBE = 0xDA, 0xFE, 0xEE  # markers of JPEG; that of Adobe says which colours it holds
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode
 CHUNK = 256  # files that are read ahead
 NAMED = 5  # damaged files that a message names
@@ -151,14 +152,18 @@ def levels(image: Image.Image, white: int | None) -> Image.Image:
     scaled = np.rint(values * (255.0 / white)).astype(np.uint8)
     if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:  # TIFF: 0 is white
         scaled = 255 - scaled
+    result = Image.fromarray(scaled)
     if isinstance(clear := image.info.get("transparency"), int):
-        scaled[values == clear] = 255
-    return Image.fromarray(scaled)
+        result.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return result
 
 
 def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
     """The central square of an image of 8 bits, on white. -> uint8 [size, size, channels]; size 0: as it is."""
-    image = _flat(image)[0].convert("L" if channels == 1 else "RGB")
+    image = _flat(image)[0]
+    if image.mode not in ("1", "L"):
+        image = image.convert("RGB")  # not every mode becomes grey directly
+    image = image.convert("L" if channels == 1 else "RGB")
     if size:
         image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)
@@ -257,10 +262,17 @@ def _mended(data: bytes) -> Iterator[bytes]:
                 parts.append(data[at : at + 12 + length])
             at += 12 + length
         yield b"".join(parts)
-    if data.startswith(JPEG):  # all pixels are there if what follows does not change them
-        ends = data + JPEG_END, data + b"\x55" * 64 + JPEG_END
+    if data.startswith(JPEG):
+        parts, at = [JPEG], len(JPEG)
+        while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != SCAN:
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            if not (0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == COMMENT) or (data[at + 1] == ADOBE and end > at + 13):
+                parts.append(data[at:end])
+            at = end
+        bare = b"".join(parts) + data[at:]
+        ends = bare + JPEG_END, bare + b"\x55" * 64 + JPEG_END
         one, other = (np.asarray(_opened(end)) for end in ends)
-        if np.array_equal(one, other):
+        if np.array_equal(one, other):  # all pixels are there: what follows them does not change them
             yield ends[0]
 
 
