@@ -25,8 +25,16 @@ from aigc_jax.errors import ConfigError, UserError
 
 # Values for keys that only training cares about, where the command line does not give them.
 USUAL: dict[str, Any] = dict(
-    validation=0, pad=0, augment=(), image_size=0, colour=True, length=128, vocabulary_size=4000
-)
+    image="image",
+    label="label",
+    validation=0,
+    pad=0,
+    augment=(),
+    image_size=0,
+    colour=True,
+    length=128,
+    vocabulary_size=4000,
+)  # fmt: skip
 
 
 def section_of(name: str, settings: Sequence[str]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ ORIENTATION, PHOTOMETRIC = 0x112, 262  # tags of EXIF and TIFF
 PIXELS_OF_PNG = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the chunks that pixels are made of
 PNG, JPEG, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xd9"
 SCAN, COMMENT, ADOBE = 0xDA, 0xFE, 0xEE  # markers of JPEG; that of Adobe says which colours it holds
+ADOBE_LENGTH = 13  # bytes: with fewer it is damaged
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode
 CHUNK = 256  # files that are read ahead
 NAMED = 5  # damaged files that a message names
@@ -266,7 +267,9 @@ def _mended(data: bytes) -> Iterator[bytes]:
         parts, at = [JPEG], len(JPEG)
         while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != SCAN:
             end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-            if not (0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == COMMENT) or (data[at + 1] == ADOBE and end > at + 13):
+            if not (0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == COMMENT) or (
+                data[at + 1] == ADOBE and end > at + 13
+            ):
                 parts.append(data[at:end])
             at = end
         bare = b"".join(parts) + data[at:]
