@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.data.files import listed, printable
 from aigc_jax.data.images import Augmentation, image_dataset, png
 from aigc_jax.data.pictures import SUFFIXES, Picture, read_all, survey
@@ -47,6 +47,7 @@ UNREAD = {
     "gz": "unpack them",
 }  # suffix of files that people have instead of images -> what to do
 NAMED = 3  # files or folders that a line names
+LISTED = 12  # classes whose counts a line gives
 
 
 class Image(NamedTuple):
@@ -131,7 +132,7 @@ def _count(counts: dict[str, Any], picture: Picture, size: int) -> None:
         animated=picture.animated,
     )
     for name, holds in facts.items():
-        counts[name] = counts.get(name, 0) + holds
+        counts[name] = counts.get(name, 0) + int(holds)
 
 
 def arrange(folder: Path, files: Sequence[Path]) -> tuple[list[Image], list[str]]:
@@ -142,7 +143,7 @@ def arrange(folder: Path, files: Sequence[Path]) -> tuple[list[Image], list[str]
     where = f'"{printable(folder)}" (key "data.path")'
     parts = {file: file.relative_to(folder).parts for file in files}
     tops = sorted({names[0] for names in parts.values() if len(names) > 1}, key=os.fsencode)
-    splits = {top: split for top in tops if (split := split_of(top))}
+    splits = {top: split for split in SPLITS for top in tops if split_of(top) == split}
     if splits and len(splits) < len(tops):
         raise UserError(
             f"{where} holds folders of splits ({_some(splits)}) beside others "
@@ -154,10 +155,9 @@ def arrange(folder: Path, files: Sequence[Path]) -> tuple[list[Image], list[str]
         raise UserError(f"{where} holds one split under several names ({_some(twice)}): put them into one folder.")
     inner = sorted({"/".join(names[:2]) for names in parts.values() if len(names) > 2 and split_of(names[1])})
     if inner and not splits:
-        raise UserError(
-            f"{where} holds its splits inside other folders ({_some(inner)}): "
-            f"{'give that folder as the path' if len(tops) == 1 else 'put splits outside and classes inside them'}."
-        )
+        wrapped = f'give "{printable(folder / tops[0])}" as the path'
+        remedy = wrapped if len(tops) == 1 else "put the splits outside and the classes inside them"
+        raise UserError(f"{where} holds its splits inside other folders ({_some(inner)}): {remedy}.")
     if splits and "train" not in splits.values():
         raise UserError(f"{where} holds the splits {_some(splits)} and nothing to train on: add a folder named train.")
     deep = 1 if splits else 0
@@ -189,19 +189,28 @@ def _class(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text).strip()
 
 
+def overview(folder: Path, images: Sequence[Image], splits: Mapping[str, Source]) -> str:
+    """How many images there are, of which classes, in which splits."""
+    classes = Counter(image.label for image in images)
+    if len(classes) > LISTED:
+        told = f" of {len(classes)} classes, with {min(classes.values()):,} to {max(classes.values()):,} each"
+    elif len(classes) > 1:
+        told = f" ({', '.join(f'{label} {classes[label]:,}' for label in sorted(classes))})"
+    else:
+        told = ""
+    manner = "split by folders" if images[0].split else "split by content, as no folders are named train and test"
+    counts = ", ".join(f"{split} {len(splits[split]):,}" for split in SPLITS if split in splits)
+    return f"Read from {printable(folder)}: {_number(len(images), 'image')}{told}; {manner}: {counts}."
+
+
 def _said(splits: Mapping[str, str], stray: Sequence[str], images: Sequence[Image]) -> list[str]:
     said = []
-    if splits:
-        renamed = [f"{printable(top)} as {split}" for top, split in splits.items() if top != split]
-        said.append(f"Folders taken as splits: {', '.join(printable(top) for top in splits)}"
-                    f"{' (' + ', '.join(renamed) + ')' if renamed else ''}.")  # fmt: skip
-        for split in set(splits.values()):
-            other = {image.label for image in images if image.split != split}
-            alone = {image.label for image in images if image.split == split} - other
-            if alone and len(splits) > 1:
-                said.append(f"Classes in the split {split} alone: {_some(sorted(alone))}.")
-    else:
-        said.append("Split by content: no folders are named train, validation and test.")
+    if renamed := [f"{printable(top)} as {split}" for top, split in splits.items() if top != split]:
+        said.append(f"Folders taken as splits: {', '.join(renamed)}.")
+    for split in splits.values() if len(splits) > 1 else ():
+        other = {image.label for image in images if image.split != split}
+        if alone := {image.label for image in images if image.split == split} - other:
+            said.append(f"Classes in the split {split} alone: {_some(sorted(alone))}.")
     if stray:
         said.append(f"Left out, beside the folders of the splits: {_some(stray)}.")
     return said
@@ -213,20 +222,20 @@ def notes(counts: Mapping[str, Any], size: int, colour: bool) -> list[str]:
     if counts["resized"]:
         shortest, longest = counts["shortest"], counts["longest"]
         sides = f"{shortest} pixels" if shortest == longest else f"{shortest} to {longest} pixels"
-        said.append(
-            f"Resized to {size} × {size}: {counts['resized']:,} files, with sides of {sides}; "
-            f"{counts['cropped']:,} cropped to their central square, {counts['enlarged']:,} enlarged."
-        )
+        parts = [f"Resized to {size} × {size}: {_number(counts['resized'], 'image')}, with sides of {sides}"]
+        parts += [f"{counts['cropped']:,} cropped to their central square"] if counts["cropped"] else []
+        parts += [f"{counts['enlarged']:,} enlarged"] if counts["enlarged"] else []
+        said.append(f"{', '.join(parts)}.")
     for name, line in (
         ("grey" if colour else "colour", "Grey, given as colour" if colour else "Coloured, turned to grey"),
         ("transparent", "Transparent, laid on white"),
-        ("deep", f"Of more than 8 bits, with {counts['white']} as white and floats from 0 to 1"),
-        ("animated", "Animated or of several pages, of which the first is taken"),
+        ("deep", f"Of more than 8 bits, with {counts['white']} as white, or floats from 0 to 1"),
+        ("animated", "Of several frames or pages, of which the first is taken"),
         ("repeated", "Repeated, byte for byte"),
         ("leaked", "Of validation and test, also in train"),
     ):
         if counts[name]:
-            said.append(f"{line}: {counts[name]:,} files.")
+            said.append(f"{line}: {_number(counts[name], 'image')}.")
     return said
 
 
@@ -237,6 +246,8 @@ def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: t
     done to training images.
     """
     folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise UserError(f'There is no folder "{printable(folder)}" (key "data.path").')
     if image_size < 1:
         raise ConfigError(f'"data.image_size" has to be at least 1, and is {image_size}.')
     files, others = listed(folder, SUFFIXES)
@@ -251,7 +262,11 @@ def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: t
     builder = local_builder(FolderImages, _config(folder, images, shape), data_dir, examples=len(images))
     splits = image_sources(builder, shape)
     class_names = builder.builder_config.class_names
-    said += notes(builder.info.metadata, image_size, colour)
+    arrays = splits["train"].arrays
+    if arrays is not None and not images[0].split:  # drawn by content, a class of few images may be elsewhere
+        if untrained := [name for label, name in enumerate(class_names) if label not in arrays["label"]]:
+            said.append(f"Classes of which no image is in train: {_some(untrained)}.")
+    said = [overview(folder, images, splits), *said, *notes(builder.info.metadata, image_size, colour)]
     return image_dataset(
         "image_folder", splits, shape, class_names, Path(builder.data_dir), augment=augment, notes=tuple(said)
     )
@@ -278,7 +293,7 @@ def _none(folder: Path, suffixes: Counter[str]) -> str:
     line = f'There is no image in "{printable(folder)}" (key "data.path")'
     for suffix, count in suffixes.most_common():
         if suffix in UNREAD:
-            return f"{line}, and {count:,} files .{suffix}: {UNREAD[suffix]}."
+            return f"{line}, but {_number(count, f'.{suffix} file')}: {UNREAD[suffix]}."
     return f"{line}: {known} are read."
 
 
@@ -286,3 +301,7 @@ def _some(names: Any) -> str:
     """The first few of these names."""
     names = [printable(name) for name in names]
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"
