@@ -124,8 +124,8 @@ def survey(files: Sequence[Path]) -> Survey:
     if brightest is not None and brightest < COARSE:
         dim = printable(files[colours.index(brightest)])
         raise UserError(
-            f"Colour images of 16 bits, as {dim}, hold values of 14 bits or fewer, of which 8 bits would keep "
-            f"{brightest + 1} levels: scale them to the full range, or save them with 8 bits."
+            f"{dim} is of 16 bits, of which colours keep the upper 8, and those reach {brightest} of 255 in all such "
+            "files: scale them to the full range, or save them with 8 bits."
         )
     return Survey(digests, whites(max((top for top in tops if top is not None), default=0)))
 

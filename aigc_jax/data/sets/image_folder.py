@@ -264,8 +264,8 @@ def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: t
     class_names = builder.builder_config.class_names
     arrays = splits["train"].arrays
     if arrays is not None and not images[0].split:  # drawn by content, a class of few images may be elsewhere
-        if untrained := [name for label, name in enumerate(class_names) if label not in arrays["label"]]:
-            said.append(f"Classes of which no image is in train: {_some(untrained)}.")
+        untrained = [name for label, name in enumerate(class_names) if label not in arrays["label"]]
+        said += [f"Classes of which no image is in train: {_some(untrained)}."] if untrained else []
     said = [overview(folder, images, splits), *said, *notes(builder.info.metadata, image_size, colour)]
     return image_dataset(
         "image_folder", splits, shape, class_names, Path(builder.data_dir), augment=augment, notes=tuple(said)
