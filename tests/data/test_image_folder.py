@@ -142,7 +142,7 @@ def test_what_was_made_of_the_files_is_said_again_at_the_next_start(tmp_path, mo
     assert data.notes == (
         f"Read from {raw}: 12 images; split by content, as no folders are named train and test: "
         f"{', '.join(f'{split} {count}' for split, count in counts(data).items())}.",
-        "Other files passed over: 4 (txt 2, heic 1, Thumbs 1).",
+        "Other files passed over: 4 (txt 2, Thumbs 1, heic 1).",
         "Resized to 4 × 4: 11 images, with sides of 2 to 9 pixels, 1 cropped to their central square, 1 enlarged.",
         "Grey, given as colour: 2 images.",
         "Transparent, laid on white: 1 image.",
