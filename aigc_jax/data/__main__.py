@@ -25,7 +25,7 @@ from aigc_jax.errors import ConfigError, UserError
 
 # Values for keys that only training cares about, where the command line does not give them.
 USUAL: dict[str, Any] = dict(
-    validation=0, pad=0, augment=(), image_size=0, colour=True, length=128, vocabulary_size=4000
+    validation=0, pad=0, augment=(), image_size=0, colour=True, length=128, vocabulary_size=4000, documents="files"
 )
 
 
@@ -79,6 +79,8 @@ def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
     began = time.perf_counter()
     data = catalogue.load(section, options.data_dir)
     seconds = time.perf_counter() - began
+    for line in data.notes:
+        print(line)
     if options.command == "show":
         for split, source in data.splits.items():
             print(f"{split}: {len(source):,} examples{data.medium.describe(source)}")
