@@ -35,6 +35,7 @@ USUAL: dict[str, Any] = dict(
     colour=True,
     length=128,
     vocabulary_size=4000,
+    documents="files",
 )  # fmt: skip
 
 

@@ -51,7 +51,17 @@ def load_idx(folder, data_dir, validation=0):
 
 
 def test_catalogue_finds_by_file_and_says_what_it_lacks(tmp_path):
-    assert catalogue.names() == ["digits", "idx", "image_folder", "pixels", "points", "sentences", "tang_poems", "tfds"]
+    assert catalogue.names() == [
+        "digits",
+        "idx",
+        "image_folder",
+        "pixels",
+        "points",
+        "sentences",
+        "tang_poems",
+        "text_folder",
+        "tfds",
+    ]
     with pytest.raises(ConfigError, match='Did you mean "digits"'):
         catalogue.load({"name": "digit"}, tmp_path)
     with pytest.raises(ConfigError, match="data.name"):
