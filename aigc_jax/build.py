@@ -67,6 +67,10 @@ def build(
     section = dict(config["data"])
     batch_size = check(section.pop("batch_size", None), Size, "data.batch_size")
     data = recalled or catalogue.load(section, Path(data_dir) if data_dir else None)
+    if "train" not in data.splits:
+        raise ConfigError(
+            " ".join([f"{data.name} has no split train to train on: {', '.join(data.splits)}.", *data.notes])
+        )
     if evaluation.split not in data.splits:
         raise ConfigError(
             f'evaluate.split: {data.name} has no split "{evaluation.split}".{nearest(evaluation.split, data.splits)}'

@@ -29,7 +29,7 @@ MODES = {
 }
 FLAGS = {
     "--workdir=RUN": "folder of checkpoints, samples, measures and the report",
-    "--config=CONFIG": "a name that `aigc_jax configs` lists, or a file; ':tiny' after it: its small twin\n"
+    "--config=CONFIG": "a name that `aigc_jax configs` lists, or a file; ':tiny' after it: its twin\n"
     "(default: the configuration of the run in --workdir)",
     "--config.KEY=VALUE": "changes a setting; docs/configs.md has all of them",
     "--mode=MODE": f"{', '.join(MODES)} (default: train)",
@@ -46,7 +46,7 @@ EXAMPLES = {
     ],
     "audit": [
         "aigc_jax audit runs/a --config.evaluate.samples=1000",
-        "aigc_jax audit TRAIN HELDOUT MADE --out=FOLDER      (of files: aigc_jax audit TRAIN HELDOUT MADE --help)",
+        "aigc_jax audit TRAIN HELDOUT MADE --out=FOLDER     (files; with --help: more)",
     ],
 }
 

@@ -183,7 +183,10 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
         if facts is not None and name in facts:
             arguments[name] = facts[name]
         elif parameter.default is inspect.Parameter.empty:
-            raise ConfigError(f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): add it.')
+            raise ConfigError(
+                f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): give it with '
+                f"--config.{where}.{name}=…, or add it to the file."
+            )
     return arguments
 
 

@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import inspect
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +15,7 @@ from aigc_jax.places import expanded
 
 PROGRAM = "aigc_jax"
 MODES = ("train", "evaluate", "sample", "audit")  # verbs over one run, which `modes` answers
+WIDE = 100  # columns of a screen
 HELP = ("-h", "--help", "--helpfull", "help")
 VERBS = (
     {
@@ -35,7 +38,7 @@ VERBS = (
         "texts": ("TRAINING MADE", "how varied texts are, and how much of them is copied"),
         "similarity": ("ONE OTHER", "PSNR, SSIM, LPIPS of images pair by pair"),
         "utility": ("MADE", "what labelled samples are worth in training a classifier"),
-        "prefer": ("page | score", "ask people which of two samples is better"),
+        "prefer": ("page|score ...", "ask people which of two samples is better"),
         "unpack": ("FILE FOLDER", "write the samples of one file as files of their own"),
     },
     {
@@ -47,11 +50,19 @@ VERBS = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line. An argument of type Path may begin with `~`, and is not empty."""
+    """Of a command that a module's docstring describes. Its help fits a screen; what is wrong, it says in one line.
 
-    def __init__(self, *given: Any, **settings: Any):
-        super().__init__(*given, **settings)
+    An argument of type Path may begin with `~`, and is not empty.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(**{**options, "formatter_class": _formatter})
         self.register("type", Path, _path)
+
+    def describe(self, text: str | None) -> None:
+        """Takes a docstring as the description: its paragraphs are wrapped, and indented lines are kept."""
+        paragraphs = inspect.cleandoc(text or "").split("\n\n")
+        self.description = "\n\n".join(p if p.startswith(" ") else textwrap.fill(p, WIDE) for p in paragraphs)
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message[:1].upper()}{message[1:]}: see {self.prog} --help.")
@@ -61,6 +72,10 @@ def _path(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty: is the variable set that it is taken from?")
     return expanded(text)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=WIDE)
 
 
 def overview() -> str:
@@ -84,7 +99,7 @@ def main(argv: Sequence[str], began: float) -> None:
     elif verb not in known:
         raise ConfigError(f'There is no command "{verb}".{nearest(verb, known)}')
     elif verb == "data":
-        importlib.import_module("aigc_jax.data.__main__").command_line(Parser(program), rest)
+        importlib.import_module("aigc_jax.data.__main__").command_line(Parser(prog=program), rest)
     elif verb in MODES and not _of_files(verb, rest):
         importlib.import_module("aigc_jax.modes").run([program, *_flags(verb, rest)], began, verb)
     else:
@@ -94,8 +109,11 @@ def main(argv: Sequence[str], began: float) -> None:
 def run(name: str, arguments: Sequence[str], program: str) -> None:
     """Runs a module of `aigc_jax.commands`. program: as the help calls it. Raises UserError."""
     module = importlib.import_module(f"aigc_jax.commands.{name}")
-    parser = Parser(program, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog=program)
+    parser.describe(module.__doc__)
     module.arguments(parser)
+    takes = next(verbs[name][0] for verbs in VERBS if name in verbs)
+    parser.usage = f"%(prog)s {takes.split(' | ')[-1]} [--OPTION=VALUE ...]"  # argparse's own takes lines
     options = parser.parse_args(arguments)
     importlib.import_module("aigc_jax.command").prepare_jax(distributed=False)
     module.run(options)

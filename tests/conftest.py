@@ -41,6 +41,7 @@ def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     sources = {
         "idx": {"path": str(write_idx(folder / "idx"))},
         "tang_poems": {"path": str(write_texts(folder / "texts"))},
+        "text_folder": {"path": str(write_texts(folder / "texts"))},
         "tfds": {
             "name": "image_folder",
             "path": str(write_images(folder / "images")),

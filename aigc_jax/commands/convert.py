@@ -25,8 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         f"{name}: {' and '.join(f'{source.file}, {source.origin}' for source in files)}"
         for name, files in known.items()
     )
-    parser.add_argument("files", metavar="FILE", type=Path, nargs="+")
-    parser.add_argument("--name", required=True, choices=known, help=f"of the network. {listed}")
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--name", metavar="NAME", required=True, choices=known, help=f"of the network. {listed}")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,9 +1,9 @@
 """Prepares a data set, or shows what is in it.
 
-    python -m aigc_jax.data prepare digits
-    python -m aigc_jax.data prepare idx --path=/data/fashion-mnist
-    python -m aigc_jax.data show tang_poems --path=quantangshi --length=128 --out=sheets
-    python -m aigc_jax.data prepare cifar10
+    aigc_jax data prepare digits
+    aigc_jax data prepare idx --path=/data/fashion-mnist
+    aigc_jax data show tang_poems --path=quantangshi --length=128 --out=sheets
+    aigc_jax data prepare cifar10
 
 NAME is a data set of aigc_jax.data.sets or one of TensorFlow Datasets. The keys are those of the
 section `data` of a configuration, as --key=value or key=value.
@@ -26,8 +26,17 @@ from aigc_jax.errors import ConfigError
 
 # Values for keys that only training cares about, where the command line does not give them.
 USUAL: dict[str, Any] = dict(
-    validation=0, pad=0, augment=(), image_size=0, colour=True, length=128, vocabulary_size=4000
-)
+    image="image",
+    label="label",
+    validation=0,
+    pad=0,
+    augment=(),
+    image_size=0,
+    colour=True,
+    length=128,
+    vocabulary_size=4000,
+    documents="files",
+)  # fmt: skip
 
 
 def section_of(name: str, settings: Sequence[str]) -> dict[str, Any]:
@@ -58,14 +67,14 @@ def _value(text: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = console.Parser("python -m aigc_jax.data")
+    parser = console.Parser(prog="python -m aigc_jax.data")
     given = sys.argv[1:] if arguments is None else [*arguments]
     return command.guarded(lambda rest: command_line(parser, rest), given)
 
 
-def command_line(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+def command_line(parser: console.Parser, arguments: Sequence[str]) -> None:
     """Runs the command line. parser: without arguments yet. Raises UserError."""
-    parser.description, parser.formatter_class = __doc__, argparse.RawDescriptionHelpFormatter
+    parser.describe(__doc__)
     parser.add_argument("command", choices=("prepare", "show"))
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(catalogue.names())}, or a name of TFDS")
     parser.add_argument("settings", nargs="*", metavar="--key=value", help="keys of the section data")
@@ -80,6 +89,8 @@ def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
     began = time.perf_counter()
     data = catalogue.load(section, options.data_dir)
     seconds = time.perf_counter() - began
+    for line in data.notes:
+        print(line)
     if options.command == "show":
         for split, source in data.splits.items():
             print(f"{split}: {len(source):,} examples{data.medium.describe(source)}")

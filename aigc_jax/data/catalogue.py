@@ -10,6 +10,7 @@ from typing import Any
 from aigc_jax.config import bind, nearest
 from aigc_jax.data import sets
 from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.files import printable
 from aigc_jax.errors import ConfigError
 from aigc_jax.places import expanded
 
@@ -47,4 +48,8 @@ def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
         raise ConfigError(f'The configuration lacks "data.name": one of {", ".join(names())}.')
     function = loader(section["name"])
     folder = default_data_dir() if data_dir is None else expanded(data_dir)
+    if printable(folder) != str(folder):  # TFDS cannot write there
+        raise ConfigError(
+            f"The folder {printable(folder)} is no UTF-8, which prepared data needs: give another --data_dir."
+        )
     return function(**bind(function, section, "data", facts={"data_dir": folder}))

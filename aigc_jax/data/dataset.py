@@ -63,7 +63,8 @@ class DataSet:
     """A data set as training uses it.
 
     name: for messages; facts: what networks and methods are filled from (image_shape, vocabulary, ...);
-    folder: where TFDS keeps it, with its licence and citation.
+    folder: where TFDS keeps it, with its licence and citation;
+    notes: what was read, changed and left out, a line each.
     """
 
     name: str
@@ -71,6 +72,7 @@ class DataSet:
     medium: Medium
     facts: Mapping[str, Any]
     folder: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Literal
 
 import jax
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from aigc_jax.config import nearest
+from aigc_jax.data import pictures
 from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
@@ -118,11 +119,12 @@ def image_dataset(
     *,
     pad: int = 0,
     augment: tuple[Augmentation, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> DataSet:
     """An image data set with the facts that networks and methods read. shape: (H, W, C) as stored."""
     height, width, channels = shape
     facts = dict(image_shape=(height + 2 * pad, width + 2 * pad, channels), classes=len(class_names))
-    return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)
+    return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder, notes)
 
 
 def save_arrays(stem: Path, **arrays: Any) -> Path:
@@ -167,22 +169,8 @@ def png(image: np.ndarray) -> io.BytesIO:
     return file
 
 
-def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """The central square of an image, resized. -> uint8 [size, size, channels]; size 0: as it is."""
-    image = image.convert("L" if channels == 1 else "RGB")
-    if size:
-        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)
-
-
 def read_image(path: Path, size: int, channels: int) -> np.ndarray:
-    """An image file, turned upright and fitted. Raises UserError if it is damaged or far too large."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return fit(ImageOps.exif_transpose(image), size, channels)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is too large to decode safely ({error}): make it smaller or remove it.") from error
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for damaged files
-        raise UserError(f"{path} cannot be read as an image ({error}): repair or remove it.") from error
+    """The pixels of one file, as `pictures.read` has them. -> uint8 [H, W, channels]; size 0: as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, about metadata
+        return pictures.read(path, size, channels).pixels

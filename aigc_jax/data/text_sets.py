@@ -1,16 +1,17 @@
 """What the sets of texts share: a builder over lists of texts, and windows cut from it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from aigc_jax.data.dataset import DataSet, TextSource
-from aigc_jax.data.store import LocalInfo, cached
+from aigc_jax.data.store import LocalInfo, cached, fingerprint
 from aigc_jax.data.text import TextMedium, common_characters
 from aigc_jax.ranges import at_least
 
@@ -62,25 +63,70 @@ def read_texts(builder: Any, split: str) -> list[str]:
     return [record["text"].decode("utf-8") for record in source.__getitems__(list(range(len(source))))]
 
 
-def text_dataset(name: str, builder: Any, *, length: int, vocabulary_size: int) -> DataSet:
+def text_dataset(name: str, builder: Any, *, length: int, vocabulary_size: int, notes: Sequence[str] = ()) -> DataSet:
     """The windows of a prepared set of texts, in memory, with the vocabulary of its training split.
 
     length: tokens that a network reads at once; vocabulary_size: characters, the most frequent; 0 = all.
+    notes: lines that say what was read, changed and left out.
     """
-    splits = list(builder.info.splits)
+    folder = Path(builder.data_dir)
+    reads = {split: partial(read_texts, builder, split) for split in builder.info.splits}
+    choose = partial(common_characters, size=vocabulary_size)
+    encoded = _encoded(folder / f"windows_{length}_{vocabulary_size}", reads, choose, length)
+    return DataSet(name, encoded.splits, encoded.medium, encoded.medium.facts, folder, (*notes, encoded.covered()))
+
+
+def recoded(data: DataSet, medium: TextMedium) -> DataSet:
+    """The same texts in another vocabulary, such as a trained network's: characters that it lacks become <unk>."""
+    reads = {split: source.texts for split, source in data.splits.items() if isinstance(source, TextSource)}
+    assert data.folder is not None and reads.keys() == data.splits.keys()
+    name = f"windows_{medium.length}_{fingerprint([medium.characters.encode(UTF32)])}"
+    encoded = _encoded(data.folder / name, reads, lambda _: medium.characters, medium.length)
+    notes = (*data.notes[:-1], encoded.covered())
+    return replace(data, splits=encoded.splits, medium=medium, facts=medium.facts, notes=notes)
+
+
+class Encoded(NamedTuple):
+    """Texts in a vocabulary. unknown, characters: of each split, those outside the vocabulary, and all."""
+
+    medium: TextMedium
+    splits: dict[str, TextSource]
+    unknown: dict[str, int]
+    characters: dict[str, int]
+
+    def covered(self) -> str:
+        """A line about the vocabulary."""
+        shares = [f"{1 - self.unknown[s] / max(1, self.characters[s]):.2%} of {s}" for s in self.splits]
+        left = sum(self.unknown.values())
+        unknown = f"; {left:,} characters are read as <unk>" if left else ""
+        return f"Vocabulary: {len(self.medium.characters):,} characters, which cover {', '.join(shares)}{unknown}."
+
+
+def _encoded(
+    folder: Path, reads: Mapping[str, Callable[[], list[str]]], choose: Callable[[list[str]], str], length: int
+) -> Encoded:
+    """Windows of length + 1 tokens of each split's texts, made once and kept in `folder`.
+
+    choose: the training split's texts -> the vocabulary.
+    """
 
     def make() -> dict[str, np.ndarray]:
-        texts = {split: read_texts(builder, split) for split in splits}
-        characters = common_characters(texts["train"], vocabulary_size)
-        medium = TextMedium(characters, length)
-        windows = {f"{split}.tokens": medium.windows(texts[split]) for split in splits}
-        return {"characters": np.frombuffer(characters.encode(UTF32), np.uint32), **windows}
+        texts = {split: read() for split, read in reads.items()}
+        characters = choose(texts["train"])
+        medium, known = TextMedium(characters, length), set(characters)
+        arrays = {"characters": np.frombuffer(characters.encode(UTF32), np.uint32)}
+        for split, own in texts.items():
+            counts = Counter(character for text in own for character in text)
+            unknown = sum(count for character, count in counts.items() if character not in known)
+            arrays[f"{split}.tokens"] = medium.windows(own)
+            arrays[f"{split}.counts"] = np.array([unknown, counts.total()])
+        return arrays
 
-    keys = ["characters", *(f"{split}.tokens" for split in splits)]
-    arrays = cached(Path(builder.data_dir) / f"windows_{length}_{vocabulary_size}", keys, make)
-    medium = TextMedium(arrays["characters"].tobytes().decode(UTF32), length)
-    sources = {
-        split: TextSource({"tokens": arrays[f"{split}.tokens"]}, partial(read_texts, builder, split))
-        for split in splits
-    }
-    return DataSet(name, sources, medium, medium.facts, Path(builder.data_dir))
+    keys = ["characters", *(f"{split}.{what}" for split in reads for what in ("tokens", "counts"))]
+    arrays = cached(folder, keys, make)
+    return Encoded(
+        TextMedium(arrays["characters"].tobytes().decode(UTF32), length),
+        {split: TextSource({"tokens": arrays[f"{split}.tokens"]}, read) for split, read in reads.items()},
+        {split: int(arrays[f"{split}.counts"][0]) for split in reads},
+        {split: int(arrays[f"{split}.counts"][1]) for split in reads},
+    )

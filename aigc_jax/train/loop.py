@@ -63,7 +63,7 @@ def _train(
         records.keep_until(workdir, start)
         journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
         closing.callback(journal.close)
-        for line in [*said, *_beginning(run, workdir, start)]:
+        for line in [*run.data.notes, *said, *_beginning(run, workdir, start)]:
             journal.say(line)
         _describe(state, workdir)
         tasks = Tasks(run, workdir, journal, checkpoints, timing, asked)

@@ -17,6 +17,7 @@ import jax
 from aigc_jax import config as configuration
 from aigc_jax.data.files import printable
 from aigc_jax.errors import UserError, naming
+from aigc_jax.metrics.record import RECORDS
 from aigc_jax.places import expanded
 
 MAY_CHANGE = re.compile(
@@ -60,7 +61,7 @@ class Workdir:
         self.networks = folder / "networks.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
-        self.records = folder / "records.jsonl"
+        self.records = folder / RECORDS
         self.time = folder / "time.jsonl"
         self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"

@@ -51,7 +51,17 @@ def load_idx(folder, data_dir, validation=0):
 
 
 def test_catalogue_finds_by_file_and_says_what_it_lacks(tmp_path):
-    assert catalogue.names() == ["digits", "idx", "image_folder", "pixels", "points", "sentences", "tang_poems", "tfds"]
+    assert catalogue.names() == [
+        "digits",
+        "idx",
+        "image_folder",
+        "pixels",
+        "points",
+        "sentences",
+        "tang_poems",
+        "text_folder",
+        "tfds",
+    ]
     with pytest.raises(ConfigError, match='Did you mean "digits"'):
         catalogue.load({"name": "digit"}, tmp_path)
     with pytest.raises(ConfigError, match="data.name"):
@@ -308,7 +318,7 @@ def test_sentences():
 
 
 def tfds_section(name):
-    return dict(name="tfds", dataset=name, image_size=0, pad=0, augment=())
+    return dict(name="tfds", dataset=name, image="image", label="label", image_size=0, pad=0, augment=())
 
 
 def test_a_prepared_set_of_tfds(tmp_path):

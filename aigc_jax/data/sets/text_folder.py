@@ -1,0 +1,236 @@
+"""Texts of one's own: a folder of plain text files, or a single file.
+
+Files named .txt, .md or .text are read, in UTF-8, or in UTF-16 or UTF-32 where they begin with a byte order mark. Lines
+end in a line feed afterwards, whatever ended them before, and other control characters are left out. Nothing else is
+changed: letters stay composed or decomposed as they are.
+
+A document is a file, or with `documents="blank_lines"` what stands between blank lines. Documents are split by their
+content, about 90 / 5 / 5, so that duplicates fall on one side. Fewer than `FEW` documents are taken as books: of each
+the last 5 % are the test split, the 5 % before them the validation split, and what it has in each split is cut at the
+ends of paragraphs or lines into texts of at most `PASSAGE` characters, so that samples begin where one of these does.
+"""
+
+import codecs
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.files import listed, printable
+from aigc_jax.data.store import fingerprint, local_builder, split_by_content
+from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
+from aigc_jax.errors import UserError
+from aigc_jax.places import expanded
+from aigc_jax.ranges import Count
+
+SUFFIXES = (".txt", ".md", ".text")
+FEW = 20  # documents: of fewer, 5 % would be none
+HELD = 0.05  # share of a book that is the test split, and as much the validation split
+SHORTEST = 200  # characters: of a shorter book nothing is held out
+PASSAGE = 2000  # characters at most
+NEAR = 1000  # characters within which the end of a line is looked for, to split a book there
+RULES = "1"  # changes with what this file makes of the same bytes
+VERSION = "1.0.0"
+NAMED = 3  # kinds of other files that are named
+
+Documents = Literal["files", "blank_lines"]
+BLANK = re.compile(r"\n[^\S\n]*\n\s*")
+CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\ufeff]")  # all but tab and line feed, and marks amid the text
+MARKS = (  # in this order: UTF-32's begins as UTF-16's does
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+FORMATS = {b"%PDF": "PDF", b"PK\x03\x04": "a ZIP archive, as .docx, .odt and .epub are", b"\x1f\x8b": "gzip"}
+
+
+class TextFolder(Texts):
+    """Documents of a folder, or passages of books."""
+
+
+def decoded(path: Path) -> tuple[str, str]:
+    """A file's text and its encoding. Raises UserError with the byte at which it is not in that encoding."""
+    where = printable(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{where} cannot be read ({error.strerror}): change its permissions.") from error
+    for start, kind in FORMATS.items():
+        if content.startswith(start):
+            raise UserError(f"{where} is {kind}, and no plain text: save it as text first.")
+    mark, encoding = next(((mark, name) for mark, name in MARKS if content.startswith(mark)), (b"", "utf-8"))
+    try:
+        text = content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        byte, start = error.object[error.start], error.start + (len(mark) if encoding == "utf-8" else 0)
+        raise UserError(
+            f"{where} is not {encoding.upper()} (byte {byte:#04x} at offset {start}): convert it first, as with "
+            f'"iconv -f {_guess(content)} -t UTF-8", or with what it is written in.'
+        ) from error
+    if text.count("\0") > len(text) / 4:
+        raise UserError(
+            f"{where} is not UTF-8 (a quarter of its bytes are 0): convert it first, as with "
+            f'"iconv -f {"UTF-16BE" if content[0] == 0 else "UTF-16LE"} -t UTF-8".'
+        )
+    return text, encoding
+
+
+def _guess(content: bytes) -> str:
+    """What a text that is no UTF-8 may be written in, for a message."""
+    try:
+        text = content.decode("gb18030")
+    except UnicodeDecodeError:
+        return "WINDOWS-1252"
+    return "GB18030" if sum("\u4e00" <= character <= "\u9fff" for character in text) > len(text) / 4 else "WINDOWS-1252"
+
+
+def read_file(path: Path, counts: Counter[str]) -> str:
+    """A file's text with line feeds and without other control characters; adds to `counts` what was met."""
+    text, encoding = decoded(path)
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = CONTROL.sub("", plain)
+    counts["files"] += 1
+    counts["wide"] += encoding != "utf-8"
+    counts["returns"] += "\r" in text
+    counts["control"] += len(plain) - len(kept)
+    counts["decomposed"] += not unicodedata.is_normalized("NFC", kept)
+    counts["empty"] += not kept.strip()
+    return kept
+
+
+def documents_of(text: str, documents: Documents) -> list[str]:
+    """The documents of a file, without the space around them; none of them is blank."""
+    parts = BLANK.split(text) if documents == "blank_lines" else [text]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def parts_of(book: str) -> dict[str, str]:
+    """Split -> consecutive parts of a book, which ends of lines part where they are near."""
+    if len(book) < SHORTEST:
+        return {"train": book}
+    first, second = (_line_end(book, round(len(book) * (1 - share))) for share in (2 * HELD, HELD))
+    return {"train": book[:first], "validation": book[first:second], "test": book[second:]}
+
+
+def _line_end(text: str, position: int) -> int:
+    end = text.find("\n", position, position + NEAR) + 1
+    return end if 0 < end < len(text) else position
+
+
+def passages(text: str) -> Iterator[str]:
+    """Consecutive texts of at most `PASSAGE` characters, which put together are the text again.
+
+    They end with a paragraph where one ends in the second half, else with a line, else with a word.
+    """
+    start = 0
+    while len(text) - start > PASSAGE:
+        half, limit = start + PASSAGE // 2, start + PASSAGE
+        ends = (text.rfind(mark, half, limit) + len(mark) for mark in ("\n\n", "\n", " ") if mark in text[half:limit])
+        end = next(ends, limit)
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
+
+
+def read_splits(files: Sequence[Path], documents: Documents) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """(split -> texts, counts of what was read, changed and left out). Raises UserError where there is no text."""
+    counts: Counter[str] = Counter()
+    found = [document for file in files for document in documents_of(read_file(file, counts), documents)]
+    if not found:
+        raise UserError(f'There is no text in {_some(files)} (key "data.path"): there is nothing to train on.')
+    splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    if len(found) < FEW:
+        for book in found:
+            for split, part in parts_of(book).items():
+                splits[split] += passages(part)
+    else:
+        places = split_by_content(
+            [hashlib.sha256(document.encode("utf-8", "surrogatepass")).digest() for document in found]
+        )
+        splits |= {split: [found[i] for i in numbers] for split, numbers in places.items()}
+    counts["documents"] = len(found)
+    counts["characters"] = sum(map(len, found))
+    return {split: texts for split, texts in splits.items() if texts}, dict(counts)
+
+
+def _some(files: Sequence[Path]) -> str:
+    names = ", ".join(printable(file) for file in files[:NAMED])
+    return f"{names} and {len(files) - NAMED:,} more" if len(files) > NAMED else names
+
+
+def notes(counts: Mapping[str, Any], documents: Documents, others: Sequence[Path]) -> list[str]:
+    """What was read, changed and left out, in lines."""
+    books = counts["documents"] < FEW
+    how = (
+        "each is split by position, the last 5 % for test and 5 % before for validation"
+        if books
+        else "split by content"
+    )
+    between = ", parted by blank lines" if documents == "blank_lines" else ""
+    said = [
+        f"Read: {counts['files']:,} files with {counts['characters']:,} characters in {counts['documents']:,} documents"
+        f"{between}; {how}."
+    ]
+    for name, line in (
+        ("wide", "Read as UTF-16 or UTF-32: {:,} files."),
+        ("returns", "Carriage returns read as line ends: in {:,} files."),
+        ("control", "Control characters left out: {:,}."),
+        ("decomposed", "Letters in decomposed form (no NFC) left as they are: in {:,} files."),
+        ("empty", "Without text: {:,} files."),
+    ):
+        if counts[name]:
+            said.append(line.format(counts[name]))
+    if others:
+        kinds = Counter(printable(file.suffix.lower()) or "no suffix" for file in others).most_common()
+        named = ", ".join(f"{kind} {count:,}" for kind, count in kinds[:NAMED])
+        said.append(f"Other files passed over: {len(others):,} ({named}{', …' if len(kinds) > NAMED else ''}).")
+    return said
+
+
+def _found(path: Path) -> tuple[Sequence[Path], Sequence[Path]]:
+    """(the files to read, others beside them)."""
+    where = f'"{printable(path)}" (key "data.path")'
+    if path.is_file():
+        return (path,), ()
+    if not path.is_dir():
+        raise UserError(f"There is no folder or file {where}: check the path.")
+    files, others = listed(path, SUFFIXES)
+    if not files:
+        beside = f", but {len(others):,} others" if others else ""
+        raise UserError(f"There is no {', '.join(SUFFIXES)} file in {where}{beside}: put plain texts there.")
+    return files, others
+
+
+def load(*, data_dir: Path, path: str, documents: Documents, length: Length, vocabulary_size: Count) -> DataSet:
+    """The windows of the texts, in memory.
+
+    path: a folder, with its subfolders, or one file; documents: what a document is, each of the "files", or what stands
+    between "blank_lines"; length: tokens of a window; vocabulary_size: characters, the most frequent of the training
+    split; 0 = all.
+    """
+    place = expanded(path)
+    files, others = _found(place)
+    parts = [RULES.encode(), documents.encode()]
+    for file in files:
+        try:
+            parts += [os.fsencode(file.relative_to(place)), file.read_bytes()]
+        except OSError as error:
+            raise UserError(f"{printable(file)} cannot be read ({error.strerror}): change its permissions.") from error
+    config = TextConfig(
+        name=fingerprint(parts),
+        version=VERSION,
+        description="Texts of a folder.",
+        licence="that of the texts; not known here",
+        read=lambda: read_splits(files, documents),
+    )
+    builder = local_builder(TextFolder, config, data_dir)
+    said = notes(Counter(builder.info.metadata), documents, others)
+    return text_dataset("text_folder", builder, length=length, vocabulary_size=vocabulary_size, notes=said)
