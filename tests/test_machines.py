@@ -169,7 +169,7 @@ def test_an_empty_name_is_no_work_directory():
 
 def test_paths_of_commands_may_begin_with_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    parser = console.Parser("x")
+    parser = console.Parser(prog="x")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--page", type=Path, default=Path("page.html"))
     assert parser.parse_args(["--out=~/page.html"]).out == tmp_path / "page.html"
