@@ -36,7 +36,8 @@ def main(argv: list[str]) -> None:
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import Workdir
 
-    run, workdir = build(config, FLAGS.data_dir), Workdir(FLAGS.workdir)
+    workdir = Workdir(FLAGS.workdir)
+    run = build(config, FLAGS.data_dir, kept=workdir.kept())
     if FLAGS.mode == "train":
         loop.train(run, workdir, BEGAN)
     elif FLAGS.mode == "audit":

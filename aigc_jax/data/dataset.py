@@ -57,7 +57,7 @@ class DataSet:
 
     name: for messages; facts: what networks and methods are filled from (image_shape, vocabulary, ...);
     folder: where TFDS keeps it, with its licence and citation; notes: lines that say what was read, changed and left
-    out.
+    out; changed: lines that say what is new since the run was trained (`data.meaning`).
     """
 
     name: str
@@ -66,6 +66,7 @@ class DataSet:
     facts: Mapping[str, Any]
     folder: Path | None = None
     notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

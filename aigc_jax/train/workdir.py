@@ -15,6 +15,9 @@ from typing import Any
 import jax
 
 from aigc_jax import config as configuration
+from aigc_jax.data import meaning
+from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError, naming
 
 MAY_CHANGE = re.compile(
@@ -49,6 +52,7 @@ class Workdir:
         self.name = os.path.basename(os.path.normpath(folder))  # for a person: "x/.." has none of its own
         self.config = folder / "config.json"
         self.networks = folder / "networks.json"
+        self.data = folder / "data.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
         self.records = folder / "records.jsonl"
@@ -61,8 +65,8 @@ class Workdir:
         self.audit = folder / "audit"
         self.report = folder / "report.html"
 
-    def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
-        """Writes the resolved configuration and what its networks were built from, into a folder that is held.
+    def record(self, config: Mapping[str, Any], networks: Mapping[str, Any], data: DataSet) -> None:
+        """Writes the configuration, what its networks were built from and what its data mean, into a folder held.
 
         Raises UserError when it cannot be written.
         """
@@ -72,6 +76,7 @@ class Workdir:
             self.samples.mkdir(exist_ok=True)
             write_whole(self.config, configuration.to_json(config))
             write_whole(self.networks, configuration.to_json(networks))
+            write_whole(self.data, Meaning.of(data).written())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -143,6 +148,26 @@ class Workdir:
                 f"({', '.join(wrong[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
             )
         return changed
+
+    def kept(self) -> Meaning | None:
+        """What the numbers of its data mean to the run in this folder; None where none is, or one from before that.
+
+        Raises UserError when it cannot be read.
+        """
+        try:
+            return Meaning.read(self.data.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except DAMAGED as error:
+            raise UserError(
+                f"{self.data} cannot be read ({error!r}): restore it, or choose another --workdir."
+            ) from error
+
+    def check_data(self, data: DataSet) -> None:
+        """Raises UserError where numbers of the data mean something else than they did to the run in this folder."""
+        kept = self.kept()
+        if kept:
+            meaning.check(data, kept)
 
     def recorded(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The configuration of the run in this folder, and what its networks were built from.
