@@ -30,16 +30,26 @@ lock: .venv/core  ## requirements/lock-*.txt: every package with its hashes
 	$(PIP) uv
 	$(RUN) -m uv pip compile setup.py --constraint requirements/constraints.txt $(LOCK) --python-version 3.11 -o requirements/lock-3.11.txt
 	$(RUN) -m uv pip compile setup.py $(LOCK) --python-version 3.12 -o requirements/lock-3.12.txt
+	$(RUN) -m uv pip compile setup.py --extra cuda --constraint requirements/lock-3.12.txt $(LOCK) --python-version 3.12 -o requirements/lock-cuda-3.12.txt
 
-sbom: .venv/core  ## sbom.json: what a plain installation is made of, as CycloneDX
-	$(PIP) cyclonedx-bom
-	.venv/bin/cyclonedx-py requirements requirements/lock-3.12.txt --of JSON -o sbom.json
+sbom: .venv-sbom/ready  ## sbom.json: what a plain installation is made of, with licences, as CycloneDX; from PYTHON=python3.12
+	$(PYTHON) -m venv .venv-cyclonedx
+	.venv-cyclonedx/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom
+	.venv-cyclonedx/bin/cyclonedx-py environment .venv-sbom/bin/python --gather-license-texts --output-reproducible --of JSON -o .venv-sbom/environment.json
+	$(PYTHON) requirements/sbom.py requirements/lock-3.12.txt <.venv-sbom/environment.json >sbom.json
 
 check: .venv/lint  ## compile, style, types
 	$(RUN) -m compileall -q aigc_jax configs launch main.py
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+.venv-sbom/ready: setup.py requirements/lock-3.12.txt
+	$(PYTHON) -c 'import sys; sys.exit("The lock file is for Python 3.12: make sbom PYTHON=python3.12" if sys.version_info[:2] != (3, 12) else 0)'
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock-3.12.txt
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
 
 .venv/core: setup.py requirements/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'

@@ -21,7 +21,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["aigc_jax", "aigc_jax.*"]),
+    packages=[*find_packages(include=["aigc_jax", "aigc_jax.*"]), "aigc_jax.configs"],
+    package_dir={"aigc_jax.configs": "configs"},  # an installed package brings them along
     package_data={
         "aigc_jax.evaluate": ["*.html"],
         "aigc_jax.metrics.features": ["weights/*.safetensors"],
@@ -44,6 +45,7 @@ setup(
         "safetensors>=0.5",
         "tqdm>=4.66",
     ],
+    entry_points={"console_scripts": ["aigc_jax = aigc_jax.__main__:process"]},
     extras_require={
         "evaluate": EVALUATE,
         "test": [

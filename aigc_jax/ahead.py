@@ -13,10 +13,12 @@ keys of our own for all that jax's stand for.
 import base64
 import hashlib
 import json
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import jax
 
 from aigc_jax import places
 
+FOLDER = "jax_compilation_cache_dir"  # jax's setting
 READING, COMPILING = 1.0, 5.0  # seconds from which a program is worth a note, when it was read or compiled
 
 
@@ -79,16 +82,29 @@ class Ahead:
                 self._worth(key)
                 return found
         began = time.perf_counter()
-        found = self._read(key, options, backend, devices, *rest)
+        with self._without_damage(key):
+            found = self._read(key, options, backend, devices, *rest)
         if found[0] is not None and time.perf_counter() - began > READING:
             self._worth(key)
         return found
 
     def put(self, key: str, name: str, program: Any, backend: Any, seconds: int) -> None:
         """As jax's."""
-        self._write(key, name, program, backend, seconds)
+        with self._without_damage(key):
+            self._write(key, name, program, backend, seconds)
         if seconds > COMPILING:
             self._worth(key)
+
+    @contextmanager
+    def _without_damage(self, key: str) -> Iterator[None]:
+        """Removes an entry that a full disk or a kill cut short: jax never writes over one that is there."""
+        try:
+            yield
+        except Exception:
+            if folder := getattr(jax.config, FOLDER):
+                with suppress(OSError):
+                    Path(folder, f"{key}-cache").unlink()
+            raise
 
     def _early(self, key: str, how: Mapping[str, Any]) -> tuple[Any, Any]:
         try:
@@ -113,7 +129,7 @@ class Ahead:
             "options": base64.b64encode(options.SerializeAsString()).decode(),
             "devices": [device.id for device in devices],
         }
-        part = self._note.with_suffix(".part")
+        part = self._note.with_suffix(f".{os.getpid()}.part")  # two runs may begin at once
         try:
             part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             part.write_text(json.dumps(self._noted), "utf-8")

@@ -1,23 +1,54 @@
-"""What main.py does: command line in, one clear line out when something is wrong."""
+"""What commands over one run share: command line in, one clear line out when something is wrong."""
 
 import os
-import runpy
+import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from absl import flags, logging
+from ml_collections import ConfigDict
 
-from aigc_jax import places
-from aigc_jax.config import check_overrides, nearest
-from aigc_jax.errors import ConfigError, Stopped, UserError, room
+from aigc_jax import consoles, experiments, places
+from aigc_jax.config import nearest
+from aigc_jax.errors import ConfigError, Stopped, UserError, room, unwritable
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
 COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between processes name
+HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
+MODES = {
+    "train": "Trains a configuration; the same command, or --workdir alone, goes on after an interruption.",
+    "evaluate": "Measures the best checkpoint of a run, or the newest, over the evaluation split.",
+    "sample": "Draws samples from the best checkpoint of a run, or the newest, into its folder.",
+    "audit": "Looks for copies of training examples among samples of a run.",
+}
+FLAGS = {
+    "--workdir=RUN": "folder of checkpoints, samples, measures and the report",
+    "--config=CONFIG": "a name that `aigc_jax configs` lists, or a file; ':tiny' after it: its twin\n"
+    "(default: the configuration of the run in --workdir)",
+    "--config.KEY=VALUE": "changes a setting; docs/configs.md has all of them",
+    "--mode=MODE": f"{', '.join(MODES)} (default: train)",
+    "--data_dir=FOLDER": "of prepared data sets (default: $TFDS_DATA_DIR, ~/tensorflow_datasets)",
+    "--distributed": "join the other processes of a TPU pod, SLURM job or GPU cluster",
+}
+EXAMPLES = {
+    "": ["python main.py --config=ddpm_digits --workdir=runs/a --config.train.steps=1000"],
+    "train": ["aigc_jax train ddpm_digits --workdir=runs/a --config.train.steps=1000"],
+    "evaluate": ["aigc_jax evaluate runs/a --config.evaluate.split=train"],
+    "sample": [
+        "aigc_jax sample runs/a --config.sample.n=16 --config.sample.seed=1",
+        "aigc_jax sample runs/a --config.sample.condition=cat",
+    ],
+    "audit": [
+        "aigc_jax audit runs/a --config.evaluate.samples=1000",
+        "aigc_jax audit TRAIN HELDOUT MADE --out=FOLDER     (files; with --help: more)",
+    ],
+}
 
 
 def leave(code: int) -> None:
@@ -31,6 +62,7 @@ def leave(code: int) -> None:
 
 def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     """The exit code of `function(argv)`; a UserError becomes one line on the standard error."""
+    consoles.make_lasting()
     _quieten()
     try:
         function(argv)
@@ -74,44 +106,76 @@ def _quieten() -> None:
     sys.unraisablehook, threading.excepthook = callback_hook, thread_hook
 
 
-def parse(values: flags.FlagValues, argv: list[str]) -> Mapping[str, Any]:
-    """Parses argv into absl's flags and returns the configuration, overrides applied.
+class Asked(NamedTuple):
+    """What a command line over one run asks for."""
 
-    Raises ConfigError for an unknown flag, key or mode, a wrong type, or a missing file.
+    config: Mapping[str, Any]
+    mode: str
+    workdir: str
+    data_dir: str | None
+    distributed: bool
+
+
+def parse(argv: Sequence[str], mode: str = "") -> Asked:
+    """Reads a command line: the program's name, and flags. mode: "" = the flag --mode says it.
+
+    Without --config the configuration is that of the run in --workdir. Prints the help and raises SystemExit where that
+    is asked for. Raises ConfigError for an unknown flag, key or mode, a wrong type, or a missing file.
     """
+    if HELP & set(argv):
+        print(usage(argv[0], mode))
+        raise SystemExit(0)
+    values = flags.FlagValues()
+    values.set_gnu_getopt(True)  # flags that it does not know, and their values, are left for the configuration
+    flags.DEFINE_string("config", None, "", flag_values=values)
+    flags.DEFINE_string("workdir", None, "", flag_values=values)
+    flags.DEFINE_string("data_dir", None, "", flag_values=values)
+    flags.DEFINE_bool("distributed", False, "", flag_values=values)
+    if not mode:
+        flags.DEFINE_enum("mode", "train", list(MODES), "", flag_values=values)
     try:
-        rest = values(argv)
-        config = values.config and values.config.to_dict()  # a file that failed to load says so here
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, SyntaxError) as error:
-        _explain(argv, error)
-    if config is None:
-        raise ConfigError("Which configuration? Give --config=configs/….py")
+        rest = values(list(argv), known_only=True)
+    except (flags.Error, ValueError) as error:
+        raise ConfigError(str(error)) from error
+    for flag in ("config", "workdir", "data_dir"):
+        if (given := values[flag].value) is not None and not given.strip():
+            raise ConfigError(f"--{flag} is empty: is the variable set that it is taken from?")
+    for argument in rest[1:]:
+        if argument.startswith("-") and not re.match("--?(no)?config[.]", argument):
+            name = argument.lstrip("-").partition("=")[0]
+            raise ConfigError(f'There is no flag "--{name}".{nearest(name, [*values, "help"])}')
+    config = experiments.changed(_configuration(values.config, values.workdir), rest)
     if values.workdir is None:
         raise ConfigError("Where to? Give --workdir=FOLDER for checkpoints, samples and the report.")
     if "://" in values.workdir:
         raise ConfigError(f"--workdir={values.workdir} is no local folder: mount the bucket and give its path.")
-    if rest[1:]:
-        raise ConfigError(f'"{rest[1]}" is no flag: write --name=value.')
-    return config
+    if why := unwritable(places.expanded(values.workdir)):
+        raise UserError(f"The work directory {values.workdir} cannot be written ({why}): choose another --workdir.")
+    return Asked(config.to_dict(), mode or values.mode, values.workdir, values.data_dir, values.distributed)
 
 
-def _explain(argv: list[str], error: Exception) -> None:
-    """Raises the ConfigError behind what parsing raised."""
-    for cause in (error, error.__cause__, error.__context__):
-        if isinstance(cause, UserError):
-            raise cause
-    path = next((a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))), None)
-    if path is not None:
-        file, _, size = path.partition(":")
-        if not Path(file).is_file():
-            folder = Path(file).parent
-            known = [str(p) for p in folder.glob("*.py")] if folder.is_dir() else []
-            raise ConfigError(f"There is no configuration file {file}.{nearest(file, known)}") from error
-        get_config = runpy.run_path(file).get("get_config")
-        if get_config is None:
-            raise ConfigError(f"{file} defines no get_config(size): see configs/ for how one is written.") from error
-        check_overrides(get_config(*[size] if size else []), argv)
-    raise ConfigError(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__) from error
+def _configuration(name: str | None, workdir: str | None) -> ConfigDict:
+    if name:
+        return experiments.load(name)
+    if workdir and (path := places.expanded(workdir) / "config.json").is_file():
+        return experiments.recorded(path)
+    missing = f"There is no run in {workdir}." if workdir else "Which configuration?"
+    raise ConfigError(f"{missing} Give --config=NAME or --config=FILE.py, or the --workdir of a run.")
+
+
+def usage(program: str, mode: str = "") -> str:
+    """The help of a command over one run. mode: "" = --mode says it."""
+    if not mode:
+        line, about = f"{program} --config=CONFIG --workdir=RUN [--mode=MODE]", "Trains, evaluates or samples a model."
+    else:
+        what = "CONFIG --workdir=RUN" if mode == "train" else "RUN"
+        line, about = f"{program} {what}", MODES[mode]
+    lines = [f"usage: {line} [--config.KEY=VALUE ...]", "", about, ""]
+    for name, text in FLAGS.items():
+        if not (mode and name.startswith("--mode")):
+            first, *more = text.split("\n")
+            lines += [f"  {name:<20} {first}", *(f"{'':<23}{other}" for other in more)]
+    return "\n".join([*lines, "", *(f"  {example}" for example in EXAMPLES[mode])])
 
 
 def prepare_jax(distributed: bool) -> None:
@@ -121,12 +185,18 @@ def prepare_jax(distributed: bool) -> None:
     JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
     logging.set_verbosity(logging.FATAL)  # orbax logs a failed write many times over, besides raising it
+    # A cache that is full or can only be read costs the next start some time, and nothing else.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     folder = places.cache("programs")
     if folder:
-        # Entries are programs that jax executes: the folder is the user's alone.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    elif os.environ.get(places.CACHE, "?").strip():
+        print(
+            f"aigc_jax: compiled programs are not kept, since their folder cannot be made: set {places.CACHE} to one "
+            "that can, or to nothing to keep none.",
+            file=sys.stderr,
+        )
     address = os.environ.get("JAX_COORDINATOR_ADDRESS")
     if address:
         try:

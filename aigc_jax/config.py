@@ -3,7 +3,8 @@
 A configuration file defines `get_config(size)` and returns `experiment(size, {...}, tiny={...})`.
 Each section is the keyword arguments of one function or network: what that signature does not
 name is refused, what it needs and does not get is asked for, and every value is held against
-its annotation. So no key is read by nobody, and no default hides in the code.
+its annotation, which gives every number its range (`aigc_jax.ranges`). So no key is read by nobody, and no default
+hides in the code.
 """
 
 import difflib
@@ -13,13 +14,15 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import ml_collections
 from ml_collections.config_dict import placeholder
 
 from aigc_jax.errors import ConfigError
+from aigc_jax.ranges import NotEmpty, Range
 
+LIMITS = (Range, NotEmpty)
 REQUIRED = object()  # stands for a string that the command line has to give
 
 TRUNK: dict[str, Any] = dict(
@@ -45,6 +48,7 @@ TRUNK: dict[str, Any] = dict(
         every=0,  # steps; 0 = only after the last one
         n=64,
         condition="",  # what to sample: a label, a prompt; "" = anything
+        seed=0,  # of the samples: another one gives others
     ),
     checkpoint=dict(
         every=1000,
@@ -165,14 +169,7 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
     vocabulary, ...); a parameter of that name that the section does not give is filled from it.
     Positional-only parameters are the caller's to give.
     """
-    hints = typing.get_type_hints(function)  # of a class: its fields'
-    if inspect.isclass(function):
-        hints |= typing.get_type_hints(function.__init__)
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and name not in ("parent", "name")
-    }
+    hints, parameters = annotations(function), settable_parameters(function)
     given = {key: value for key, value in section.items() if key != "name"}
     settable = [name for name in parameters if name not in (facts or ())]
     arguments = {}
@@ -186,8 +183,28 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
         if facts is not None and name in facts:
             arguments[name] = facts[name]
         elif parameter.default is inspect.Parameter.empty:
-            raise ConfigError(f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): add it.')
+            raise ConfigError(
+                f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): give it with '
+                f"--config.{where}.{name}=…, or add it to the file."
+            )
     return arguments
+
+
+def settable_parameters(function: Callable) -> dict[str, inspect.Parameter]:
+    """What a section may give: all but what is positional-only, and linen's own fields."""
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and name not in ("parent", "name")
+    }
+
+
+def annotations(function: Callable) -> dict[str, Any]:
+    """Parameter -> its annotation, with ranges; of a class, of its fields."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    if inspect.isclass(function):
+        hints |= typing.get_type_hints(function.__init__, include_extras=True)
+    return hints
 
 
 def check(value: Any, kind: Any, where: str) -> Any:
@@ -196,6 +213,11 @@ def check(value: Any, kind: Any, where: str) -> Any:
     if kind is Any:
         return value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        value = check(value, arguments[0], where)
+        if any(value not in extra for extra in arguments[1:] if isinstance(extra, LIMITS)):
+            raise wrong
+        return value
     if origin is Literal:
         if value not in arguments:
             raise wrong
@@ -225,7 +247,10 @@ def check(value: Any, kind: Any, where: str) -> Any:
         except ConfigError:
             raise wrong from None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise wrong from None
     if isinstance(kind, type) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
         raise wrong
     return value
@@ -233,6 +258,8 @@ def check(value: Any, kind: Any, where: str) -> Any:
 
 def _named(kind: Any) -> str:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return ", ".join([_named(arguments[0]), *(str(extra) for extra in arguments[1:] if isinstance(extra, LIMITS))])
     if origin is Literal:
         return "one of " + ", ".join(map(repr, arguments))
     if origin is tuple:

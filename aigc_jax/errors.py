@@ -1,6 +1,7 @@
 """How a run ends early: by a mistake that a user can mend, or because it was asked to stop."""
 
 import importlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,17 @@ class ConfigError(UserError):
 
     def __init__(self, message: str):
         super().__init__(message, code=2)
+
+
+class Unfit(ConfigError):
+    """A field of a network that does not fit what the network is given, or another field. `Learner.init` says whose.
+
+    why: "has to divide the width, 16".
+    """
+
+    def __init__(self, field: str, value: object, why: str):
+        super().__init__(f"{field} is {value!r}, and {why}")
+        self.field, self.value, self.why = field, value, why
 
 
 class Stopped(Exception):
@@ -52,6 +64,19 @@ def room(folder: Path) -> str:
         return f"{shutil.disk_usage(folder).free:,} bytes are free"
     except OSError:
         return "the folder is gone"
+
+
+def unwritable(folder: Path) -> str:
+    """Why nothing can be written in a folder, which need not exist yet; "" = nothing speaks against it."""
+    try:
+        there = folder.absolute()
+    except FileNotFoundError:
+        return "the current folder has been removed"
+    while not os.path.lexists(there):
+        there = there.parent
+    if not os.path.isdir(there):  # Path's own raises where a folder above may not be looked into
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not yours to write"
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Programs are read before they are asked for, used when the key is theirs, and a wrong note harms nothing."""
 
+import errno
 import json
+import os
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -115,6 +118,30 @@ def test_an_entry_that_is_gone_or_damaged_is_compiled_again(start, tmp_path):
     settled(begun)
     with pytest.warns(UserWarning, match="Error reading persistent compilation cache entry"):
         assert run(doubled) == expected
+    begun, _, _ = start()
+    settled(begun)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(doubled) == expected, "jax wrote it anew where the damaged one was removed"
+
+
+def test_an_entry_that_a_full_disk_cuts_short_is_removed(start, tmp_path):
+    begun, _, _ = start()
+    write, folder = begun._write, tmp_path / "programs"
+
+    def cut_short(key, *rest):
+        write(key, *rest)
+        path = folder / f"{key}-cache"
+        path.write_bytes(path.read_bytes()[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    begun._write = cut_short
+    with pytest.warns(UserWarning, match="Error writing persistent compilation cache entry"):
+        expected = run(doubled)
+    assert not list(folder.glob("jit_doubled*"))
+    start()
+    assert run(doubled) == expected
+    assert list(folder.glob("jit_doubled*"))
 
 
 def test_a_quick_program_is_worth_no_note(start, monkeypatch):

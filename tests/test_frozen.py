@@ -129,7 +129,7 @@ def test_they_are_neither_moved_nor_saved_and_a_run_resumes_with_them(config, co
 @pytest.mark.parametrize(
     ("change", "said", "kind"),
     [
-        ({"workdir": "nowhere"}, "There is no run in nowhere", UserError),
+        ({"workdir": "nowhere"}, "There is no run in", UserError),
         ({"workdir": None}, '"frozen.codec.workdir" is required', ConfigError),
         ({"network": "encoder"}, 'has no "encoder". Known: net.', ConfigError),
         ({"step": 3}, 'Nothing reads the configuration key "frozen.codec.step"', ConfigError),

@@ -1,9 +1,9 @@
 """Prepares a data set, or shows what is in it.
 
-    python -m aigc_jax.data prepare digits
-    python -m aigc_jax.data prepare idx --path=/data/fashion-mnist
-    python -m aigc_jax.data show tang_poems --path=quantangshi --length=128 --out=sheets
-    python -m aigc_jax.data prepare cifar10
+    aigc_jax data prepare digits
+    aigc_jax data prepare idx --path=/data/fashion-mnist
+    aigc_jax data show tang_poems --path=quantangshi --length=128 --out=sheets
+    aigc_jax data prepare cifar10
 
 NAME is a data set of aigc_jax.data.sets or one of TensorFlow Datasets. The keys are those of the
 section `data` of a configuration, as --key=value or key=value.
@@ -19,14 +19,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aigc_jax import command, console
 from aigc_jax.config import nearest
 from aigc_jax.data import catalogue
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError
 
 # Values for keys that only training cares about, where the command line does not give them.
 USUAL: dict[str, Any] = dict(
-    validation=0, pad=0, augment=(), image_size=0, colour=True, length=128, vocabulary_size=4000, documents="files"
-)
+    image="image",
+    label="label",
+    validation=0,
+    pad=0,
+    augment=(),
+    image_size=0,
+    colour=True,
+    length=128,
+    vocabulary_size=4000,
+    documents="files",
+)  # fmt: skip
 
 
 def section_of(name: str, settings: Sequence[str]) -> dict[str, Any]:
@@ -57,21 +67,21 @@ def _value(text: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        "python -m aigc_jax.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = console.Parser(prog="python -m aigc_jax.data")
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    return command.guarded(lambda rest: command_line(parser, rest), given)
+
+
+def command_line(parser: console.Parser, arguments: Sequence[str]) -> None:
+    """Runs the command line. parser: without arguments yet. Raises UserError."""
+    parser.describe(__doc__)
     parser.add_argument("command", choices=("prepare", "show"))
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(catalogue.names())}, or a name of TFDS")
     parser.add_argument("settings", nargs="*", metavar="--key=value", help="keys of the section data")
     parser.add_argument("--data_dir", type=Path, help="where data sets are kept (default: TFDS's folder)")
     parser.add_argument("--out", type=Path, default=Path("."), help="show: where the contact sheet goes")
     known, others = parser.parse_known_args(arguments)
-    try:
-        run(known, section_of(known.name, [*known.settings, *others]))
-    except UserError as error:
-        print(f"aigc_jax: {error}", file=sys.stderr)
-        return error.code
-    return 0
+    run(known, section_of(known.name, [*known.settings, *others]))
 
 
 def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
@@ -101,4 +111,4 @@ def _licence(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.leave(main())

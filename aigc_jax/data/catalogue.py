@@ -10,7 +10,9 @@ from typing import Any
 from aigc_jax.config import bind, nearest
 from aigc_jax.data import sets
 from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.files import printable
 from aigc_jax.errors import ConfigError
+from aigc_jax.places import expanded
 
 
 def names() -> list[str]:
@@ -26,8 +28,14 @@ def loader(name: str) -> Callable[..., DataSet]:
 
 
 def default_data_dir() -> Path:
-    """Where prepared data sets are kept: TFDS's own choice."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """Where prepared data sets are kept: TFDS's own choice. Raises ConfigError where there is no home folder."""
+    told = os.environ.get("TFDS_DATA_DIR")
+    try:
+        return expanded(told) if told else Path.home() / "tensorflow_datasets"
+    except RuntimeError as error:
+        raise ConfigError(
+            "Where are data sets kept? This user has no home folder: give --data_dir=FOLDER, or set TFDS_DATA_DIR."
+        ) from error
 
 
 def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
@@ -39,5 +47,9 @@ def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
     if "name" not in section:
         raise ConfigError(f'The configuration lacks "data.name": one of {", ".join(names())}.')
     function = loader(section["name"])
-    folder = default_data_dir() if data_dir is None else Path(data_dir)
+    folder = default_data_dir() if data_dir is None else expanded(data_dir)
+    if printable(folder) != str(folder):  # TFDS cannot write there
+        raise ConfigError(
+            f"The folder {printable(folder)} is no UTF-8, which prepared data needs: give another --data_dir."
+        )
     return function(**bind(function, section, "data", facts={"data_dir": folder}))

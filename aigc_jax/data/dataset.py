@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from PIL import Image
 
 from aigc_jax.method import Batch, Key
 
@@ -35,6 +36,12 @@ class Medium(Protocol):
     def stored(self, samples: np.ndarray) -> np.ndarray:
         """Samples of a method as the data set stores its own. Raises UserError for those that are not finite."""
 
+    def values(self, samples: np.ndarray) -> np.ndarray:
+        """Samples of a method as a person works with them: uint8 [n, H, W, C], uint8 [n, 2], strings [n], …"""
+
+    def picture(self, values: np.ndarray) -> Image.Image | str:
+        """What there is to look at of some `values`: a picture, or text."""
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """Writes samples where a person can look at them. The path is `stem` with a suffix added."""
 
@@ -56,8 +63,9 @@ class DataSet:
     """A data set as training uses it.
 
     name: for messages; facts: what networks and methods are filled from (image_shape, vocabulary, ...);
-    folder: where TFDS keeps it, with its licence and citation; notes: lines that say what was read, changed and left
-    out; changed: lines that say what is new since the run was trained (`data.meaning`).
+    folder: where TFDS keeps it, with its licence and citation;
+    notes: what was read, changed and left out, a line each;
+    changed: what is new since the run was trained, a line each (`data.meaning`).
     """
 
     name: str

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Literal
 
 import jax
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from aigc_jax.config import nearest
+from aigc_jax.data import pictures
 from aigc_jax.data.dataset import DataSet, Source
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
 from aigc_jax.ops import augment
 
@@ -52,6 +53,14 @@ class ImageMedium:
             raise UserError(f"{len(bad)} of {len(samples)} samples hold NaN or infinity, the first is number {bad[0]}.")
         _, height, width, _ = samples.shape
         return _pixels(samples)[:, self.pad : height - self.pad, self.pad : width - self.pad]
+
+    def values(self, samples: np.ndarray) -> np.ndarray:
+        """As `stored` gives them: uint8 [n, H, W, C]."""
+        return self.stored(samples)
+
+    def picture(self, values: np.ndarray) -> Image.Image:
+        """A grid, about square. values: uint8 [n, H, W, C]."""
+        return grid(values, None)
 
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """A grid as `<stem>.png`. samples: float [n, H, W, C] in [-1, 1]; columns: None = about square."""
@@ -110,13 +119,12 @@ def image_dataset(
     *,
     pad: int = 0,
     augment: tuple[Augmentation, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> DataSet:
     """An image data set with the facts that networks and methods read. shape: (H, W, C) as stored."""
-    if pad < 0:
-        raise ConfigError(f'"data.pad" has to be at least 0, and is {pad}.')
     height, width, channels = shape
     facts = dict(image_shape=(height + 2 * pad, width + 2 * pad, channels), classes=len(class_names))
-    return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)
+    return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder, notes)
 
 
 def save_arrays(stem: Path, **arrays: Any) -> Path:
@@ -128,7 +136,18 @@ def save_arrays(stem: Path, **arrays: Any) -> Path:
 
 
 def write_grid(images: np.ndarray, stem: Path, columns: int | None) -> Path:
-    """Images side by side as `<stem>.png`, small ones enlarged by a whole factor. images: uint8 [n, H, W, C]."""
+    """A `grid` of images as `<stem>.png`."""
+    path = stem.with_name(stem.name + ".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid(images, columns).save(path)
+    return path
+
+
+def grid(images: np.ndarray, columns: int | None) -> Image.Image:
+    """Images side by side, small ones enlarged by a whole factor.
+
+    images: uint8 [n, H, W, C]; columns: None = about square.
+    """
     n, height, width, channels = images.shape
     scale = max(1, math.ceil(LOOKABLE / min(height, width)))
     columns = columns or math.ceil(math.sqrt(n))
@@ -139,10 +158,7 @@ def write_grid(images: np.ndarray, stem: Path, columns: int | None) -> Path:
         top, left = (i // columns) * cell[0] + GAP, (i % columns) * cell[1] + GAP
         large = image.repeat(scale, axis=0).repeat(scale, axis=1)
         page[top : top + height * scale, left : left + width * scale] = large
-    path = stem.with_name(stem.name + ".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(page[..., 0] if channels == 1 else page).save(path)
-    return path
+    return Image.fromarray(page[..., 0] if channels == 1 else page)
 
 
 def png(image: np.ndarray) -> io.BytesIO:
@@ -153,22 +169,8 @@ def png(image: np.ndarray) -> io.BytesIO:
     return file
 
 
-def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """The central square of an image, resized. -> uint8 [size, size, channels]; size 0: as it is."""
-    image = image.convert("L" if channels == 1 else "RGB")
-    if size:
-        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)
-
-
 def read_image(path: Path, size: int, channels: int) -> np.ndarray:
-    """An image file, turned upright and fitted. Raises UserError if it is damaged or far too large."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return fit(ImageOps.exif_transpose(image), size, channels)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is too large to decode safely ({error}): make it smaller or remove it.") from error
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for damaged files
-        raise UserError(f"{path} cannot be read as an image ({error}): repair or remove it.") from error
+    """The pixels of one file, as `pictures.read` has them. -> uint8 [H, W, channels]; size 0: as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, about metadata
+        return pictures.read(path, size, channels).pixels

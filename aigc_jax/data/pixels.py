@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from aigc_jax.data.dataset import Source
 from aigc_jax.data.images import ImageMedium, save_arrays, write_grid
@@ -56,6 +57,14 @@ class PixelTokens:
         (height, width, _), pad = self.shape, self.images.pad
         levels = np.asarray(samples, np.uint8).reshape(-1, *self.shape)
         return levels[:, pad : height - pad, pad : width - pad]
+
+    def values(self, samples: np.ndarray) -> np.ndarray:
+        """As `stored` gives them: uint8 [n, H, W, C]."""
+        return self.stored(samples)
+
+    def picture(self, values: np.ndarray) -> Image.Image:
+        """As for images."""
+        return self.images.picture(values)
 
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """A grid as `<stem>.png`. samples: int [n, H W C]; columns: None = about square."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from PIL import Image
 
 from aigc_jax.data import scatter
 from aigc_jax.data.dataset import Source
@@ -32,6 +33,14 @@ class PointMedium:
     def stored(self, samples: np.ndarray) -> np.ndarray:
         """Samples of a method -> uint8 [n, 1, 1, 2]."""
         raise NotImplementedError
+
+    def values(self, samples: np.ndarray) -> np.ndarray:
+        """uint8 [n, 2]: x and y of each."""
+        return self.stored(samples).reshape(-1, 2)
+
+    def picture(self, values: np.ndarray) -> Image.Image:
+        """The true density beside points. values: uint8 [n, 2]."""
+        return scatter.picture(self.density, values)
 
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """The true density beside the samples, as `<stem>.png`. columns: of a grid of samples, which this is not."""

@@ -23,7 +23,15 @@ RAMP = np.array([[255, 255, 255], [190, 214, 240], [84, 140, 204], [24, 72, 150]
 
 
 def write(density: Density, points: np.ndarray, stem: Path) -> Path:
-    """`<stem>.png`: the density, and the points with those off the data in red. points: uint8 [n, 2]."""
+    """The `picture` as `<stem>.png`."""
+    path = stem.with_name(stem.name + ".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture(density, points).save(path)
+    return path
+
+
+def picture(density: Density, points: np.ndarray) -> Image.Image:
+    """The density, and beside it the points, with those off the data in red. points: uint8 [n, 2]."""
     x, y = points.T
     off = 1 - density.region[x, y].mean() if len(points) else 0.0
     panels = (
@@ -37,10 +45,7 @@ def write(density: Density, points: np.ndarray, stem: Path) -> Path:
         page.paste(Image.fromarray(panel), (left, MARGIN))
         draw.rectangle((left - 1, MARGIN - 1, left + SIDE, MARGIN + SIDE), outline=tuple(SHADE - 40))
         draw.text((left + SIDE / 2, MARGIN + SIDE + CAPTION / 2), caption, TEXT, font, anchor="mm")
-    path = stem.with_name(stem.name + ".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page.save(path)
-    return path
+    return page
 
 
 def _shades(masses: np.ndarray) -> np.ndarray:

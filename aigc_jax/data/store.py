@@ -24,12 +24,13 @@ from absl import logging as absl_logging
 from PIL import Image
 
 from aigc_jax.data.dataset import ArraySource, Source
-from aigc_jax.data.images import fit
+from aigc_jax.data.pictures import FULL, fit, levels
 from aigc_jax.errors import UserError
 
 SMALL = 512 * 2**20  # bytes: splits that are smaller when decoded, taken together, are held in memory
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode images
 LONG = 20_000  # examples: more than these take long enough to prepare to show progress
+DECODING = 2  # of the rules by which stored images become arrays: other rules, other arrays
 CHUNK = 1024  # examples decoded at a time when filling memory
 
 
@@ -64,7 +65,7 @@ def prepared(builder: Any, progress: bool = False) -> Any:
                     builder.download_and_prepare()
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"Cannot prepare {builder.name} in {folder} ({reason}): choose another data_dir.") from error
+        raise UserError(f"Cannot prepare {builder.name} in {folder} ({reason}): choose another --data_dir.") from error
     if not builder.info.splits:  # that process was, after this builder looked
         builder.info.read_from_directory(builder.data_dir)
     return builder
@@ -82,7 +83,7 @@ def quiet() -> Iterator[None]:
     absl_logging.set_verbosity(absl_logging.ERROR)
     tfds.disable_progress_bar()
     try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with open(os.devnull, "w", encoding="utf-8", errors="replace") as nowhere, redirect_stdout(nowhere):
             yield
     finally:
         tfds.enable_progress_bar()
@@ -178,22 +179,32 @@ def image_sources(
 
     def decode(record: Mapping[str, Any]) -> dict[str, np.ndarray]:
         with Image.open(io.BytesIO(record[image])) as picture:
-            pixels = fit(picture, size, shape[-1])
+            pixels = fit(levels(picture, FULL), size, shape[-1])
         return {"image": pixels, "label": np.array(record[label] if label else 0, np.int32)}
 
+    def decode_labelled(record: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        example = decode(record)
+        if example["label"] < 0:
+            raise UserError(f'{builder.name} holds images without a label (-1): set data.label="" to read them.')
+        return example
+
+    features = builder.info.features  # other images would be decoded in vain, and not all can be without OpenCV
+    images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    encoded = {key: tfds.decode.SkipDecoding() for key in images}
     streams = {
-        split: StreamingSource(builder.as_data_source(split, decoders={image: tfds.decode.SkipDecoding()}), decode)
+        split: StreamingSource(builder.as_data_source(split, decoders=encoded), decode)
         for split, info in builder.info.splits.items()
         if info.num_examples
     }
     if sum(map(len, streams.values())) * int(np.prod(shape)) > SMALL:
-        return dict(streams)
+        return {split: StreamingSource(stream.records, decode_labelled) for split, stream in streams.items()}
 
     def make() -> dict[str, np.ndarray]:
         return {f"{split}.{key}": array for split, stream in streams.items() for key, array in _all(stream).items()}
 
     keys = [f"{split}.{key}" for split in streams for key in ("image", "label")]
-    arrays = cached(Path(builder.data_dir) / f"arrays_{'x'.join(map(str, shape))}", keys, make)
+    read = fingerprint([repr((image, label, size, DECODING)).encode()])
+    arrays = cached(Path(builder.data_dir) / f"arrays_{'x'.join(map(str, shape))}_{read}", keys, make)
     return {split: ArraySource({key: arrays[f"{split}.{key}"] for key in ("image", "label")}) for split in streams}
 
 

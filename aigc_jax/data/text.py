@@ -80,9 +80,17 @@ class TextMedium:
         """Tokens are stored as they are. samples: int [n, length]."""
         return np.asarray(samples)
 
+    def values(self, samples: np.ndarray) -> np.ndarray:
+        """The texts, strings [n]. samples: int [n, length]."""
+        return np.array([self.decode(tokens) for tokens in samples], str)
+
+    def picture(self, values: Iterable[str]) -> str:
+        """The texts, numbered."""
+        return "\n".join(f"[{i}]\n{text}\n" for i, text in enumerate(values, 1))
+
     def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
         """The texts, numbered, as `<stem>.txt` in UTF-8. samples: int [n, length]."""
-        return _write(stem, ".txt", "\n".join(f"[{i}]\n{self.decode(tokens)}\n" for i, tokens in enumerate(samples, 1)))
+        return _write(stem, ".txt", self.picture(map(self.decode, samples)))
 
     def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
         """`<stem>.jsonl` with {"text": …} a line; prompts are the beginnings of their texts."""

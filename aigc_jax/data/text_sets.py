@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -13,8 +13,9 @@ import tensorflow_datasets as tfds
 from aigc_jax.data.dataset import DataSet, TextSource
 from aigc_jax.data.store import LocalInfo, cached, fingerprint
 from aigc_jax.data.text import TextMedium, common_characters
-from aigc_jax.errors import ConfigError
+from aigc_jax.ranges import at_least
 
+Length = Annotated[int, at_least(2)]  # tokens that a network reads at once
 UTF32 = "utf-32-le"  # characters as an array of code points
 
 
@@ -68,8 +69,6 @@ def text_dataset(name: str, builder: Any, *, length: int, vocabulary_size: int, 
     length: tokens that a network reads at once; vocabulary_size: characters, the most frequent; 0 = all.
     notes: lines that say what was read, changed and left out.
     """
-    if length < 2 or vocabulary_size < 0:
-        raise ConfigError(f'"data.length" has to be at least 2 (is {length}) and "data.vocabulary_size" at least 0.')
     folder = Path(builder.data_dir)
     reads = {split: partial(read_texts, builder, split) for split in builder.info.splits}
     choose = partial(common_characters, size=vocabulary_size)

@@ -1,42 +1,29 @@
-"""Evaluations of files, whatever made them; `main.py --mode=evaluate` measures a run of this project.
+"""Evaluations of files, whatever made them: `python -m aigc_jax.evaluate COMMAND --help`.
 
-    python -m aigc_jax.evaluate COMMAND --help
-
-Each command is a module of `aigc_jax.evaluate.commands`.
+Each command is a module of `aigc_jax.commands`, and one of `aigc_jax` too.
 """
 
-import argparse
-import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
 
-from aigc_jax import command
-from aigc_jax.evaluate import commands
+from aigc_jax import command, commands, console
+from aigc_jax.config import nearest
+from aigc_jax.errors import ConfigError
 
-
-def parser() -> argparse.ArgumentParser:
-    """Of all commands."""
-    whole = argparse.ArgumentParser("python -m aigc_jax.evaluate", description=commands.__doc__)
-    each = whole.add_subparsers(metavar="COMMAND", required=True)
-    for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
-        module = importlib.import_module(f"{commands.__name__}.{found.name}")
-        one = each.add_parser(
-            found.name,
-            help=(module.__doc__ or "").split("\n")[0],
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.arguments(one)
-        one.set_defaults(run=module.run)
-    return whole
+PROGRAM = "python -m aigc_jax.evaluate"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Runs the command that the arguments name. Raises UserError."""
-    options = parser().parse_args(arguments)
-    command.prepare_jax(distributed=False)
-    options.run(options)
+    known = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+    name, *rest = [*arguments] or ["--help"]
+    if name in console.HELP:
+        print(f"usage: {PROGRAM} COMMAND ...\n\nCommands: {', '.join(known)}.")
+    elif name in known:
+        console.run(name, rest, f"{PROGRAM} {name}")
+    else:
+        raise ConfigError(f'There is no command "{name}".{nearest(name, known)}')
 
 
 if __name__ == "__main__":

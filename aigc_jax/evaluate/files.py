@@ -5,18 +5,17 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from PIL import Image
 
-from aigc_jax.data.images import read_image
+from aigc_jax.data.files import listed, printable
+from aigc_jax.data.pictures import SUFFIXES, read_all, survey
 from aigc_jax.errors import UserError
-
-SUFFIXES = frozenset(Image.registered_extensions())
 
 
 def read(path: Path, size: int, grey: bool) -> np.ndarray:
     """uint8 [N, H, W, C], in the order of the files' names.
 
-    path: a folder of images, with its subfolders, or a .npy or .npz file of uint8 [N, H, W, C].
+    path: a folder of images, with its subfolders, read by the rules of `data/pictures.py`, or a .npy or .npz file of
+    uint8 [N, H, W, C].
     size: of the side that images are cut and resized to; 0 = they have one size. grey: C is 1, else 3.
     Raises UserError, naming the file that is damaged or does not fit.
     """
@@ -56,21 +55,21 @@ def read_texts(path: Path) -> np.ndarray:
 
 def images(folder: Path) -> list[Path]:
     """The image files of a folder and its subfolders, in the order of their names. Raises UserError for none."""
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = listed(folder, SUFFIXES).files
     if not files:
-        raise UserError(f"There are no images in {folder}: give a folder that holds some.")
-    return files
+        raise UserError(f"There are no images in {printable(folder)}: give a folder that holds some.")
+    return list(files)
 
 
 def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
     files = images(path)
     found: list[np.ndarray] = []
-    for file in files:
-        image = read_image(file, size, 1 if grey else 3)
+    for file, picture in zip(files, read_all(files, size, 1 if grey else 3, survey(files).white), strict=True):
+        image = picture.pixels
         if found and image.shape != found[0].shape:
             raise UserError(
-                f"{file} is {image.shape[1]} × {image.shape[0]} and {files[0]} is {found[0].shape[1]} × "
-                f"{found[0].shape[0]}: give --size to bring them to one."
+                f"{printable(file)} is {image.shape[1]} × {image.shape[0]} and {printable(files[0])} is "
+                f"{found[0].shape[1]} × {found[0].shape[0]}: give --size to bring them to one."
             )
         found.append(image)
     return np.stack(found)

@@ -6,7 +6,7 @@
 A measure is one or more figures of the same computation over what was seen of real and of made samples.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ class Measure(NamedTuple):
     names: tuple[str, ...]
     settings: Mapping[str, Any]  # what the figures depend on besides, for their protocol
     estimate: Callable[[Any, Any], tuple[Estimate, ...]]  # (real, made) -> one for each name
+    least: int = 1  # samples that it needs of either side, and where it is by class of each class
+    by_class: bool = False  # it needs to know which classes the samples were asked to be
 
 
 class Sight(NamedTuple):
@@ -42,13 +44,43 @@ class Asked(NamedTuple):
     samples: int
     measures: Sequence[str]
     extractor: str  # of images' features
-    weights: Path  # folder of the extractors' files
+    weights: Path | None  # folder of the extractors' files
     cache: Path | None  # folder of their answers about real images
+
+
+ALSO_CALLED = {
+    "fid": "frechet",
+    "fd": "frechet",
+    "cmmd": "mmd",
+    "is": "inception_score",
+    "inception": "inception_score",
+    "precision": "precision_recall",
+    "recall": "precision_recall",
+    "density": "density_coverage",
+    "coverage": "density_coverage",
+    "intra_fid": "class_frechet",
+    "distinct": "distinct_2",
+    "copied": "copied_10",
+    "bleu": "self_bleu",
+    "lpips": "lpips_alex",
+}
+"""What a measure is called elsewhere -> its name here."""
+OF_DATA = ("bits_per_dim", "bits_per_char", "perplexity", "ppl", "likelihood", "nll", "elbo", "bpd")
+"""What models say of data, not measures of samples."""
+
+
+def listed(there: Iterable[str], usual: Iterable[str]) -> str:
+    """What a command's help says of its measures. usual: those that it takes where none are named."""
+    return f"of {', '.join(there)} (default: {' '.join(usual)})"
 
 
 def named(names: Sequence[str], there: Mapping[str, Any]) -> list[Any]:
     """Those of `there`. Raises ConfigError for a name that it does not have."""
     for name in names:
         if name not in there:
-            raise ConfigError(f'evaluate.measures: there is no "{name}".{nearest(name, there)}')
+            here = ALSO_CALLED.get(name.lower().replace("-", "_"))
+            hint = f' Did you mean "{here}"?' if here in there else nearest(name, there)
+            if name.lower() in OF_DATA:
+                hint = " It is no measure of samples: evaluating a model gives it, of the data, where there is one."
+            raise ConfigError(f'measures: there is no "{name}".{hint}')
     return [there[name] for name in names]

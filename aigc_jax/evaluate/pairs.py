@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aigc_jax.data.images import png, read_image
+from aigc_jax.data.files import listed
+from aigc_jax.data.images import png
+from aigc_jax.data.pictures import SUFFIXES, read_all, survey
 from aigc_jax.errors import ConfigError, UserError
-from aigc_jax.evaluate.files import SUFFIXES
 from aigc_jax.train.workdir import write_whole
 
 TEMPLATE = resources.files("aigc_jax.evaluate") / "pairs.html"
@@ -147,26 +148,25 @@ def _deck(count: int, random: np.random.RandomState) -> Iterator[int]:
 
 def _listed(folders: Sequence[Path]) -> tuple[list[list[Path]], str]:
     """(the files of each folder, their kind: "image" or "text")."""
-    listed, kinds = [], []
+    found, kinds = [], []
     for folder in folders:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        images = [path for path in files if path.suffix.lower() in SUFFIXES]
-        texts = [path for path in files if path.suffix.lower() == ".txt"]
+        images, others = listed(folder, SUFFIXES)
+        texts = [path for path in others if path.suffix.lower() == ".txt"]
         if not images and not texts:
             raise UserError(f"There are no images and no .txt files in {folder}: give a folder that holds some.")
-        listed.append(images or texts)
+        found.append(list(images) or texts)
         kinds.append("image" if images else "text")
         if kinds[-1] != kinds[0]:
             raise UserError(
                 f"{folders[0]} holds {kinds[0]}s and {folder} holds {kinds[-1]}s: give folders of one kind."
             )
-    return listed, kinds[0]
+    return found, kinds[0]
 
 
 def _images(paths: Sequence[Path], size: int) -> dict[str, Any]:
     samples: list[str] = []
-    for path in paths:
-        image = read_image(path, size, channels=3)
+    for path, picture in zip(paths, read_all(paths, size, 3, survey(paths).white), strict=True):
+        image = picture.pixels
         if not samples:
             height, width, _ = image.shape
         elif image.shape[:2] != (height, width):

@@ -11,6 +11,8 @@ from aigc_jax import __version__
 from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.bootstrap import Interval
 
+RECORDS = "records.jsonl"  # in the folder of a run
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -113,7 +115,10 @@ def write(path: Path, figures: Sequence[Figure], origin: Origin) -> None:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a file, one a line. Raises UserError, naming the line that is none."""
+    """The records of a file, one a line, or of a run, given as its folder. Raises UserError, naming what is none."""
+    path = path / RECORDS if path.is_dir() else path
+    if not path.is_file():
+        raise UserError(f"There is no {path}: give the folder of a run that was evaluated, or a file of records.")
     records = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:

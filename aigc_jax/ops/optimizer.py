@@ -6,6 +6,8 @@ from typing import Any, Literal
 import jax
 import optax
 
+from aigc_jax.ranges import Amount, Count, Part
+
 FINAL_RATE = 0.1  # of the peak, where the cosine and linear schedules end
 
 
@@ -14,14 +16,14 @@ def optimizer(
     steps: int,
     /,
     *,
-    learning_rate: float,
+    learning_rate: Amount,
     schedule: Literal["constant", "cosine", "linear"],
-    warmup_steps: int,
-    b1: float,
-    b2: float,
-    eps: float,
-    weight_decay: float,
-    clip_norm: float,
+    warmup_steps: Count,
+    b1: Part,
+    b2: Part,
+    eps: Amount,
+    weight_decay: Amount,
+    clip_norm: Amount,
 ) -> optax.GradientTransformation:
     """Clipping by global norm, the optimizer's direction, decoupled weight decay, learning rate.
 

@@ -36,7 +36,8 @@ class Clock:
         self.step = 0  # the last one taken, which the loop sets
         self.seconds = dict.fromkeys(KINDS, 0.0)
         self._began, self._path = began, path
-        self._kind, self._since = "start", began
+        self._start = time.monotonic() - max(time.time() - began, 0.0)  # the time of day may be set back
+        self._kind, self._since = "start", self._start
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._recorder = threading.Thread(target=self._keep_recording, daemon=True, name="clock")
@@ -60,7 +61,7 @@ class Clock:
     def charge(self, kind: str) -> str:
         """From now on time is of this kind. Returns the kind before."""
         with self._lock:
-            now, before = time.time(), self._kind
+            now, before = time.monotonic(), self._kind
             self.seconds[before] += now - self._since
             self._kind, self._since = kind, now
             return before
@@ -85,7 +86,7 @@ class Clock:
 
     def wall(self) -> float:
         """Seconds since the process started."""
-        return time.time() - self._began
+        return time.monotonic() - self._start
 
     def record(self) -> None:
         """Writes the seconds so far over those written before."""

@@ -1,6 +1,5 @@
 """The loop: one for every family. Train, with evaluation, samples and checkpoints on the way."""
 
-import time
 from contextlib import ExitStack
 from itertools import count
 
@@ -44,7 +43,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
                 newest, said = pass_over(workdir, stretch.first, stretch.beyond, str(stretch))
                 reached = max(reached, stretch.beyond)
     if jax.process_index() == 0:
-        tell(workdir, run.pace.steps, time.time() - began)
+        tell(workdir, run.pace.steps, timing.wall())
 
 
 def _train(
@@ -60,8 +59,10 @@ def _train(
         closing.callback(records.sign, workdir)  # after the last save
         closing.callback(timing.within("save", checkpoints.close))
         state, sums, done = _start(run, checkpoints, timing, newest)
-        workdir.record(run.config, run.networks, run.data)  # now that all of it is known to be right
         start = int(state.step)
+        workdir.record(run.config, run.networks)  # now that all of it is known to be right
+        if start < pace.steps:
+            workdir.keep(run.data)
         records.keep_until(workdir, start)
         journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
         closing.callback(journal.close)

@@ -195,6 +195,11 @@ class Programs:
             raise UserError("This model generates nothing to sample: --mode=evaluate measures it.", code=2)
         return self.method.sample(key, state, n, condition)
 
+    def trace_sample(self, n: int, condition: Any) -> None:
+        """Raises UserError where the model does not sample under such a condition."""
+        with jax.set_mesh(self.layout.mesh):
+            jax.eval_shape(lambda key, state: self._draw(key, state, n, condition), self.root, self.described)
+
     def sample(self, key: Key, state: State, n: int, condition: Any = None) -> PyTree:
         """n samples, as host arrays."""
         with jax.set_mesh(self.layout.mesh):

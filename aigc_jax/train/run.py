@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -18,6 +18,7 @@ from aigc_jax.method import Measure, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
 from aigc_jax.metrics.record import Figure
+from aigc_jax.ranges import Amount, Count, Seed, Size, at_least
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
 from aigc_jax.train.journal import Tracking
@@ -33,24 +34,24 @@ WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 class Pace(NamedTuple):
     """Section `train`."""
 
-    steps: int
-    steps_per_call: int
-    log_every: int
-    max_skipped: int
-    spike: float
+    steps: Size
+    steps_per_call: Size
+    log_every: Count
+    max_skipped: Size
+    spike: Amount
 
 
 class Evaluation(NamedTuple):
     """Section `evaluate`."""
 
-    every: int
+    every: Count
     split: str
-    batch_size: int
-    batches: int
-    samples: int
+    batch_size: Size
+    batches: Count
+    samples: Annotated[int, at_least(2, besides=0)]
     measures: tuple[str, ...]
     extractor: str
-    budget: float
+    budget: Amount
 
 
 class Judge(Protocol):
@@ -79,9 +80,10 @@ class Overdrawn(Exception):
 class Sampling(NamedTuple):
     """Section `sample`."""
 
-    every: int
-    n: int
+    every: Count
+    n: Size
     condition: str
+    seed: Seed
 
 
 class Run(NamedTuple):
@@ -161,10 +163,13 @@ class Run(NamedTuple):
             between()
         return self.judge.figures(looks, self.seed)
 
-    def drawn(self, state: State, count: int, stream: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Batches of samples from the same keys of a stream always, and what was asked for."""
+    def drawn(
+        self, state: State, count: int, stream: int, seed: int = 0
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Batches of samples from the same keys of a stream and seed always, and what was asked for."""
         size = min(self.evaluation.batch_size, count)
         key = jax.random.fold_in(self.programs.root, stream)
+        key = jax.random.fold_in(key, seed) if seed else key  # 0: the stream's own
         conditions = self.data.medium.condition(self.sampling.condition, count)
         for number, start in enumerate(range(0, count, size)):
             rows = min(size, count - start)
@@ -180,13 +185,13 @@ class Run(NamedTuple):
     def draw(
         self, state: State, stem: Path, keep: bool = False, between: Callable[[], None] = lambda: None
     ) -> list[Path]:
-        """Writes the samples that the configuration asks for, from the same keys always; returns the files.
+        """Writes the samples that the configuration asks for, from the keys of its `sample.seed`; returns the files.
 
         stem: their path without its ending, which the data set's medium gives. The first of them are for a person to
         look at; with keep all are for programs to read. between: is called after every batch.
         """
         parts = []
-        for part in self.drawn(state, self.sampling.n, SAMPLING):
+        for part in self.drawn(state, self.sampling.n, SAMPLING, self.sampling.seed):
             parts.append(part)
             between()
         samples = np.concatenate([samples for samples, _ in parts])

@@ -1,9 +1,12 @@
 """The modes that read a trained run: evaluate it, sample from it."""
 
+import filecmp
+import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jax
 from tqdm import tqdm
@@ -39,11 +42,30 @@ def told(figure: Figure) -> str:
 
 
 def sample(run: Run, workdir: Workdir) -> None:
-    """Mode `sample`: samples of the newest checkpoint, or the best, in the run's folder."""
+    """Mode `sample`: samples of the newest checkpoint, or the best, in the run's folder. No earlier file is lost."""
     state = restore(run, workdir)
-    with _progress(run, run.sampling.n) as between:
-        files = run.draw(state, workdir.samples / f"sample_{int(state.step):08d}", True, between)
+    workdir.samples.mkdir(exist_ok=True)
+    with _progress(run, run.sampling.n) as between, TemporaryDirectory(prefix=".", dir=workdir.samples) as aside:
+        files = run.draw(state, Path(aside) / f"sample_{int(state.step):08d}", True, between)
+        if jax.process_index() == 0:
+            files = kept(files, workdir.samples)
     print(f"{run.sampling.n} samples of step {int(state.step)}: {', '.join(map(str, files))}")
+
+
+def kept(files: Sequence[Path], folder: Path) -> list[Path]:
+    """Moves files into the folder, and returns their paths there.
+
+    They keep their names where no other content has them; else all of them get the next number at which that is so. So
+    the same content takes the place of the same, and nothing else is overwritten.
+    """
+    endings = itertools.chain([""], (f"_{number}" for number in itertools.count(2)))
+    choices = ([folder / f"{file.stem}{ending}{file.suffix}" for file in files] for ending in endings)
+    places = next(each for each in choices if all(map(_may_take, files, each)))
+    return [file.replace(place) for file, place in zip(files, places, strict=True)]
+
+
+def _may_take(file: Path, place: Path) -> bool:
+    return not place.exists() or filecmp.cmp(file, place, shallow=False)
 
 
 @contextmanager
@@ -57,14 +79,14 @@ def restore(run: Run, workdir: Workdir) -> State:
     """The weights of the best checkpoint where one is measured, else of the newest, for sampling.
 
     Raises UserError where there is no checkpoint, or the run there is another configuration's, and ConfigError where
-    settings are not those of training and nothing measures `checkpoint.best`.
+    nothing measures a `checkpoint.best` that is not the one of training.
     """
     checkpoints, step = preferred(run.checkpoints, workdir)
     changed = workdir.check(run.config, MAY_CHANGE_AFTER)
     workdir.check_data(run.data)
     for line in run.data.changed:
         print(line)
-    if changed and checkpoints.best() is None:  # else training has checked it, or it has been measured
+    if "checkpoint.best" in changed and checkpoints.best() is None:  # else training has checked it
         run.check_best()
     if others := [key for key in changed if key.startswith("method.")]:
         print(f"Other settings than in training: {', '.join(others)}.")

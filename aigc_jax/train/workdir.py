@@ -17,8 +17,11 @@ import jax
 from aigc_jax import config as configuration
 from aigc_jax.data import meaning
 from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.files import printable
 from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError, naming
+from aigc_jax.metrics.record import RECORDS
+from aigc_jax.places import expanded
 
 MAY_CHANGE = re.compile(
     r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
@@ -42,7 +45,14 @@ class Workdir:
 
     def __init__(self, folder: str | Path):
         """folder: also relative. Raises UserError for a path under which no checkpoint can be kept."""
-        folder = Path(folder).expanduser().absolute()
+        if not str(folder).strip():
+            raise UserError("The name of the work directory is empty: is the variable set that it is taken from?")
+        folder = expanded(folder).absolute()
+        if printable(folder) != str(folder):
+            raise UserError(
+                f"The work directory {printable(folder)} is no UTF-8, and orbax writes no other: choose another "
+                "--workdir, or set PYTHONUTF8=1 where the locale is not UTF-8."
+            )
         if glob.escape(str(folder)) != str(folder):
             raise UserError(
                 f"The work directory {folder} has one of * ? [ in its path, which orbax reads as a pattern of names: "
@@ -55,7 +65,7 @@ class Workdir:
         self.data = folder / "data.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
-        self.records = folder / "records.jsonl"
+        self.records = folder / RECORDS
         self.time = folder / "time.jsonl"
         self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"
@@ -65,8 +75,8 @@ class Workdir:
         self.audit = folder / "audit"
         self.report = folder / "report.html"
 
-    def record(self, config: Mapping[str, Any], networks: Mapping[str, Any], data: DataSet) -> None:
-        """Writes the configuration, what its networks were built from and what its data mean, into a folder held.
+    def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
+        """Writes the resolved configuration and what its networks were built from, into a folder that is held.
 
         Raises UserError when it cannot be written.
         """
@@ -76,7 +86,6 @@ class Workdir:
             self.samples.mkdir(exist_ok=True)
             write_whole(self.config, configuration.to_json(config))
             write_whole(self.networks, configuration.to_json(networks))
-            write_whole(self.data, Meaning.of(data).written())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -148,6 +157,18 @@ class Workdir:
                 f"({', '.join(wrong[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
             )
         return changed
+
+    def keep(self, data: DataSet) -> None:
+        """Writes what the numbers of the data mean, before the run in this folder is trained on them.
+
+        Raises UserError when it cannot be written.
+        """
+        if jax.process_index():
+            return
+        try:
+            write_whole(self.data, Meaning.of(data).written())
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def kept(self) -> Meaning | None:
         """What the numbers of its data mean to the run in this folder; None where none is, or one from before that.

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aigc_jax.data.images import ImageMedium, fit, png, read_image, write_grid
+from aigc_jax.data.images import ImageMedium, png, read_image, write_grid
+from aigc_jax.data.pictures import fit
 from aigc_jax.errors import UserError
 
 MEDIUM = ImageMedium(("cat", "7", "dog"), pad=1, augment=("flip",))

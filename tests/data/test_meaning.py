@@ -95,6 +95,9 @@ def test_grown_texts_are_read_in_the_vocabulary_of_training(grown, copy, capsys)
     assert copy.kept().medium == grown[0].kept().medium, "training on keeps the meaning"
     again = build(longer, kept=copy.kept())
     assert len(again.data.changed) == 1, "and remembers the texts that it was trained on last"
+    copy.data.write_text(grown[0].data.read_text())
+    loop.train(build(longer, kept=copy.kept()), copy, time.time())
+    assert copy.kept() == grown[0].kept(), "with nothing to train it has been trained on no others"
 
 
 def test_a_run_built_without_what_is_kept_is_refused(grown, copy):

@@ -318,7 +318,7 @@ def test_sentences():
 
 
 def tfds_section(name):
-    return dict(name="tfds", dataset=name, image_size=0, pad=0, augment=())
+    return dict(name="tfds", dataset=name, image="image", label="label", image_size=0, pad=0, augment=())
 
 
 def test_a_prepared_set_of_tfds(tmp_path):

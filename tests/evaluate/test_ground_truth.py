@@ -15,11 +15,11 @@ from scipy import stats
 from support import ROOT, load_config
 
 from aigc_jax.build import build
+from aigc_jax.commands import points as command
 from aigc_jax.data import catalogue
 from aigc_jax.data.pixels import BOS
 from aigc_jax.data.points import PointImages
 from aigc_jax.errors import UserError
-from aigc_jax.evaluate.commands import points as command
 from aigc_jax.evaluate.points import MEASURES
 from aigc_jax.learner import Learner
 from aigc_jax.methods.diffusion import diffusion

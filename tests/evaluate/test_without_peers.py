@@ -7,7 +7,7 @@ import sys
 from support import ROOT
 
 ABSENT = ("torch", "tensorflow")
-CONVERTS = "aigc_jax/evaluate/commands/convert.py"  # reads PyTorch's files, once
+CONVERTS = "aigc_jax/commands/convert.py"  # reads PyTorch's files, once
 
 SCRIPT = """
 import importlib.abc

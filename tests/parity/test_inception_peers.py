@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weights import state_dictionary
 
-from aigc_jax.evaluate.commands import convert
+from aigc_jax.commands import convert
 from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.features.inception import FEATURES, SIDE, answers, resized, variables
 from aigc_jax.metrics.frechet import frechet, moments

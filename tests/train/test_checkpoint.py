@@ -1,5 +1,7 @@
 """A checkpoint comes back bit for bit, onto any mesh, or is refused by the leaf that differs."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -140,3 +142,21 @@ def test_a_folder_that_was_moved_away_is_not_made_again(tmp_path):
     keeper.save(state.replace(step=jnp.int32(2)), SUMS, {})
     keeper.close()
     assert keeper.steps() == [1, 2]
+
+
+def test_relative_folders_hold_the_same_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keeper = Checkpoints(Path("relative/checkpoints"), **KEEP)
+    state = on(state_of(4), 8, 1)
+    keeper.save(state, SUMS, {})
+    keeper.wait()
+    same(keeper.restore(described(state), SUMS, 4)[0], state)
+    keeper.close()
+
+
+def test_what_cannot_be_read_back_does_not_count(keeper, monkeypatch):
+    monkeypatch.setattr(keeper, "_saved", lambda step, item: {})
+    keeper.save(on(state_of(5), 8, 1), SUMS, {})
+    with pytest.raises(UserError, match=r"step 5 could not be written .*cannot be read back"):
+        keeper.wait()
+    assert keeper.steps() == []

@@ -170,4 +170,4 @@ def test_verify_reports_every_step(copy):
     assert re.search(r"^step 4 .* bytes in place of \d+$", bad.stdout, re.MULTILINE)
     assert "go on from step 2" in bad.stdout
     none = verify(copy.folder / "nowhere")
-    assert none.returncode == 1 and none.stderr.startswith("error: there is no checkpoint in")
+    assert none.returncode == 1 and none.stderr.startswith("aigc_jax: There is no checkpoint in")

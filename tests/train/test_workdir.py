@@ -63,3 +63,19 @@ def test_without_locks_nothing_is_held(tmp_path, monkeypatch):
     monkeypatch.setattr(workdir.fcntl, "flock", none)
     with Workdir(tmp_path).held(), Workdir(tmp_path).held():
         pass
+
+
+def test_a_folder_given_relatively_is_one_place(tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    for given, name in (("runs/x", "x"), ("../y", "y"), ("./z/", "z"), (".", "inner"), ("a/..", "inner")):
+        found = Workdir(given)
+        assert found.name == name
+        assert found.folder.is_absolute()
+        assert found.folder.resolve() == (tmp_path / "inner" / given).resolve()
+
+
+@pytest.mark.parametrize("name", ["run [1]", "what?", "*"])
+def test_a_path_that_reads_as_a_pattern_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match="pattern of names: choose another --workdir"):
+        Workdir(tmp_path / name / "run")

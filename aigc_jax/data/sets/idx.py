@@ -20,6 +20,8 @@ from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.images import Augmentation, image_dataset, png
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.places import expanded
+from aigc_jax.ranges import Count
 
 FILES = {"train": "train", "test": "t10k"}  # split -> prefix of its files
 MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # uint8 in three and in one dimensions
@@ -167,13 +169,13 @@ def _whole(path: Path) -> bytes:
         return file.read()
 
 
-def load(*, data_dir: Path, path: str, validation: int, pad: int, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, path: str, validation: Count, pad: Count, augment: tuple[Augmentation, ...]) -> DataSet:
     """The images, in memory.
 
     path: the folder; validation: examples at the end of the training split that are held out
     as the split "validation"; pad: pixels of black added on every side; augment: what is done to training images.
     """
-    config = config_of(Path(path).expanduser())
+    config = config_of(expanded(path))
     builder = local_builder(IdxImages, config, data_dir, examples=config.examples)
     splits: dict[str, Source] = image_sources(builder, config.shape)
     if validation:

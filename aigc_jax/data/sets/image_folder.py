@@ -1,33 +1,70 @@
 """A folder of images of one's own.
 
-Subfolders named train, validation and test are the splits; without them images are split by
-their content, about 90 / 5 / 5. Within that, each subfolder is a class; a folder without
-subfolders is one class. Images are cropped to their central square and resized.
+    images/cats/1.jpg                 each subfolder is a class; a folder without subfolders is one class
+    images/train/cats/1.jpg           subfolders named train, validation and test are the splits
+
+Splits are also found as Train, training, train_set, train2017, val, valid, dev, eval, TEST, testing, …. Without such
+names images are split by their content, about 90 / 5 / 5. What cannot be told apart is refused: splits among classes,
+splits within classes, images beside classes. Files are read as `data/pictures.py` says, whatever the case of their
+suffix; hidden files and other files are passed over. Images are cropped to their central square and resized.
 """
 
-import hashlib
-from collections.abc import Iterator
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.images import Augmentation, image_dataset, png, read_image
+from aigc_jax.data.dataset import DataSet, Source
+from aigc_jax.data.files import listed, printable
+from aigc_jax.data.images import Augmentation, image_dataset, png
+from aigc_jax.data.pictures import SUFFIXES, Picture, read_all, survey
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import UserError
+from aigc_jax.places import expanded
+from aigc_jax.ranges import Size
 
-SPLITS = ("train", "validation", "test")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+VERSION = "2.0.0"  # of the rules by which files become pixels, splits and classes
+SPLITS = {
+    "train": "train|training",
+    "validation": "validation|valid|val|development|dev|evaluation|eval",
+    "test": "test|testing",
+}
+SPLIT = re.compile(
+    "|".join(f"(?P<{split}>{names})" for split, names in SPLITS.items()).join(["(?:", ")"])
+    + r"(?:[ _-]?(?:set|data|split|images|\d{4}))?"
+)
+UNREAD = {
+    "heic": "convert them to JPEG or PNG (the package pillow-heif reads them)",
+    "heif": "convert them to JPEG or PNG (the package pillow-heif reads them)",
+    "npy": "write the arrays as PNG files",
+    "npz": 'write the arrays as PNG files ("python -m aigc_jax.evaluate unpack FILE FOLDER" does)',
+    "zip": "unpack them",
+    "tar": "unpack them",
+    "gz": "unpack them",
+}  # suffix of files that people have instead of images -> what to do
+NAMED = 3  # files or folders that a line names
+LISTED = 12  # classes whose counts a line gives
+
+
+class Image(NamedTuple):
+    """A file and its place."""
+
+    path: Path
+    split: str  # "" = decided by content
+    label: str
 
 
 @dataclass
 class FolderConfig(tfds.core.BuilderConfig):
     """Which images, and how large they become."""
 
-    path: Path = Path()
-    files: tuple[Path, ...] = ()
+    images: tuple[Image, ...] = ()
     shape: tuple[int, int, int] = (0, 0, 0)
     class_names: tuple[str, ...] = ()
 
@@ -35,7 +72,7 @@ class FolderConfig(tfds.core.BuilderConfig):
 class FolderImages(tfds.core.GeneratorBasedBuilder):
     """The images of a folder, square and of one size."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version(VERSION)
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -51,60 +88,220 @@ class FolderImages(tfds.core.GeneratorBasedBuilder):
             supervised_keys=("image", "label"),
             disable_shuffling=True,
             license="that of the images; not known here",
+            metadata=tfds.core.MetadataDict(),
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        config = self.builder_config
-        if _named_splits(config.path, config.files):
-            groups = {s: [f for f in config.files if f.relative_to(config.path).parts[0] == s] for s in SPLITS}
+        images = self.builder_config.images
+        found = survey([image.path for image in images])
+        if images[0].split:
+            groups = {split: [i for i, image in enumerate(images) if image.split == split] for split in SPLITS}
         else:
-            digests = [hashlib.sha256(file.read_bytes()).digest() for file in config.files]
-            groups = {s: [config.files[i] for i in numbers] for s, numbers in split_by_content(digests).items()}
-        return {split: self._generate_examples(files) for split, files in groups.items() if files}
+            groups = split_by_content(found.digests)
+        members = {split: {found.digests[i] for i in numbers} for split, numbers in groups.items()}
+        self.info.metadata.update(
+            white=found.white,
+            repeated=len(images) - len(set(found.digests)),
+            leaked=sum(len(members["train"] & members.get(split, set())) for split in ("validation", "test")),
+        )
+        return {
+            split: self._generate_examples([images[i] for i in numbers], found.white)
+            for split, numbers in groups.items()
+            if numbers
+        }
 
-    def _generate_examples(self, files: list[Path]) -> Iterator[tuple[int, dict[str, Any]]]:
-        config = self.builder_config
-        named = _named_splits(config.path, config.files)
-        for key, file in enumerate(files):
-            image = read_image(file, config.shape[0], config.shape[2])
-            yield key, {"image": png(image), "label": _class(config.path, file, named)}
+    def _generate_examples(self, images: Sequence[Image], white: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        size, _, channels = self.builder_config.shape
+        pictures = read_all([image.path for image in images], size, channels, white)
+        for key, (image, picture) in enumerate(zip(images, pictures, strict=True)):
+            _count(self.info.metadata, picture, size)
+            yield key, {"image": png(picture.pixels), "label": image.label}
 
 
-def _named_splits(folder: Path, files: tuple[Path, ...]) -> bool:
-    return all(len(parts := f.relative_to(folder).parts) > 1 and parts[0] in SPLITS for f in files)
+def _count(counts: dict[str, Any], picture: Picture, size: int) -> None:
+    """Adds a file to what is kept beside the prepared set, to be said at every start."""
+    sides = sorted((picture.width, picture.height))
+    counts["shortest"] = min(counts.get("shortest", sides[0]), sides[0])
+    counts["longest"] = max(counts.get("longest", sides[1]), sides[1])
+    facts = dict(
+        resized=sides != [size, size],
+        cropped=sides[0] != sides[1],
+        enlarged=sides[0] < size,
+        grey=picture.grey,
+        colour=not picture.grey,
+        transparent=picture.transparent,
+        deep=picture.deep,
+        animated=picture.animated,
+    )
+    for name, holds in facts.items():
+        counts[name] = counts.get(name, 0) + int(holds)
 
 
-def _class(folder: Path, file: Path, named: bool) -> str:
-    directories = file.relative_to(folder).parts[named:-1]
-    return directories[0] if directories else "image"
+def arrange(folder: Path, files: Sequence[Path]) -> tuple[list[Image], list[str]]:
+    """(the images with their splits and classes, what there is to say about them).
+
+    Raises UserError where folders are neither splits nor classes, and where nothing is left to train on.
+    """
+    where = f'"{printable(folder)}" (key "data.path")'
+    parts = {file: file.relative_to(folder).parts for file in files}
+    tops = sorted({names[0] for names in parts.values() if len(names) > 1}, key=os.fsencode)
+    splits = {top: split for split in SPLITS for top in tops if split_of(top) == split}
+    if splits and len(splits) < len(tops):
+        raise UserError(
+            f"{where} holds folders of splits ({_some(splits)}) beside others "
+            f"({_some(top for top in tops if top not in splits)}): move the others out or into the splits, "
+            "or, if all are classes, put them together into a folder named train."
+        )
+    twice = [top for top in splits if list(splits.values()).count(splits[top]) > 1]
+    if twice:
+        raise UserError(f"{where} holds one split under several names ({_some(twice)}): put them into one folder.")
+    inner = sorted({"/".join(names[:2]) for names in parts.values() if len(names) > 2 and split_of(names[1])})
+    if inner and not splits:
+        wrapped = f'give "{printable(folder / tops[0])}" as the path'
+        remedy = wrapped if len(tops) == 1 else "put the splits outside and the classes inside them"
+        raise UserError(f"{where} holds its splits inside other folders ({_some(inner)}): {remedy}.")
+    if splits and "train" not in splits.values():
+        raise UserError(f"{where} holds the splits {_some(splits)} and nothing to train on: add a folder named train.")
+    deep = 1 if splits else 0
+    kept = [file for file in files if len(parts[file]) > deep]
+    stray = [printable(file.name) for file in files if len(parts[file]) <= deep]
+    classes = sorted({_class(parts[file][deep]) for file in kept if len(parts[file]) > deep + 1})
+    loose = ["/".join(parts[file]) for file in kept if len(parts[file]) == deep + 1]
+    if classes and loose:
+        raise UserError(
+            f"{where} holds images beside the folders of its classes ({_some(classes)}): {_some(loose)}. "
+            "Move these into a class or elsewhere."
+        )
+    images = [
+        Image(file, splits[parts[file][0]] if splits else "", _class(parts[file][deep]) if classes else "image")
+        for file in kept
+    ]
+    return images, _said(splits, stray, images)
 
 
-def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
+def split_of(name: str) -> str:
+    """The split that a folder's name means: "train", "validation", "test", or "" for none."""
+    found = SPLIT.fullmatch(name.lower())
+    return found.lastgroup or "" if found else ""
+
+
+def _class(name: str) -> str:
+    """A folder's name as a class's: one line that can be printed and stored, equal on all systems."""
+    text = unicodedata.normalize("NFC", printable(name))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text).strip()
+
+
+def overview(folder: Path, images: Sequence[Image], splits: Mapping[str, Source]) -> str:
+    """How many images there are, of which classes, in which splits."""
+    classes = Counter(image.label for image in images)
+    if len(classes) > LISTED:
+        told = f" of {len(classes)} classes, with {min(classes.values()):,} to {max(classes.values()):,} each"
+    elif len(classes) > 1:
+        told = f" ({', '.join(f'{label} {classes[label]:,}' for label in sorted(classes))})"
+    else:
+        told = ""
+    manner = "split by folders" if images[0].split else "split by content, as no folders are named train and test"
+    counts = ", ".join(f"{split} {len(splits[split]):,}" for split in SPLITS if split in splits)
+    return f"Read from {printable(folder)}: {_number(len(images), 'image')}{told}; {manner}: {counts}."
+
+
+def _said(splits: Mapping[str, str], stray: Sequence[str], images: Sequence[Image]) -> list[str]:
+    said = []
+    if renamed := [f"{printable(top)} as {split}" for top, split in splits.items() if top != split]:
+        said.append(f"Folders taken as splits: {', '.join(renamed)}.")
+    for split in splits.values() if len(splits) > 1 else ():
+        other = {image.label for image in images if image.split != split}
+        if alone := {image.label for image in images if image.split == split} - other:
+            said.append(f"Classes in the split {split} alone: {_some(sorted(alone))}.")
+    if stray:
+        said.append(f"Left out, beside the folders of the splits: {_some(stray)}.")
+    return said
+
+
+def notes(counts: Mapping[str, Any], size: int, colour: bool) -> list[str]:
+    """What was made of the files, from what `_count` counted."""
+    said = []
+    if counts["resized"]:
+        shortest, longest = counts["shortest"], counts["longest"]
+        sides = f"{shortest} pixels" if shortest == longest else f"{shortest} to {longest} pixels"
+        parts = [f"Resized to {size} × {size}: {_number(counts['resized'], 'image')}, with sides of {sides}"]
+        parts += [f"{counts['cropped']:,} cropped to their central square"] if counts["cropped"] else []
+        parts += [f"{counts['enlarged']:,} enlarged"] if counts["enlarged"] else []
+        said.append(f"{', '.join(parts)}.")
+    for name, line in (
+        ("grey" if colour else "colour", "Grey, given as colour" if colour else "Coloured, turned to grey"),
+        ("transparent", "Transparent, laid on white"),
+        ("deep", f"Of more than 8 bits, with {counts['white']} as white, or floats from 0 to 1"),
+        ("animated", "Of several frames or pages, of which the first is taken"),
+        ("repeated", "Repeated, byte for byte"),
+        ("leaked", "Of validation and test, also in train"),
+    ):
+        if counts[name]:
+            said.append(f"{line}: {_number(counts[name], 'image')}.")
+    return said
+
+
+def load(*, data_dir: Path, path: str, image_size: Size, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
     """The folder's images.
 
     path: the folder; image_size: side of the squares; colour: RGB, else grey; augment: what is
     done to training images.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.is_dir():
-        raise UserError(f'There is no folder "{folder}" (key "data.path").')
-    if image_size < 1:
-        raise ConfigError(f'"data.image_size" has to be at least 1, and is {image_size}.')
-    files = tuple(sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()))
+        raise UserError(f'There is no folder "{printable(folder)}" (key "data.path").')
+    files, others = listed(folder, SUFFIXES)
+    suffixes = Counter(file.suffix.lower().removeprefix(".") or printable(file.name) for file in others)
     if not files:
-        raise UserError(f'There is no image in "{folder}" (key "data.path"): {", ".join(SUFFIXES)} are read.')
-    named = _named_splits(folder, files)
+        raise UserError(_none(folder, suffixes))
+    images, said = arrange(folder, files)
+    if others:
+        kinds = ", ".join(f"{suffix} {count:,}" for suffix, count in suffixes.most_common(NAMED))
+        said.append(f"Other files passed over: {len(others):,} ({kinds}{', …' if len(suffixes) > NAMED else ''}).")
     shape = (image_size, image_size, 3 if colour else 1)
-    # Reading every byte at every start would be slow: a file that changed has another time or size.
-    stamps = [f"{f.relative_to(folder)} {f.stat().st_size} {f.stat().st_mtime_ns}".encode() for f in files]
-    config = FolderConfig(
-        name=fingerprint([repr(shape).encode(), *stamps]),
-        version="1.0.0",
-        path=folder,
-        files=files,
-        shape=shape,
-        class_names=tuple(sorted({_class(folder, f, named) for f in files})),
-    )
-    builder = local_builder(FolderImages, config, data_dir, examples=len(files))
+    builder = local_builder(FolderImages, _config(folder, images, shape), data_dir, examples=len(images))
     splits = image_sources(builder, shape)
-    return image_dataset("image_folder", splits, shape, config.class_names, Path(builder.data_dir), augment=augment)
+    class_names = builder.builder_config.class_names
+    arrays = splits["train"].arrays
+    if arrays is not None and not images[0].split:  # drawn by content, a class of few images may be elsewhere
+        untrained = [name for label, name in enumerate(class_names) if label not in arrays["label"]]
+        said += [f"Classes of which no image is in train: {_some(untrained)}."] if untrained else []
+    said = [overview(folder, images, splits), *said, *notes(builder.info.metadata, image_size, colour)]
+    return image_dataset(
+        "image_folder", splits, shape, class_names, Path(builder.data_dir), augment=augment, notes=tuple(said)
+    )
+
+
+def _config(folder: Path, images: Sequence[Image], shape: tuple[int, int, int]) -> FolderConfig:
+    # Reading every byte at every start would be slow: a file that changed has another time or size.
+    parts = [repr(shape).encode()]
+    for image in images:
+        found = image.path.stat()
+        parts.append(os.fsencode(image.path.relative_to(folder)))
+        parts.append(f"{found.st_size} {found.st_mtime_ns} {image.split} {image.label}".encode())
+    return FolderConfig(
+        name=fingerprint(parts),
+        version=VERSION,
+        images=tuple(images),
+        shape=shape,
+        class_names=tuple(sorted({image.label for image in images})),
+    )
+
+
+def _none(folder: Path, suffixes: Counter[str]) -> str:
+    known = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
+    line = f'There is no image in "{printable(folder)}" (key "data.path")'
+    for suffix, count in suffixes.most_common():
+        if suffix in UNREAD:
+            return f"{line}, but {_number(count, f'.{suffix} file')}: {UNREAD[suffix]}."
+    return f"{line}: {known} are read."
+
+
+def _some(names: Any) -> str:
+    """The first few of these names."""
+    names = [printable(name) for name in names]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"

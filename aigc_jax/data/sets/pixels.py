@@ -17,4 +17,4 @@ def load(*, data_dir: Path, images: Mapping[str, Any]) -> DataSet:
     if not isinstance(data.medium, ImageMedium):
         raise ConfigError(f'"data.images.name" has to name a set of images, and {data.name} is none.')
     medium = PixelTokens(data.medium, data.facts["image_shape"])
-    return DataSet(data.name, data.splits, medium, medium.facts, data.folder)
+    return DataSet(data.name, data.splits, medium, medium.facts, data.folder, data.notes)

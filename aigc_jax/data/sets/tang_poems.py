@@ -23,8 +23,10 @@ from aigc_jax.data.files import printable
 from aigc_jax.data.sets import text_folder
 from aigc_jax.data.sets.text_folder import decoded
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
-from aigc_jax.data.text_sets import TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
+from aigc_jax.places import expanded
+from aigc_jax.ranges import Count
 
 POEMS = "poet.tang.*.json"
 # Boxes and circles for lost characters, brackets of editors, descriptions of rare characters, private code points.
@@ -64,13 +66,13 @@ def read_splits(files: Sequence[Path]) -> tuple[dict[str, list[str]], dict[str, 
     return {split: [texts[i] for i in numbers] for split, numbers in splits.items()}, counts
 
 
-def load(*, data_dir: Path, path: str, length: int, vocabulary_size: int) -> DataSet:
+def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -> DataSet:
     """The windows of the texts, in memory.
 
     path: the folder; length: tokens of a window; vocabulary_size: characters, the most frequent of
     the training split; 0 = all.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     files = sorted(file for file in folder.glob(POEMS) if file.is_file())
     if not files:
         data = text_folder.load(

@@ -23,8 +23,10 @@ from typing import Any, Literal
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import listed, printable
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
-from aigc_jax.data.text_sets import TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
+from aigc_jax.places import expanded
+from aigc_jax.ranges import Count
 
 SUFFIXES = (".txt", ".md", ".text")
 FEW = 20  # documents: of fewer, 5 % would be none
@@ -208,14 +210,14 @@ def _found(path: Path) -> tuple[Sequence[Path], Sequence[Path]]:
     return files, others
 
 
-def load(*, data_dir: Path, path: str, documents: Documents, length: int, vocabulary_size: int) -> DataSet:
+def load(*, data_dir: Path, path: str, documents: Documents, length: Length, vocabulary_size: Count) -> DataSet:
     """The windows of the texts, in memory.
 
     path: a folder, with its subfolders, or one file; documents: what a document is, each of the "files", or what stands
     between "blank_lines"; length: tokens of a window; vocabulary_size: characters, the most frequent of the training
     split; 0 = all.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     files, others = _found(place)
     parts = [RULES.encode(), documents.encode()]
     for file in files:

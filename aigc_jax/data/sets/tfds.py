@@ -2,12 +2,14 @@
 
 A prepared set needs neither network nor TensorFlow. Preparing one that has to be fetched needs
 a network, which is tried first: TFDS itself waits for minutes. A set whose files lie in
-<data_dir>/downloads/manual is prepared from them.
+<data_dir>/downloads/manual is prepared from them. Of several images or labels the configuration
+names which.
 """
 
 import socket
 import threading
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +18,11 @@ import tensorflow_datasets as tfds
 
 from aigc_jax.config import nearest
 from aigc_jax.data.catalogue import names
-from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.images import Augmentation, image_dataset
 from aigc_jax.data.store import image_sources, is_prepared, prepared, quiet
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.ranges import Count
 
 SERVER = ("storage.googleapis.com", 443)
 PATIENCE = 2.0  # seconds to wait for the server: the answer, with the imports before it, is due within 5
@@ -94,15 +97,29 @@ def _prepare(name: str, builder: Any, data_dir: Path) -> None:
         raise UserError(f'TFDS could not prepare "{name}" ({type(error).__name__}: {_first_line(error)}).') from error
 
 
-def load(*, data_dir: Path, dataset: str, image_size: int, pad: int, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(
+    *,
+    data_dir: Path,
+    dataset: str,
+    image: str,
+    label: str,
+    image_size: Count,
+    pad: Count,
+    augment: tuple[Augmentation, ...],
+) -> DataSet:
     """An image set with its own splits.
 
-    dataset: its name, or name/configuration; image_size: side to which images are cropped and resized,
-    0 = as stored; pad: pixels of black added on every side; augment: what is done to training images.
+    dataset: its name, or name/configuration; image, label: the features that hold the image and its class, "" = no
+    classes; image_size: side to which images are cropped and resized, 0 = as stored; pad: pixels of black added on
+    every side; augment: what is done to training images.
+    Where a label is named, images without one (-1) are left out, and said; a set that streams is refused for them.
     """
     builder = _builder(dataset, data_dir)
-    image, label = _features(dataset, builder.info.features)
-    height, width, channels = builder.info.features[image].shape
+    features = builder.info.features
+    _choose("image", image, dataset, features, tfds.features.Image)
+    if label:
+        _choose("label", label, dataset, features, tfds.features.ClassLabel)
+    height, width, channels = features[image].shape
     if image_size:
         height = width = image_size
     elif None in (height, width):
@@ -115,19 +132,39 @@ def load(*, data_dir: Path, dataset: str, image_size: int, pad: int, augment: tu
             f'in another data_dir with "python -m aigc_jax.data prepare {dataset} --data_dir=…".'
         )
     shape = (height, width, 1 if channels == 1 else 3)
-    splits = image_sources(builder, shape, image=image, label=label, size=image_size)
-    class_names = tuple(builder.info.features[label].names) if label else ("image",)
-    return image_dataset(dataset, splits, shape, class_names, Path(builder.data_dir), pad=pad, augment=augment)
+    found = image_sources(builder, shape, image=image, label=label or None, size=image_size)
+    splits, notes = labelled(found)
+    class_names = tuple(features[label].names) if label else ("image",)
+    folder = Path(builder.data_dir)
+    return image_dataset(dataset, splits, shape, class_names, folder, pad=pad, augment=augment, notes=tuple(notes))
 
 
-def _features(name: str, features: Any) -> tuple[str, str | None]:
-    """The features that hold the image and its class, if there are classes."""
-    images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
-    labels = [key for key, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)]
-    if not images:
-        raise UserError(f'The data set "{name}" has no image among its features: {", ".join(features)}.')
-    return _choice(images, "image"), _choice(labels, "label") if labels else None
+def _choose(key: str, wanted: str, name: str, features: Any, kind: type) -> None:
+    """Raises where the set has no such feature, or it is of another kind."""
+    known = [feature for feature in features if isinstance(features[feature], kind)]
+    if wanted not in known:
+        choices = ", ".join(f'"{feature}"' for feature in known) or "none"
+        without = ', or "" for no classes' if key == "label" else ""
+        if not known and key == "image":
+            raise UserError(f'The data set "{name}" has no image among its features: {", ".join(features)}.')
+        raise ConfigError(f'"{name}" has no {key} "{wanted}" (key "data.{key}"): there are {choices}{without}.')
 
 
-def _choice(keys: list[str], usual: str) -> str:
-    return usual if usual in keys else keys[0]
+def labelled(splits: Mapping[str, Source]) -> tuple[dict[str, Source], list[str]]:
+    """(the splits without the images whose label is -1, what there is to say about them)."""
+    kept: dict[str, Source] = {}
+    notes = []
+    for split, source in splits.items():
+        arrays = source.arrays
+        if arrays is not None and (missing := arrays["label"] < 0).any():
+            notes.append(
+                f"Left out of the split {split}, as without a label (-1): {missing.sum():,} of {len(source):,} "
+                'images; data.label="" takes them, without classes.'
+            )
+            if missing.all():
+                continue
+            source = ArraySource({key: array[~missing] for key, array in arrays.items()})
+        kept[split] = source
+    if not kept:
+        raise UserError('No image has a label (-1 for all): set data.label="" to read them without classes.')
+    return kept, notes

@@ -30,6 +30,7 @@ from aigc_jax.ops.platform import program
 Array = jax.Array
 SHIPPED = Path(__file__).parent / "weights"
 BATCH = 64  # images a device
+ANY = (32, 32, 3)  # a shape that every extractor takes that takes any
 
 
 class Answers(NamedTuple):
@@ -56,6 +57,13 @@ class Extractor:
     def distance(self) -> str:
         """The name of a Fréchet distance over its features."""
         return "FID" if self.name == "inception" else f"FD-{self.name}"
+
+    @cached_property
+    def width(self) -> int:
+        """D, the features of an image."""
+        image = jax.ShapeDtypeStruct((1, *(self.shape or ANY)), jnp.float32)
+        width: int = jax.eval_shape(self.apply, self.variables, image)[0].shape[-1]
+        return width
 
     @cached_property
     def _rows(self) -> NamedSharding:
@@ -100,18 +108,18 @@ def _modules() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
 
 
-def extractor(name: str, weights: Path) -> Extractor:
-    """The extractor of this name. weights: the folder of weight files that are not part of this package.
+def extractor(name: str, weights: Path | None) -> Extractor:
+    """The extractor of this name. weights: the folder of weight files that are not part of this package; None = none.
 
     Raises ConfigError for a name that there is not, and UserError where its weights are missing or damaged.
     """
-    from aigc_jax.metrics.features import small
+    from aigc_jax.metrics.features import published, small
 
     if name not in names():
         raise ConfigError(f'There is no extractor "{name}".{nearest(name, names())}')
     if (shipped := SHIPPED / f"{name}.safetensors").is_file():
         return small.read(shipped)
-    return importlib.import_module(f"{features.__name__}.{name}").load(weights / f"{name}.safetensors")
+    return importlib.import_module(f"{features.__name__}.{name}").load(published.place(weights, name))
 
 
 def for_large_images() -> int:
@@ -143,10 +151,14 @@ def remembered(using: Extractor, images: np.ndarray, cache: Path | None) -> Answ
     with suppress(*absent), np.load(path, allow_pickle=False) as found:
         return Answers(found["features"], found["logits"])
     answers = using(images)
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(part, **answers._asdict())
-    part.replace(path)
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        np.savez(part, **answers._asdict())
+        part.replace(path)
+    except OSError:  # a full or read-only disk costs the next time some time, and nothing else
+        with suppress(OSError):
+            part.unlink()
     return answers
 
 

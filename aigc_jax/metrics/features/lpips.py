@@ -120,7 +120,8 @@ def variables(weights: Weights) -> dict[str, Any]:
     return {"params": {"backbone": backbone, **linear}}
 
 
-def read(kind: Kind, folder: Path) -> tuple[dict[str, Any], str]:
+def read(kind: Kind, folder: Path | None) -> tuple[dict[str, Any], str]:
     """(variables, fingerprint) from the converted file in a folder. Raises UserError as `published.read` does."""
-    weights, sha256 = published.read(folder / f"lpips_{kind}.safetensors", SOURCES[f"lpips_{kind}"])
+    name = f"lpips_{kind}"
+    weights, sha256 = published.read(published.place(folder, name), SOURCES[name])
     return variables(weights), sha256

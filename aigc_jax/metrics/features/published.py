@@ -30,6 +30,15 @@ class Source(NamedTuple):
     prefix: str = ""  # of the names of the arrays that are needed
 
 
+def place(folder: Path | None, name: str) -> Path:
+    """The file of the weights of this name. Raises UserError without a folder of weights."""
+    if folder is None:
+        raise UserError(
+            f"The weights {name} have no folder, for this user has no home: set AIGC_JAX_CACHE to a folder."
+        )
+    return folder / f"{name}.safetensors"
+
+
 def write(path: Path, weights: Weights, sources: Sequence[Source]) -> None:
     """Writes the arrays of published files, whose hashes have been checked."""
     from safetensors.numpy import save_file

@@ -1,6 +1,6 @@
 """Write the board: the figures of committed records, one table for each data set.
 
-    python -m aigc_jax.evaluate board docs/records --out docs/board.md --measures FD-fashion_mnist bits_per_dim
+    aigc_jax board docs/records --out docs/board.md --measures FD-fashion_mnist bits_per_dim
 
 A table has the measures in the order given, where its data have them, and is sorted by the first one, from low to high.
 Beside the Markdown page an HTML page of the same name has the intervals as pictures. `published.json` beside the
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate import plot
 from aigc_jax.metrics.bootstrap import Interval
-from aigc_jax.metrics.record import Record, latest, read, same_protocol
+from aigc_jax.metrics.record import RECORDS, Record, latest, read, same_protocol
 from aigc_jax.train.journal import duration
 from aigc_jax.train.report import STYLE, notes
 from aigc_jax.train.workdir import write_whole
@@ -52,7 +52,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the pages. Raises UserError where there are no such records, or some were not measured alike."""
-    records = [record for path in sorted(options.records.glob("*.jsonl")) for record in latest(read(path))]
+    is_run = (options.records / RECORDS).is_file()
+    paths = [options.records] if is_run else sorted(options.records.glob("*.jsonl"))
+    records = [record for path in paths for record in latest(read(path))]
     wanted = options.measures or list(dict.fromkeys(record.protocol.measure for record in records))
     by_data: dict[str, list[Record]] = defaultdict(list)
     for record in records:

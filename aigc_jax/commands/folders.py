@@ -1,6 +1,6 @@
 """Hold a folder of images against another one.
 
-    python -m aigc_jax.evaluate folders REAL MADE --extractor=inception --measures frechet kid
+    aigc_jax folders REAL MADE --extractor=inception --measures frechet kid
 
 REAL and MADE are folders of images, or .npy or .npz files of uint8 [N, H, W, C]. With --heldout, as many of its
 images as there are in MADE give the floor: what real images reach against REAL.
@@ -15,17 +15,20 @@ from aigc_jax.data.images import ImageMedium
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
+from aigc_jax.evaluate.measure import listed
 from aigc_jax.metrics.features.extractor import names
 from aigc_jax.metrics.record import Origin, write
 from aigc_jax.train.trained import told
+
+USUAL = ("frechet", "kid")  # measures
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("real", metavar="REAL", type=Path)
     parser.add_argument("made", metavar="MADE", type=Path)
     parser.add_argument("--heldout", type=Path, help="more real images, for the floor")
-    parser.add_argument("--extractor", required=True, help=", ".join(names()))
-    parser.add_argument("--measures", nargs="+", default=["frechet", "kid"], help=f"of {', '.join(MEASURES)}")
+    parser.add_argument("--extractor", metavar="NAME", required=True, help=f"required: {', '.join(names())}")
+    parser.add_argument("--measures", metavar="NAME", nargs="+", default=USUAL, help=listed(MEASURES, USUAL))
     parser.add_argument("--size", type=int, default=0, help="side that images are cut and resized to")
     parser.add_argument("--grey", action="store_true", help="read the images as grey ones")
     parser.add_argument("--seed", type=int, default=0, help="of the intervals")

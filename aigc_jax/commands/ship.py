@@ -1,6 +1,6 @@
 """Make an extractor of images' features of a classifier that a run has trained.
 
-    python -m aigc_jax.evaluate ship runs/classifier_digits digits
+    aigc_jax ship runs/classifier_digits digits
 
 From then on `evaluate.extractor="digits"` names it. Its weights, in half precision, become a file of this package.
 """

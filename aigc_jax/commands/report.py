@@ -1,6 +1,6 @@
 """Set runs side by side on one page: samples from equal keys, figures, curves, cost, settings that differ.
 
-python -m aigc_jax.evaluate report runs/a runs/b --out comparison.html
+aigc_jax report runs/a runs/b --out comparison.html
 """
 
 import argparse

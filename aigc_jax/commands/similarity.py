@@ -1,6 +1,6 @@
 """Compare images pair by pair: PSNR, SSIM, LPIPS.
 
-    python -m aigc_jax.evaluate similarity ONE OTHER --measures psnr ssim lpips_alex
+    aigc_jax similarity ONE OTHER --measures psnr ssim lpips_alex
 
 ONE and OTHER are folders of images of the same names, such as targets and what was made of their sources, or .npy or
 .npz files of uint8 [N, H, W, C] in the same order. Figures are means over the pairs.
@@ -18,6 +18,7 @@ import numpy as np
 from aigc_jax import places
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate import files
+from aigc_jax.evaluate.measure import listed, named
 from aigc_jax.metrics import similarity
 from aigc_jax.metrics.bootstrap import Estimate, interval
 from aigc_jax.metrics.features import lpips
@@ -45,10 +46,13 @@ MEASURES: dict[str, Callable[[], Pairwise]] = {
 }
 
 
+USUAL = ("psnr", "ssim")  # measures
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("one", metavar="ONE", type=Path)
     parser.add_argument("other", metavar="OTHER", type=Path)
-    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=["psnr", "ssim"])
+    parser.add_argument("--measures", metavar="NAME", nargs="+", default=USUAL, help=listed(MEASURES, USUAL))
     parser.add_argument("--size", type=int, default=0, help="side that images are cut and resized to")
     parser.add_argument("--grey", action="store_true", help="read the images as grey ones")
     parser.add_argument("--seed", type=int, default=0, help="of the intervals")
@@ -60,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     _same_names(options.one, options.other)
     one, other = (files.read(path, options.size, options.grey) for path in (options.one, options.other))
     figures = []
-    for measure in (MEASURES[name]() for name in options.measures):
+    for measure in (make() for make in named(options.measures, MEASURES)):
         protocol = Protocol(
             measure=measure.name,
             data=options.one.name,

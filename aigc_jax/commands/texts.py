@@ -1,6 +1,6 @@
 """Hold texts against those that a model was trained on.
 
-    python -m aigc_jax.evaluate texts TRAINING MADE --measures distinct_2 copied_10 self_bleu
+    aigc_jax texts TRAINING MADE --measures distinct_2 copied_10 self_bleu
 
 TRAINING and MADE are UTF-8 files with a text a line, or .jsonl files with {"text": …} a line, which --mode=sample
 writes. With --heldout, as many of its texts as there are in MADE give the floor: what real texts reach.
@@ -13,16 +13,19 @@ from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.text import TextMedium
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.judge import Judge
+from aigc_jax.evaluate.measure import listed, named
 from aigc_jax.evaluate.texts import MEASURES, of_strings
 from aigc_jax.metrics.record import Origin, write
 from aigc_jax.train.trained import told
+
+USUAL = ("distinct_1", "distinct_2", "copied_10")  # measures
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("training", metavar="TRAINING", type=Path)
     parser.add_argument("made", metavar="MADE", type=Path)
     parser.add_argument("--heldout", type=Path, help="more real texts, for the floor")
-    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=["distinct_1", "distinct_2", "copied_10"])
+    parser.add_argument("--measures", metavar="NAME", nargs="+", default=USUAL, help=listed(MEASURES, USUAL))
     parser.add_argument("--seed", type=int, default=0, help="of the intervals")
     parser.add_argument("--out", type=Path, help="file that the records are added to")
 
@@ -35,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
         name: ArraySource({"text": files.read_texts(path)}) for name, path in given.items() if path
     }
     data = DataSet(options.training.name, splits, TextMedium("", 1), {})
-    measures = [MEASURES[name] for name in options.measures]
+    measures = named(options.measures, MEASURES)
     judging = Judge(data, "training", "heldout", len(made), measures, of_strings())
     figures = judging.figures([judging.look(made, None)], options.seed)
     print(*map(told, figures), sep="\n")

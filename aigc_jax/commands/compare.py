@@ -1,6 +1,6 @@
 """Put the figures of several runs side by side.
 
-    python -m aigc_jax.evaluate compare runs/a/records.jsonl runs/b/records.jsonl
+    aigc_jax compare runs/a runs/b
 
 Of each run its latest step counts. Figures of one name that were not measured alike are not put side by side: that is
 an error which names the difference.
@@ -15,7 +15,7 @@ from aigc_jax.metrics.record import Record, latest, read, same_protocol
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("records", metavar="RECORDS", type=Path, nargs="+", help="records.jsonl of runs")
+    parser.add_argument("records", metavar="RUN", type=Path, nargs="+", help="folders of runs, or files of records")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Train classifiers on real and on synthetic labelled images, and compare them on real test images.
 
-    python -m aigc_jax.evaluate utility MADE --config=configs/classifier_digits.py --out utility
+    aigc_jax utility MADE --config=configs/classifier_digits.py --out utility
 
 MADE is a .npz file with "image", uint8 [N, H, W, C], and "label", integers from 0 on: what --mode=sample writes of a
 conditional model. --config names the real data, the classifier, its optimizer, steps and batches. Prints a table, and
@@ -21,7 +21,7 @@ from aigc_jax.evaluate.utility import SOURCES, Point
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("made", metavar="MADE", type=Path)
-    parser.add_argument("--config", type=Path, required=True, help="configuration file of a classifier")
+    parser.add_argument("--config", required=True, help="configuration file of a classifier; ':tiny' gives its twin")
     parser.add_argument("--budgets", type=int, nargs="+", default=[100, 1000, 0], help="labels; 0 = all there are")
     parser.add_argument("--seeds", type=int, default=3, help="trainings for each point")
     parser.add_argument("--out", type=Path, required=True, help="folder for utility.json and utility.svg")
@@ -46,13 +46,14 @@ def run(options: argparse.Namespace) -> None:
     print(f"the curve: {picture}")
 
 
-def _configuration(path: Path) -> Any:
-    if not path.is_file():
+def _configuration(named: str) -> Any:
+    path, _, size = named.partition(":")
+    if not Path(path).is_file():
         raise ConfigError(f"There is no configuration file {path}: give a classifier's, such as those in configs/.")
-    get_config = runpy.run_path(str(path)).get("get_config")
+    get_config = runpy.run_path(path).get("get_config")
     if get_config is None:
         raise ConfigError(f"{path} defines no get_config(size): see configs/ for how one is written.")
-    config = get_config("full").to_dict()
+    config = get_config(size or "full").to_dict()
     if config["method"]["name"] != "classifier":
         raise ConfigError(f"{path} configures a {config['method']['name']}, and a classifier is needed.")
     return config

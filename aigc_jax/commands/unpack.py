@@ -1,6 +1,6 @@
 """Write samples that lie in one file as files of their own.
 
-    python -m aigc_jax.evaluate unpack runs/ddpm/samples/sample_00003000.npz FOLDER
+    aigc_jax unpack runs/ddpm/samples/sample_00003000.npz FOLDER
 
 FILE is what --mode=sample writes: a .npz or .npy file of images becomes .png files, a .jsonl file of texts .txt files.
 """

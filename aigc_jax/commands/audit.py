@@ -1,6 +1,6 @@
 """Look for copies of training examples among samples.
 
-    python -m aigc_jax.evaluate audit TRAIN HELDOUT MADE --out audit
+    aigc_jax audit TRAIN HELDOUT MADE --out audit
 
 TRAIN, HELDOUT (real images that the model was not trained on) and MADE are folders of images, or .npy or .npz files
 of uint8 [N, H, W, C]. Prints what a test says, and writes the closest pairs as a page and a picture, with a record.

@@ -1,7 +1,7 @@
 """Bring a network's published weights into our form.
 
-    python -m aigc_jax.evaluate convert pt_inception-2015-12-05-6726825d.pth --name inception
-    python -m aigc_jax.evaluate convert alexnet-owt-7be5be79.pth alex.pth --name lpips_alex
+    aigc_jax convert pt_inception-2015-12-05-6726825d.pth --name inception
+    aigc_jax convert alexnet-owt-7be5be79.pth alex.pth --name lpips_alex
 
 FILES are those that PyTorch users have, and are read by PyTorch (pip install torch), which nothing else here needs.
 Their SHA-256 have to be the published ones. What is written is found by the network of that name.
@@ -25,8 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         f"{name}: {' and '.join(f'{source.file}, {source.origin}' for source in files)}"
         for name, files in known.items()
     )
-    parser.add_argument("files", metavar="FILE", type=Path, nargs="+")
-    parser.add_argument("--name", required=True, choices=known, help=f"of the network. {listed}")
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--name", metavar="NAME", required=True, choices=known, help=f"of the network. {listed}")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         for name, array in state_dictionary(given[source.sha256]).items()
         if name.startswith(source.prefix)
     }
-    path = places.weights() / f"{options.name}.safetensors"
+    path = published.place(places.weights(), options.name)
     published.write(path, weights, needed)
     print(f"{path}: the weights of {' and '.join(source.file for source in needed)}")
 

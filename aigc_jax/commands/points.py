@@ -1,6 +1,6 @@
 """Put models of points on a board: how far each is from the density that it was trained on.
 
-    python -m aigc_jax.evaluate points runs/*_points --page=docs/ground-truth.md
+    aigc_jax points runs/*_points --page=docs/ground-truth.md
 
 RUN is the folder of a run on the data set `points`. The page's two tables, of the densities and of the models, are
 written anew from the runs' records; what is on the board is kept beside the page as JSON. A run of a density and

@@ -1,7 +1,7 @@
 """Ask which of two samples is better, on a page that does not say what they are from.
 
-    python -m aigc_jax.evaluate prefer page FOLDER FOLDER [FOLDER ...] --out=page.html --pairs=100
-    python -m aigc_jax.evaluate prefer score ANSWERS.json [ANSWERS.json ...] --key=page.key.json
+    aigc_jax prefer page FOLDER FOLDER [FOLDER ...] --out=page.html --pairs=100
+    aigc_jax prefer score ANSWERS.json [ANSWERS.json ...] --key=page.key.json
 
 `page` draws pairs from folders of images, or of texts (.txt), and writes one HTML file, which works without a network,
 and beside it the key that says what each sample is from. Send the page to raters; they send back the answers that it

@@ -1,0 +1,144 @@
+"""Where configurations come from: this package, a file, or a finished run; and what a command line changes in them."""
+
+import ast
+import json
+import runpy
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from aigc_jax.config import REQUIRED, SECTIONS, check, check_overrides, experiment, leaves, nearest
+from aigc_jax.errors import ConfigError, UserError
+
+FOLDER = "configs"
+ALIKE = 0.75  # of two keys, from which one is taken for a misspelling of the other
+
+
+def shipped() -> dict[str, Path]:
+    """The configurations that come with this package, by name."""
+    here = Path(__file__).parent
+    folders = (here / FOLDER, here.parent / FOLDER)  # of an installed package, and of a checkout
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    return {} if folder is None else {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
+
+
+def load(name: str) -> ConfigDict:
+    """The configuration that `--config` names: one of `shipped`, or a file's path; ":tiny" after it gives its twin.
+
+    Raises ConfigError where there is no such configuration, or its file cannot be run.
+    """
+    path, _, size = name.partition(":")
+    file = Path(path).expanduser() if "/" in path or path.endswith(".py") else shipped().get(path, Path(path))
+    if not file.is_file():
+        raise ConfigError(_missing(path, file))
+    try:
+        get_config = runpy.run_path(str(file)).get("get_config")
+        if get_config is None:
+            raise ConfigError(f"{path} defines no get_config(size): docs/configs.md says how one is written.")
+        return get_config(*[size] if size else [])
+    except UserError:
+        raise
+    except Exception as error:  # whatever the file's own code raises
+        raise ConfigError(
+            f"{path} cannot be used as a configuration ({type(error).__name__}: {error}): mend it."
+        ) from error
+
+
+def _missing(path: str, file: Path) -> str:
+    if file.is_dir():
+        return f'"{path}" is a folder, and neither a configuration nor a run: give --config a name or a file.'
+    beside = [str(other) for other in file.parent.glob("*.py") if _configures(other)] if file.parent.is_dir() else []
+    names = {f"{name}.py" if path.endswith(".py") else name: name for name in shipped()}
+    if close := get_close_matches(path, [*beside, *names], n=1, cutoff=0.5):
+        return f'There is no configuration "{path}". Did you mean "{names.get(close[0], close[0])}"?'
+    return f'There is no configuration "{path}": "aigc_jax configs" lists those that come with this package.'
+
+
+def _configures(path: Path) -> bool:
+    try:
+        return "def get_config" in path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def recorded(path: Path) -> ConfigDict:
+    """The configuration of a run, from the JSON file in its folder. Keys that are newer than it have their defaults."""
+    try:
+        settings = json.loads(path.read_text("utf-8"))
+        return experiment("full", _thawed(settings), {})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{path} cannot be read ({error!r}): give --config beside --workdir.") from error
+
+
+def _thawed(value: Any) -> Any:
+    """A value as a configuration file has it, from its JSON."""
+    if isinstance(value, dict):
+        return {key: _thawed(each) for key, each in value.items()}
+    return tuple(map(_thawed, value)) if isinstance(value, list) else REQUIRED if value is None else value
+
+
+def updated(config: ConfigDict, settings: Mapping[str, Any]) -> ConfigDict:
+    """The configuration with other values of some of its keys. settings: dotted key -> value.
+
+    Raises ConfigError for a key that it lacks, or a value of another type.
+    """
+    known = leaves(config)
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigError(f'There is no configuration key "{key}".{nearest(key, known)}')
+        kind = Any if known[key] is None else type(known[key])
+        config.update_from_flattened_dict({key: check(tuple(value) if kind is tuple else value, kind, key)})
+    return config
+
+
+def changed(config: ConfigDict, arguments: Sequence[str]) -> ConfigDict:
+    """The configuration with a command line's --config.a.b=… applied.
+
+    arguments: the program's name, and these flags alone. A key that the configuration lacks may be given where the
+    reader of its section names it: that refuses any other. Raises ConfigError for a wrong key, type or flag.
+    """
+    _add_lacking(config, arguments)
+    check_overrides(config, arguments)
+    values = flags.FlagValues()
+    values.set_gnu_getopt(True)
+    try:
+        config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=list(arguments))
+        rest = values(list(arguments))
+    except flags.UnrecognizedFlagError as error:
+        raise ConfigError(f'There is no flag "--{error.flagname}": --help lists those that there are.') from error
+    except (flags.Error, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ConfigError(f"{error}".strip().split("\n")[0] or type(error).__name__) from error
+    if rest[1:]:
+        raise ConfigError(f'"{rest[1]}" is no flag: write --name=value.')
+    return values.config
+
+
+def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
+    known = leaves(config)
+    for argument in arguments:
+        name, equals, text = argument.lstrip("-").partition("=")
+        key = name.removeprefix("config.")
+        section, _, leaf = key.rpartition(".")
+        beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
+        lacking = equals and key != name and key not in known and beside and section.split(".")[0] in SECTIONS
+        if not lacking or any(other.startswith(f"{leaf}.") for other in beside):
+            continue
+        if not get_close_matches(leaf, beside, n=1, cutoff=ALIKE):
+            place = config
+            for part in section.split("."):
+                place = place[part]
+            with config.unlocked():
+                place[leaf] = _literal(text)
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

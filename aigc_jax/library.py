@@ -1,0 +1,109 @@
+"""Finished runs in Python: `aigc_jax.load` gives a `Model`, and that gives `Samples`."""
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+
+from aigc_jax import experiments
+from aigc_jax.build import build
+from aigc_jax.data.dataset import Medium
+from aigc_jax.data.meaning import recalled
+from aigc_jax.errors import UserError
+from aigc_jax.train import trained
+from aigc_jax.train.run import SAMPLING
+from aigc_jax.train.workdir import Workdir
+
+ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
+SEEDS = 2**32
+
+
+class Model:
+    """A trained model: the weights of a run's best checkpoint where one was measured, else of its newest.
+
+    config: the run's configuration; networks: what each network was built from; step: the checkpoint's.
+    """
+
+    def __init__(self, workdir: str | os.PathLike[str], settings: Mapping[str, Any]):
+        """See `aigc_jax.load`."""
+        folder = Workdir(os.fspath(workdir))
+        folder.recorded()  # says what is missing
+        spread = any(key.startswith("parallel.") for key in settings)
+        config = experiments.updated(experiments.recorded(folder.config), {**({} if spread else ALONE), **settings})
+        devices = None if spread else jax.local_devices()[:1]
+        kept = folder.kept()  # a run from before that was kept needs its data
+        self._run = build(config.to_dict(), devices=devices, recalled=kept and recalled(kept))
+        self._state = trained.restore(self._run, folder)
+        self.config: Mapping[str, Any] = self._run.config
+        self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks
+        self.step = int(self._state.step)
+
+    def sample(self, n: int, given: str | int = "", seed: int = 0) -> "Samples":
+        """n samples: the same for the same n, given and seed.
+
+        given: a class by name or number, or "each" for the classes in turn, where the model knows classes; the
+            beginning of a text, where it writes texts; "" = anything.
+        Raises UserError for a class or a character that the model does not know, and for a model that draws nothing.
+        """
+        if n < 1 or not 0 <= seed < SEEDS:
+            raise UserError(f"n has to be at least 1, and seed from 0 to {SEEDS - 1:,}; they are {n} and {seed}.")
+        run = self._run._replace(sampling=self._run.sampling._replace(condition=str(given)))
+        parts = [samples for samples, _ in run.drawn(self._state, n, SAMPLING, seed)]
+        return Samples(run.data.medium.values(np.concatenate(parts)), run.data.medium)
+
+    def __repr__(self) -> str:
+        return f"Model({self.config['method']['name']} on {self._run.data.name}, step {self.step:,})"
+
+
+class Samples(np.ndarray):
+    """Samples as the data set stores its own: an array whose first axis counts them.
+
+    Images are uint8 [n, H, W, C], points uint8 [n, 2], texts strings [n]. A notebook shows images by themselves.
+    """
+
+    _medium: Medium | None
+    _one: tuple[int, ...]  # shape of one sample
+
+    def __new__(cls, values: np.ndarray, medium: Medium) -> "Samples":
+        made = np.asarray(values).view(cls)
+        made._medium, made._one = medium, made.shape[1:]
+        return made
+
+    def __array_finalize__(self, source: Any) -> None:
+        self._medium, self._one = getattr(source, "_medium", None), getattr(source, "_one", ())
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """What is computed from samples is no samples."""
+        return getattr(ufunc, method)(*(np.asarray(x) if isinstance(x, Samples) else x for x in inputs), **options)
+
+    def show(self) -> "Image.Image | Text":
+        """What there is to look at: a picture, which has `save`, or text."""
+        found = self._picture()
+        if found is None:
+            raise UserError(f"An array of shape {list(self.shape)} holds no whole samples: show those that were drawn.")
+        return Text(found) if isinstance(found, str) else found
+
+    def _picture(self) -> Image.Image | str | None:
+        values = np.asarray(self)[None] if self.shape == self._one else np.asarray(self)
+        if self._medium is None or not values.ndim or values.shape[1:] != self._one:
+            return None
+        return self._medium.picture(values)
+
+    def _repr_png_(self) -> bytes | None:
+        found = self._picture()
+        if not isinstance(found, Image.Image):
+            return None
+        file = io.BytesIO()
+        found.save(file, "png")
+        return file.getvalue()
+
+
+class Text(str):
+    """A string that a prompt and a notebook show as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)

@@ -1,0 +1,29 @@
+"""What is done with one run: train it, evaluate it, sample from it, audit it."""
+
+from collections.abc import Sequence
+
+from aigc_jax import ahead, command
+
+
+def run(argv: Sequence[str], began: float, mode: str = "") -> None:
+    """Does what a command line asks for. argv and mode: see `command.parse`; began: when the process started.
+
+    Raises UserError.
+    """
+    asked = command.parse(argv, mode)
+    command.prepare_jax(asked.distributed)
+    ahead.read_ahead(asked.config, asked.mode)
+    from aigc_jax.build import build  # takes seconds: after the command line is known to be right
+    from aigc_jax.train import loop, trained
+    from aigc_jax.train.workdir import Workdir
+
+    workdir = Workdir(asked.workdir)
+    made = build(asked.config, asked.data_dir, kept=workdir.kept())
+    if asked.mode == "train":
+        loop.train(made, workdir, began)
+    elif asked.mode == "audit":
+        from aigc_jax.evaluate import audit  # what it reads with takes seconds too
+
+        audit.of_run(made, workdir)
+    else:
+        {"evaluate": trained.evaluate, "sample": trained.sample}[asked.mode](made, workdir)

@@ -1,0 +1,109 @@
+"""A finished run in Python: the same samples for the same seed, as the data set has them, and something to look at."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import ROOT, load_config
+
+import aigc_jax
+from aigc_jax.build import build
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.train import loop, trained
+from aigc_jax.train.workdir import Workdir
+
+
+@pytest.fixture(scope="module")
+def runs(on_small_data, tmp_path_factory):
+    """A function: configuration -> the folder of a tiny run of it."""
+    made = {}
+
+    def trained_run(name):
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp(name) / "run"
+            config = on_small_data(load_config(name, "tiny"))
+            config = {**config, "evaluate": {**config["evaluate"], "samples": 0}}
+            loop.train(build(config), Workdir(made[name]), time.time())
+        return made[name]
+
+    return trained_run
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "kind"),
+    [
+        ("cddpm_digits", (5, 8, 8, 1), "u"),
+        ("gpt_points", (5, 2), "u"),
+        ("gpt_fashion_mnist", (5, 8, 8, 1), "u"),
+        ("gpt_sentences", (5,), "U"),
+    ],
+)
+def test_samples_are_as_the_data_set_has_them_and_follow_from_their_seed(runs, name, shape, kind):
+    model = aigc_jax.load(runs(name))
+    one, same, other = model.sample(5, seed=1), model.sample(5, seed=1), model.sample(5, seed=2)
+    assert isinstance(one, np.ndarray) and one.shape == shape and one.dtype.kind == kind
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+    assert model.step == 4 and model.networks["net"]["name"] == model.config["networks"]["net"]["name"]
+    assert len(np.unique(model.sample(19), axis=0)) > 9, "more than a batch, and batches differ"
+
+
+def test_they_are_those_of_the_command_line(runs):
+    folder = Workdir(runs("cddpm_digits"))
+    config = {**load_config("cddpm_digits", "tiny"), "sample": {"every": 0, "n": 3, "condition": "each", "seed": 5}}
+    config["evaluate"]["samples"] = 0
+    trained.sample(build(config), folder)
+    with np.load(folder.samples / "sample_00000004.npz") as written:
+        np.testing.assert_array_equal(aigc_jax.load(folder.folder).sample(3, "each", 5), written["image"])
+
+
+def test_images_show_themselves_and_what_is_computed_from_them_does_not(runs, tmp_path):
+    samples = aigc_jax.load(runs("cddpm_digits")).sample(5, given=3)
+    assert samples._repr_png_().startswith(b"\x89PNG")
+    samples.show().save(tmp_path / "page.png")
+    with Image.open(tmp_path / "page.png") as page:
+        assert page.size == (200, 134)  # 3 columns and 2 rows of 64 pixels with their gaps
+    assert samples[0].show().size == (68, 68) and samples[:2]._repr_png_()
+    assert type(samples / 255) is np.ndarray and type(samples.mean()) is np.float64
+    assert samples[..., 0]._repr_png_() is None
+    with pytest.raises(UserError, match=r"shape \[5, 8, 8\] holds no whole samples"):
+        samples[..., 0].show()
+
+
+def test_texts_show_as_text_and_begin_as_asked(runs):
+    samples = aigc_jax.load(runs("gpt_sentences")).sample(3, given="今天")
+    assert [text[:2] for text in samples] == ["今天"] * 3
+    assert repr(samples.show()).startswith(f"[1]\n{samples[0]}\n\n[2]\n") and samples._repr_png_() is None
+
+
+def test_settings_may_be_those_that_training_has_not_fixed(runs):
+    folder = runs("cddpm_digits")
+    quick = aigc_jax.load(folder, {"method.sampler_steps": 1})
+    assert (quick.sample(4) != aigc_jax.load(folder).sample(4)).any()
+    assert aigc_jax.load(folder, {"parallel.data": 8}).sample(4).shape == (4, 8, 8, 1)
+    with pytest.raises(ConfigError, match=r'no configuration key "method.sampler_step".*"method.sampler_steps"'):
+        aigc_jax.load(folder, {"method.sampler_step": 1})
+    with pytest.raises(ConfigError, match="\"method.eta\" has to be a float, and is 'much'"):
+        aigc_jax.load(folder, {"method.eta": "much"})
+    with pytest.raises(UserError, match="another configuration"):
+        aigc_jax.load(folder, {"seed": 1})
+
+
+def test_what_is_not_there_is_said(runs, tmp_path):
+    with pytest.raises(UserError, match="There is no run in"):
+        aigc_jax.load(tmp_path)
+    model = aigc_jax.load(runs("cddpm_digits"))
+    with pytest.raises(UserError, match='no class "cat"'):
+        model.sample(2, given="cat")
+    for n, seed in ((0, 0), (2, -1), (2, 2**32)):
+        with pytest.raises(UserError, match="n has to be at least 1, and seed from 0 to"):
+            model.sample(n, seed=seed)
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = "import sys, aigc_jax; print(sorted({'jax', 'numpy', 'absl', 'tensorflow_datasets'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert found.stdout == "[]\n", found.stderr
