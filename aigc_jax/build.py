@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from aigc_jax import methods, nn, places
 from aigc_jax.config import bind, check, nearest
 from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.meaning import Meaning, difference, under
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
@@ -45,12 +46,14 @@ def build(
     config: Mapping[str, Any],
     data_dir: str | Path | None = None,
     devices: Sequence[jax.Device] | None = None,
+    kept: Meaning | None = None,
     recalled: DataSet | None = None,
 ) -> Run:
     """Checks every key of the configuration, and binds it to the code that reads it.
 
-    data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all. recalled: stands for the data
-    set that the configuration names, for sampling where that is not at hand; samples are not measured then.
+    data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all. kept: what the data's numbers
+    mean to the run that there is (`Workdir.kept`); None = there is none. recalled: stands for the data set that the
+    configuration names, for sampling where that is not at hand; samples are not measured then.
     Raises ConfigError for a key that nothing reads, lacks, or holds a wrong value.
     """
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
@@ -67,6 +70,7 @@ def build(
     section = dict(config["data"])
     batch_size = check(section.pop("batch_size", None), Size, "data.batch_size")
     data = recalled or catalogue.load(section, Path(data_dir) if data_dir else None)
+    data = under(data, kept) if kept and recalled is None else data
     if "train" not in data.splits:
         raise ConfigError(
             " ".join([f"{data.name} has no split train to train on: {', '.join(data.splits)}.", *data.notes])
@@ -77,6 +81,7 @@ def build(
         )
     learners = build_learners(config, data.facts)
     frozen, weights = load_frozen(config, mesh)
+    data = dataclasses.replace(data, notes=(*data.notes, *_meant_otherwise(config, data)))
     rules = [
         rule
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
@@ -161,6 +166,15 @@ def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, line
         place = partial(shardings, mesh, rules=_rules(modules[name]))
         variables[name] = checkpoints.restore_network(source.network, step, place)
     return modules, variables
+
+
+def _meant_otherwise(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
+    """A line for each trained network to which classes or characters mean something else than they do here."""
+    for name, section in config.get("frozen", {}).items():
+        workdir = Workdir(section["workdir"])
+        kept, fields = workdir.kept(), workdir.recorded()[1][section["network"]]
+        if kept and (fields.get("classes") or fields.get("vocabulary")) and (differ := difference(data, kept)):
+            yield f"Not the same to frozen.{name}: it was trained on {differ}."
 
 
 def described(module: linen.Module) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from PIL import Image
 from aigc_jax import experiments
 from aigc_jax.build import build
 from aigc_jax.data.dataset import Medium
+from aigc_jax.data.meaning import recalled
 from aigc_jax.errors import UserError
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING
@@ -34,7 +35,8 @@ class Model:
         spread = any(key.startswith("parallel.") for key in settings)
         config = experiments.updated(experiments.recorded(folder.config), {**({} if spread else ALONE), **settings})
         devices = None if spread else jax.local_devices()[:1]
-        self._run = build(config.to_dict(), devices=devices, recalled=None)
+        kept = folder.kept()  # a run from before that was kept needs its data
+        self._run = build(config.to_dict(), devices=devices, recalled=kept and recalled(kept))
         self._state = trained.restore(self._run, folder)
         self.config: Mapping[str, Any] = self._run.config
         self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks

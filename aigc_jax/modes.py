@@ -17,7 +17,8 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import Workdir
 
-    made, workdir = build(asked.config, asked.data_dir), Workdir(asked.workdir)
+    workdir = Workdir(asked.workdir)
+    made = build(asked.config, asked.data_dir, kept=workdir.kept())
     if asked.mode == "train":
         loop.train(made, workdir, began)
     elif asked.mode == "audit":

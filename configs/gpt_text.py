@@ -50,7 +50,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             top_k=0,
             top_p=0.95,
         ),
-        train=dict(steps=2000, steps_per_call=4),
+        train=dict(steps=1500, steps_per_call=4),
         evaluate=dict(batch_size=64, every=500, samples=64, measures=("distinct_2", "copied_10")),
         checkpoint=dict(every=500, best="bits_per_char"),
         sample=dict(n=16, every=500),

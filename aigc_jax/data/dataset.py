@@ -64,7 +64,8 @@ class DataSet:
 
     name: for messages; facts: what networks and methods are filled from (image_shape, vocabulary, ...);
     folder: where TFDS keeps it, with its licence and citation;
-    notes: what was read, changed and left out, a line each.
+    notes: what was read, changed and left out, a line each;
+    changed: what is new since the run was trained, a line each (`data.meaning`).
     """
 
     name: str
@@ -73,6 +74,7 @@ class DataSet:
     facts: Mapping[str, Any]
     folder: Path | None = None
     notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

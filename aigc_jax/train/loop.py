@@ -27,6 +27,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     Raises Stopped then, and UserError when training diverges for good, or nothing can be saved.
     """
     workdir.check(run.config)
+    workdir.check_data(run.data)
     with ExitStack() as closing:
         asked = closing.enter_context(stoppable())
         closing.enter_context(workdir.held())
@@ -58,12 +59,14 @@ def _train(
         closing.callback(records.sign, workdir)  # after the last save
         closing.callback(timing.within("save", checkpoints.close))
         state, sums, done = _start(run, checkpoints, timing, newest)
-        workdir.record(run.config, run.networks)  # now that all of it is known to be right
         start = int(state.step)
+        workdir.record(run.config, run.networks)  # now that all of it is known to be right
+        if start < pace.steps:
+            workdir.keep(run.data)
         records.keep_until(workdir, start)
         journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
         closing.callback(journal.close)
-        for line in [*run.data.notes, *said, *_beginning(run, workdir, start)]:
+        for line in [*run.data.notes, *run.data.changed, *said, *_beginning(run, workdir, start)]:
             journal.say(line)
         _describe(state, workdir)
         tasks = Tasks(run, workdir, journal, checkpoints, timing, asked)

@@ -83,6 +83,9 @@ def restore(run: Run, workdir: Workdir) -> State:
     """
     checkpoints, step = preferred(run.checkpoints, workdir)
     changed = workdir.check(run.config, MAY_CHANGE_AFTER)
+    workdir.check_data(run.data)
+    for line in run.data.changed:
+        print(line)
     if "checkpoint.best" in changed and checkpoints.best() is None:  # else training has checked it
         run.check_best()
     if others := [key for key in changed if key.startswith("method.")]:

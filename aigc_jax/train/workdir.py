@@ -15,7 +15,10 @@ from typing import Any
 import jax
 
 from aigc_jax import config as configuration
+from aigc_jax.data import meaning
+from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import printable
+from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.record import RECORDS
 from aigc_jax.places import expanded
@@ -59,6 +62,7 @@ class Workdir:
         self.name = os.path.basename(os.path.normpath(folder))  # for a person: "x/.." has none of its own
         self.config = folder / "config.json"
         self.networks = folder / "networks.json"
+        self.data = folder / "data.json"
         self.checkpoints = folder / "checkpoints"
         self.metrics = folder / "metrics.jsonl"
         self.records = folder / RECORDS
@@ -153,6 +157,38 @@ class Workdir:
                 f"({', '.join(wrong[:4])}{more} differ): choose another --workdir, or the settings in {self.config}."
             )
         return changed
+
+    def keep(self, data: DataSet) -> None:
+        """Writes what the numbers of the data mean, before the run in this folder is trained on them.
+
+        Raises UserError when it cannot be written.
+        """
+        if jax.process_index():
+            return
+        try:
+            write_whole(self.data, Meaning.of(data).written())
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def kept(self) -> Meaning | None:
+        """What the numbers of its data mean to the run in this folder; None where none is, or one from before that.
+
+        Raises UserError when it cannot be read.
+        """
+        try:
+            return Meaning.read(self.data.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except DAMAGED as error:
+            raise UserError(
+                f"{self.data} cannot be read ({error!r}): restore it, or choose another --workdir."
+            ) from error
+
+    def check_data(self, data: DataSet) -> None:
+        """Raises UserError where numbers of the data mean something else than they did to the run in this folder."""
+        kept = self.kept()
+        if kept:
+            meaning.check(data, kept)
 
     def recorded(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The configuration of the run in this folder, and what its networks were built from.

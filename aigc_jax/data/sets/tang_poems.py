@@ -73,7 +73,7 @@ def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -
     the training split; 0 = all.
     """
     folder = expanded(path)
-    files = sorted(folder.glob(POEMS))
+    files = sorted(file for file in folder.glob(POEMS) if file.is_file())
     if not files:
         data = text_folder.load(
             data_dir=data_dir, path=path, documents="blank_lines", length=length, vocabulary_size=vocabulary_size

@@ -62,8 +62,8 @@ def decoded(path: Path) -> tuple[str, str]:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{where} cannot be read ({error.strerror}): change its permissions.") from error
-    for start, kind in FORMATS.items():
-        if content.startswith(start):
+    for signature, kind in FORMATS.items():
+        if content.startswith(signature):
             raise UserError(f"{where} is {kind}, and no plain text: save it as text first.")
     mark, encoding = next(((mark, name) for mark, name in MARKS if content.startswith(mark)), (b"", "utf-8"))
     try:
@@ -168,31 +168,32 @@ def _some(files: Sequence[Path]) -> str:
 
 def notes(counts: Mapping[str, Any], documents: Documents, others: Sequence[Path]) -> list[str]:
     """What was read, changed and left out, in lines."""
-    books = counts["documents"] < FEW
-    how = (
-        "each is split by position, the last 5 % for test and 5 % before for validation"
-        if books
-        else "split by content"
-    )
+    split = "by content"
+    if counts["documents"] < FEW:
+        split = "each by position: its last 5 % are test, the 5 % before validation"
     between = ", parted by blank lines" if documents == "blank_lines" else ""
     said = [
-        f"Read: {counts['files']:,} files with {counts['characters']:,} characters in {counts['documents']:,} documents"
-        f"{between}; {how}."
+        f"Read: {_counted(counts['files'], 'file')} with {counts['characters']:,} characters in "
+        f"{_counted(counts['documents'], 'document')}{between}; split {split}."
     ]
     for name, line in (
-        ("wide", "Read as UTF-16 or UTF-32: {:,} files."),
-        ("returns", "Carriage returns read as line ends: in {:,} files."),
-        ("control", "Control characters left out: {:,}."),
-        ("decomposed", "Letters in decomposed form (no NFC) left as they are: in {:,} files."),
-        ("empty", "Without text: {:,} files."),
+        ("wide", "Files read as UTF-16 or UTF-32"),
+        ("returns", "Files with carriage returns, read as line ends"),
+        ("control", "Control characters left out"),
+        ("decomposed", "Files with letters that are not composed (Unicode's NFC), left as they are"),
+        ("empty", "Files without text"),
     ):
         if counts[name]:
-            said.append(line.format(counts[name]))
+            said.append(f"{line}: {counts[name]:,}.")
     if others:
         kinds = Counter(printable(file.suffix.lower()) or "no suffix" for file in others).most_common()
         named = ", ".join(f"{kind} {count:,}" for kind, count in kinds[:NAMED])
         said.append(f"Other files passed over: {len(others):,} ({named}{', …' if len(kinds) > NAMED else ''}).")
     return said
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _found(path: Path) -> tuple[Sequence[Path], Sequence[Path]]:
