@@ -111,7 +111,7 @@ def read_all(files: Sequence[Path], size: int, channels: int, white: int) -> Ite
     if damaged:
         others = [printable(path) for path, _ in damaged[1:]]
         named = ", ".join(others[:NAMED]) + (", …" if len(others) > NAMED else "")
-        more = f" {len(others)} others cannot be read either: {named}." if others else ""
+        more = f" {len(others):,} other{'s' * (len(others) > 1)} cannot be read either: {named}." if others else ""
         raise UserError(f"{damaged[0][1]}{more}")
 
 
