@@ -2,6 +2,7 @@
 
     python -m aigc_jax.data prepare digits
     python -m aigc_jax.data prepare idx --path=/data/fashion-mnist
+    python -m aigc_jax.data show image_folder --path=photographs --image_size=64
     python -m aigc_jax.data show tang_poems --path=quantangshi --length=128 --out=sheets
     python -m aigc_jax.data prepare cifar10
 
