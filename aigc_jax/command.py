@@ -45,7 +45,7 @@ EXAMPLES = {
         "aigc_jax sample runs/a --config.sample.condition=cat",
     ],
     "audit": [
-        "aigc_jax audit runs/a --config.evaluate.samples=1000",
+        "aigc_jax audit runs/a --config.sample.n=1000",
         "aigc_jax audit TRAIN HELDOUT MADE --out=FOLDER     (files; with --help: more)",
     ],
 }

@@ -2,7 +2,7 @@
 
     python main.py --config=configs/dcgan_images.py --workdir=runs/mine --config.data.path=FOLDER
 
-The paper's layers, initial weights and optimizer, with three doublings. It fits 32, 48, 64 and all other multiples of 8:
+The paper's layers, initial weights and optimizer, with three doublings. It fits 32, 48, 64 and other multiples of 8:
 change data.image_size alone; at 64 the paper has four: widths (512, 256, 128, 64) and (64, 128, 256, 512).
 docs/your-own-images.md says how the folder looks, and how to see whether the model works.
 It needs a few thousand images: with a few hundred the discriminator learns them by heart, and samples become few

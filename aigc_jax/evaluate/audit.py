@@ -95,15 +95,18 @@ def audit(train: np.ndarray, unseen: np.ndarray, made: np.ndarray, using: Extrac
 
 
 def of_run(run: Run, workdir: Workdir) -> None:
-    """Mode `audit`: as many samples as evaluation measures, held against the training and the evaluation split."""
+    """Mode `audit`: samples held against the training and the evaluation split.
+
+    They are as many as evaluation measures, or as sampling draws where it measures none.
+    """
     state, train, heldout = restore(run, workdir), run.data.splits["train"], run.data.splits[run.evaluation.split]
-    if train.arrays is None or heldout.arrays is None or "image" not in train.arrays or not run.evaluation.samples:
+    if train.arrays is None or heldout.arrays is None or "image" not in train.arrays:
         raise UserError(
-            "An audit takes images that fit into memory and a number of samples: set evaluate.samples, or write the "
-            "samples to files and use  python -m aigc_jax.evaluate audit."
+            "An audit of a run takes images that fit into memory: write the samples to files, and use "
+            '"aigc_jax audit TRAIN HELDOUT MADE".'
         )
     images, unseen = train.arrays["image"], heldout.arrays["image"]
-    drawn = run.drawn(state, run.evaluation.samples, JUDGING)
+    drawn = run.drawn(state, run.evaluation.samples or run.sampling.n, JUDGING)
     made = np.concatenate([run.data.medium.stored(samples) for samples, _ in drawn])
     found = audit(images, unseen, made, None, run.seed)
     print(found.verdict)
