@@ -16,7 +16,7 @@ from aigc_jax.data.meaning import recalled
 from aigc_jax.errors import UserError
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING
-from aigc_jax.train.workdir import Workdir
+from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
 
 ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
 SEEDS = 2**32
@@ -33,10 +33,12 @@ class Model:
         folder = Workdir(os.fspath(workdir))
         folder.recorded()  # says what is missing
         spread = any(key.startswith("parallel.") for key in settings)
-        config = experiments.updated(experiments.recorded(folder.config), {**({} if spread else ALONE), **settings})
+        recorded = experiments.recorded(folder.config)
+        config = experiments.updated(recorded, {**({} if spread else ALONE), **settings}).to_dict()
         devices = None if spread else jax.local_devices()[:1]
+        folder.check(config, MAY_CHANGE_AFTER)
         kept = folder.kept()  # a run from before that was kept needs its data
-        self._run = build(config.to_dict(), devices=devices, recalled=kept and recalled(kept))
+        self._run = build(config, devices=devices, recalled=kept and recalled(kept))
         self._state = trained.restore(self._run, folder)
         self.config: Mapping[str, Any] = self._run.config
         self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks

@@ -126,7 +126,7 @@ def test_configurations_are_found_by_name_wherever_one_stands(tmp_path, monkeypa
         ([f"--config={TINY}", "--workdir=W", "W"], '"W" is no flag: write --name=value.'),
         ([f"--config={TINY}", "--workdir=W", "--config.data.lenght=4"], '"data.lenght". Did you mean "data.length"?'),
         ([f"--config={TINY}", "--workdir=W", "--config.data.path=x"], "Nothing reads the configuration key"),
-        ([f"--config={TINY}", "--workdir=W", "--config.sample.seed=-1"], "sample.seed has to be from 0 to"),
+        ([f"--config={TINY}", "--workdir=W", "--config.sample.seed=-1"], "has to be an int, 0 to 4,294,967,295"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_a_line(arguments, said, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """A finished run in Python: the same samples for the same seed, as the data set has them, and something to look at."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -7,9 +8,10 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from support import ROOT, load_config
+from support import ROOT, load_config, write_texts
 
 import aigc_jax
+from aigc_jax import ahead, modes
 from aigc_jax.build import build
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.train import loop, trained
@@ -35,15 +37,15 @@ def runs(on_small_data, tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "shape", "kind"),
     [
-        ("cddpm_digits", (5, 8, 8, 1), "u"),
-        ("gpt_points", (5, 2), "u"),
-        ("gpt_fashion_mnist", (5, 8, 8, 1), "u"),
-        ("gpt_sentences", (5,), "U"),
+        ("cddpm_digits", (8, 8, 8, 1), "u"),
+        ("gpt_points", (8, 2), "u"),
+        ("gpt_fashion_mnist", (8, 8, 8, 1), "u"),
+        ("gpt_sentences", (8,), "U"),
     ],
 )
 def test_samples_are_as_the_data_set_has_them_and_follow_from_their_seed(runs, name, shape, kind):
     model = aigc_jax.load(runs(name))
-    one, same, other = model.sample(5, seed=1), model.sample(5, seed=1), model.sample(5, seed=2)
+    one, same, other = model.sample(8, seed=1), model.sample(8, seed=1), model.sample(8, seed=2)
     assert isinstance(one, np.ndarray) and one.shape == shape and one.dtype.kind == kind
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
@@ -61,15 +63,15 @@ def test_they_are_those_of_the_command_line(runs):
 
 
 def test_images_show_themselves_and_what_is_computed_from_them_does_not(runs, tmp_path):
-    samples = aigc_jax.load(runs("cddpm_digits")).sample(5, given=3)
+    samples = aigc_jax.load(runs("cddpm_digits")).sample(8, given=3)
     assert samples._repr_png_().startswith(b"\x89PNG")
     samples.show().save(tmp_path / "page.png")
     with Image.open(tmp_path / "page.png") as page:
-        assert page.size == (200, 134)  # 3 columns and 2 rows of 64 pixels with their gaps
+        assert page.size == (200, 200)  # 3 columns and 3 rows of 64 pixels with their gaps
     assert samples[0].show().size == (68, 68) and samples[:2]._repr_png_()
     assert type(samples / 255) is np.ndarray and type(samples.mean()) is np.float64
     assert samples[..., 0]._repr_png_() is None
-    with pytest.raises(UserError, match=r"shape \[5, 8, 8\] holds no whole samples"):
+    with pytest.raises(UserError, match=r"shape \[8, 8, 8\] holds no whole samples"):
         samples[..., 0].show()
 
 
@@ -79,11 +81,31 @@ def test_texts_show_as_text_and_begin_as_asked(runs):
     assert repr(samples.show()).startswith(f"[1]\n{samples[0]}\n\n[2]\n") and samples._repr_png_() is None
 
 
+def test_neither_data_nor_configuration_file_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr(ahead, "read_ahead", lambda config, mode: None)
+    config = load_config("gpt_tang", "tiny")
+    texts, folder = write_texts(tmp_path / "texts"), Workdir(tmp_path / "run")
+    run = build({**config, "data": {**config["data"], "path": str(texts)}}, tmp_path / "prepared")
+    loop.train(run, folder, time.time())
+    trained.sample(run, folder)
+    there = (folder.samples / "sample_00000004.jsonl").read_bytes()
+    shutil.rmtree(texts)
+    shutil.rmtree(tmp_path / "prepared")
+    assert len(aigc_jax.load(folder.folder).sample(3)) == 3
+    line = ["aigc_jax sample", f"--workdir={folder.folder}", f"--data_dir={tmp_path / 'prepared'}"]
+    modes.run(line, time.time(), "sample")
+    assert [path.read_bytes() for path in folder.samples.glob("sample_*.jsonl")] == [there]
+    with pytest.raises(UserError, match=r"another configuration \(networks.net.width differ\)"):
+        modes.run([*line, "--config.networks.net.width=4"], time.time(), "sample")
+    with pytest.raises(UserError, match="texts"):
+        modes.run(line, time.time(), "evaluate")
+
+
 def test_settings_may_be_those_that_training_has_not_fixed(runs):
     folder = runs("cddpm_digits")
     quick = aigc_jax.load(folder, {"method.sampler_steps": 1})
-    assert (quick.sample(4) != aigc_jax.load(folder).sample(4)).any()
-    assert aigc_jax.load(folder, {"parallel.data": 8}).sample(4).shape == (4, 8, 8, 1)
+    assert (quick.sample(8) != aigc_jax.load(folder).sample(8)).any()
+    assert aigc_jax.load(folder, {"parallel.data": 8}).sample(8).shape == (8, 8, 8, 1)
     with pytest.raises(ConfigError, match=r'no configuration key "method.sampler_step".*"method.sampler_steps"'):
         aigc_jax.load(folder, {"method.sampler_step": 1})
     with pytest.raises(ConfigError, match="\"method.eta\" has to be a float, and is 'much'"):
