@@ -49,6 +49,11 @@ PIXELS_OF_PNG = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the chunks that
 PNG, JPEG, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xd9"
 SCAN, COMMENT, ADOBE = 0xDA, 0xFE, 0xEE  # markers of JPEG; that of Adobe says which colours it holds
 ADOBE_LENGTH = 13  # bytes: with fewer it is damaged
+FOREIGN = {  # how files begin that are no images, whatever their suffix -> what they are
+    b"ftyphei": "it is HEIC: convert it to JPEG or PNG",
+    b"git-lfs.github.com": "it is a pointer of Git LFS: git lfs pull fetches the image",
+}
+FOREIGN_LENGTH = 64  # bytes
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode
 CHUNK = 256  # files that are read ahead
 NAMED = 5  # damaged files that a message names
@@ -231,6 +236,11 @@ def _surveyed(path: Path) -> tuple[bytes, int | None, int | None]:
 
 def _opened(data: bytes) -> Image.Image:
     """An image of which the header was read."""
+    for found, reason in FOREIGN.items():
+        if found in data[:FOREIGN_LENGTH]:
+            raise ValueError(reason)
+    if not data:
+        raise ValueError("it is empty")
     image = Image.open(io.BytesIO(data), formats=READERS)
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
         raise Image.DecompressionBombError(f"{image.width} × {image.height} pixels")

@@ -283,3 +283,18 @@ def test_other_colours_become_grey(tmp_path):
     for mode in ("CMYK", "YCbCr", "LAB"):
         Image.fromarray(COLOURS).convert(mode).save(tmp_path / "a.tif")
         assert read_image(tmp_path / "a.tif", 0, 1).std() > 20
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (b"", "it is empty"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "it is HEIC: convert"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS: git lfs pull"),
+        (b"<!DOCTYPE html>", "no form that is known"),
+    ],
+)
+def test_what_is_no_image_is_called_by_its_name(tmp_path, content, says):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        read_image(tmp_path / "a.jpg", 4, 3)

@@ -205,7 +205,7 @@ def split_of(name: str) -> str:
 def _class(name: str) -> str:
     """A folder's name as a class's: one line that can be printed and stored, equal on all systems."""
     text = unicodedata.normalize("NFC", printable(name))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text).strip()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text).strip() or "_"
 
 
 def overview(folder: Path, images: Sequence[Image], splits: Mapping[str, Source]) -> str:
