@@ -20,7 +20,8 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Method, PyTree
-from aigc_jax.ops.optimizer import optimizer
+from aigc_jax.ops.optimizer import optimizer, rate_at
+from aigc_jax.ranges import Count, Part, Seed, Size
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
@@ -51,7 +52,7 @@ def build(
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
     pace = Pace(**bind(Pace, config["train"], "train"))
     saving = dict(config["checkpoint"])
-    save_every = check(saving.pop("every"), int, "checkpoint.every")
+    save_every = check(saving.pop("every"), Count, "checkpoint.every")
     evaluation = Evaluation(**bind(Evaluation, config["evaluate"], "evaluate"))
     sampling = Sampling(**bind(Sampling, config["sample"], "sample"))
     _check_intervals(pace, save_every, evaluation, sampling)
@@ -60,7 +61,7 @@ def build(
     tracking = Tracking(**bind(Tracking, config["tracking"], "tracking"))
 
     section = dict(config["data"])
-    batch_size = check(section.pop("batch_size", None), int, "data.batch_size")
+    batch_size = check(section.pop("batch_size", None), Size, "data.batch_size")
     data = catalogue.load(section, Path(data_dir) if data_dir else None)
     if evaluation.split not in data.splits:
         raise ConfigError(
@@ -74,10 +75,16 @@ def build(
         for rule in _rules(module)
     ]
     method = bind_method(config["method"], learners, frozen, data.facts)
-    seed = check(config["seed"], int, "seed")
+    seed = check(config["seed"], Seed, "seed")
+    if evaluation.batch_size % mesh.rows:
+        raise ConfigError(
+            f'"evaluate.batch_size" is {evaluation.batch_size}, and cannot be split evenly over {mesh.rows} devices: '
+            f"set --config.evaluate.batch_size to a multiple of {mesh.rows}."
+        )
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
-    judged = _judge(data, evaluation, method) if evaluation.samples else None
+    _check_condition(data, sampling, programs)
+    judged = _judge(data, evaluation, sampling, method) if evaluation.samples else None
     return Run(
         config=config,
         networks={name: described(learner.module) for name, learner in learners.items()},
@@ -93,13 +100,14 @@ def build(
         checkpoints=partial(Checkpoints, **keep),
         tracking=tracking,
         judge=judged,
+        rates={name: rate_of(settings, pace.steps) for name, settings in config["optimizers"].items()},
     )
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
     """Each network with its optimizer."""
     dtype = _dtype(config)
-    steps = check(config["train"]["steps"], int, "train.steps")
+    steps = check(config["train"]["steps"], Size, "train.steps")
     if config["networks"].keys() != config["optimizers"].keys():
         raise ConfigError(
             f"networks ({', '.join(config['networks'])}) and optimizers ({', '.join(config['optimizers'])}) "
@@ -109,15 +117,22 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
     for name, section in config["networks"].items():
         network = _network(section["name"], f"networks.{name}.name")
         module = network(**bind(network, section, f"networks.{name}", {**facts, "dtype": dtype}))
+        _check_facts(f"networks.{name}", module, facts)
         where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
         decay, warmup, accumulate = (
             check(settings.pop(key, None), kind, f"{where}.{key}")
-            for key, kind in (("ema_decay", float), ("ema_warmup", bool), ("accumulate", int))
+            for key, kind in (("ema_decay", Part), ("ema_warmup", bool), ("accumulate", Size))
         )
         kind = check(settings["name"], optimizer.__annotations__["kind"], f"{where}.name")
         tx = optimizer(kind, steps, **bind(optimizer, settings, where))
         learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate)
     return learners
+
+
+def rate_of(settings: Mapping[str, Any], steps: int) -> Callable[[int], float]:
+    """Updates done -> the learning rate of the last of them. settings: a section `optimizers.<network>`."""
+    peak, schedule, warmup = settings["learning_rate"], settings["schedule"], settings["warmup_steps"]
+    return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0))
 
 
 def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, linen.Module], dict[str, PyTree]]:
@@ -176,13 +191,30 @@ def bind_method(
     return family(learners, **bind(family, section, "method", {**facts, "frozen": frozen}))
 
 
-def _judge(data: DataSet, evaluation: Evaluation, method: Method) -> Judge:
+def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> None:
+    """Refuses a network that a configuration makes too small for the data: others would read beyond its tables."""
+    for field in ("vocabulary", "length", "classes"):
+        given = getattr(module, field, 0)
+        if field in facts and 0 < given < facts[field]:
+            raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: leave it out.')
+
+
+def _check_condition(data: DataSet, sampling: Sampling, programs: Programs) -> None:
+    """Refuses what cannot be asked of these data, or not of this network, which takes a second to trace."""
+    condition = data.medium.condition(sampling.condition, sampling.n)
+    if condition is not None:
+        programs.trace_sample(sampling.n, condition)
+
+
+def _judge(data: DataSet, evaluation: Evaluation, sampling: Sampling, method: Method) -> Judge:
     """Of samples against the training split, with the evaluation split's for their floor."""
     if method.sample is None:
         raise ConfigError("evaluate.samples asks for samples of a model that generates nothing: set it to 0.")
     folders = places.weights(), places.cache("features")
     wanted = evaluation.samples, evaluation.measures, evaluation.extractor
-    return judge(data, "train", evaluation.split, *wanted, *folders)
+    judged = judge(data, "train", evaluation.split, *wanted, *folders)
+    judged.check(data.medium.condition(sampling.condition, evaluation.samples))
+    return judged
 
 
 def _rules(module: linen.Module) -> Rules:
@@ -232,10 +264,8 @@ def _check_intervals(pace: Pace, save_every: int, evaluation: Evaluation, sampli
         "evaluate.every": evaluation.every,
         "sample.every": sampling.every,
     }
-    if pace.steps_per_call < 1 or pace.steps < 1:
-        raise ConfigError("train.steps and train.steps_per_call have to be at least 1.")
     for key, interval in intervals.items():
-        if interval < 0 or interval % pace.steps_per_call:
+        if interval % pace.steps_per_call:
             raise ConfigError(
                 f"{key} is {interval}, and has to be a multiple of train.steps_per_call, {pace.steps_per_call}: "
                 f"change one of them."

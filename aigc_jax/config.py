@@ -3,7 +3,8 @@
 A configuration file defines `get_config(size)` and returns `experiment(size, {...}, tiny={...})`.
 Each section is the keyword arguments of one function or network: what that signature does not
 name is refused, what it needs and does not get is asked for, and every value is held against
-its annotation. So no key is read by nobody, and no default hides in the code.
+its annotation, which gives every number its range (`aigc_jax.ranges`). So no key is read by nobody, and no default
+hides in the code.
 """
 
 import difflib
@@ -13,13 +14,15 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import ml_collections
 from ml_collections.config_dict import placeholder
 
 from aigc_jax.errors import ConfigError
+from aigc_jax.ranges import NotEmpty, Range
 
+LIMITS = (Range, NotEmpty)
 REQUIRED = object()  # stands for a string that the command line has to give
 
 TRUNK: dict[str, Any] = dict(
@@ -165,14 +168,7 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
     vocabulary, ...); a parameter of that name that the section does not give is filled from it.
     Positional-only parameters are the caller's to give.
     """
-    hints = typing.get_type_hints(function)  # of a class: its fields'
-    if inspect.isclass(function):
-        hints |= typing.get_type_hints(function.__init__)
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and name not in ("parent", "name")
-    }
+    hints, parameters = annotations(function), settable_parameters(function)
     given = {key: value for key, value in section.items() if key != "name"}
     settable = [name for name in parameters if name not in (facts or ())]
     arguments = {}
@@ -190,12 +186,34 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
     return arguments
 
 
+def settable_parameters(function: Callable) -> dict[str, inspect.Parameter]:
+    """What a section may give: all but what is positional-only, and linen's own fields."""
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and name not in ("parent", "name")
+    }
+
+
+def annotations(function: Callable) -> dict[str, Any]:
+    """Parameter -> its annotation, with ranges; of a class, of its fields."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    if inspect.isclass(function):
+        hints |= typing.get_type_hints(function.__init__, include_extras=True)
+    return hints
+
+
 def check(value: Any, kind: Any, where: str) -> Any:
     """`value` as `kind`, or a ConfigError that names the key, what it holds and what it may hold."""
     wrong = ConfigError(f'"{where}" has to be {_named(kind)}, and is {value!r}: set it with --config.{where}=…')
     if kind is Any:
         return value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        value = check(value, arguments[0], where)
+        if any(value not in extra for extra in arguments[1:] if isinstance(extra, LIMITS)):
+            raise wrong
+        return value
     if origin is Literal:
         if value not in arguments:
             raise wrong
@@ -225,7 +243,10 @@ def check(value: Any, kind: Any, where: str) -> Any:
         except ConfigError:
             raise wrong from None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise wrong from None
     if isinstance(kind, type) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
         raise wrong
     return value
@@ -233,6 +254,8 @@ def check(value: Any, kind: Any, where: str) -> Any:
 
 def _named(kind: Any) -> str:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return ", ".join([_named(arguments[0]), *(str(extra) for extra in arguments[1:] if isinstance(extra, LIMITS))])
     if origin is Literal:
         return "one of " + ", ".join(map(repr, arguments))
     if origin is tuple:

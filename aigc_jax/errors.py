@@ -27,6 +27,17 @@ class ConfigError(UserError):
         super().__init__(message, code=2)
 
 
+class Unfit(ConfigError):
+    """A field of a network that does not fit what the network is given, or another field. `Learner.init` says whose.
+
+    why: "has to divide the width, 16".
+    """
+
+    def __init__(self, field: str, value: object, why: str):
+        super().__init__(f"{field} is {value!r}, and {why}")
+        self.field, self.value, self.why = field, value, why
+
+
 class Stopped(Exception):
     """The run is over because it was asked to stop. code: of the exit, 128 + the signal's number, as shells have it."""
 

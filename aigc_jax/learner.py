@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from aigc_jax.errors import ConfigError, Unfit
 from aigc_jax.method import Array, Key, PyTree, State
 from aigc_jax.ops import batch as whole
 
@@ -42,9 +43,16 @@ class Learner(NamedTuple):
     accumulate: int  # parts of a batch whose gradients are added up before an update
 
     def init(self, key: Key, *inputs: Any, **options: Any) -> tuple[PyTree, PyTree]:
-        """(params, extra) for inputs of these shapes; extra holds the other collections."""
+        """(params, extra) for inputs of these shapes; extra holds the other collections.
+
+        Raises ConfigError where the network does not fit them, by the key of the field that decides.
+        """
         params_key, dropout_key = jax.random.split(key)
-        variables = dict(self.module.init({"params": params_key, "dropout": dropout_key}, *inputs, **options))
+        try:
+            variables = dict(self.module.init({"params": params_key, "dropout": dropout_key}, *inputs, **options))
+        except Unfit as error:
+            where = f"networks.{self.name}.{error.field}"
+            raise ConfigError(f'"{where}" is {error.value!r}, and {error.why}: set --config.{where}=…') from error
         return variables.pop("params"), variables
 
     def apply(

@@ -12,12 +12,13 @@ LONGEST = 400  # lines of a file that a person reads in one sitting
 # What each room may import of the project, besides itself.
 MAY_IMPORT = {
     "errors": set(),
+    "ranges": set(),
     "allocator": set(),
     "ahead": {"places"},
     "config": {"errors"},
     "method": set(),
     "ops": {"errors"},
-    "learner": {"method", "ops"},
+    "learner": {"method", "ops", "errors"},
     "nn": {"ops", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
     "data": {"method", "ops", "config", "errors"},
@@ -51,7 +52,7 @@ def imports(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_arrows_point_downward(path):
     here = room(path)
-    allowed = MAY_IMPORT[here] | {here, "__init__"}
+    allowed = MAY_IMPORT[here] | {here, "__init__", "ranges"}  # ranges imports nothing
     for name in imports(path):
         if name.startswith("aigc_jax."):
             there = name.split(".")[1]

@@ -7,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema, initial_state
 
 
@@ -56,7 +57,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
 
 def test_a_batch_that_cannot_be_split_is_refused():
     learner, state, loss, batch = setup(accumulate=3)
-    with pytest.raises(ValueError, match="8 examples cannot be accumulated in 3"):
+    with pytest.raises(ConfigError, match="8 examples cannot be split into 3"):
         learner.update(jax.random.key(2), state, loss, batch)
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet, Source
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import UserError
 from aigc_jax.method import Batch, Key
 from aigc_jax.ops import augment
 
@@ -112,8 +112,6 @@ def image_dataset(
     augment: tuple[Augmentation, ...] = (),
 ) -> DataSet:
     """An image data set with the facts that networks and methods read. shape: (H, W, C) as stored."""
-    if pad < 0:
-        raise ConfigError(f'"data.pad" has to be at least 0, and is {pad}.')
     height, width, channels = shape
     facts = dict(image_shape=(height + 2 * pad, width + 2 * pad, channels), classes=len(class_names))
     return DataSet(name, splits, ImageMedium(class_names, pad, augment), facts, folder)

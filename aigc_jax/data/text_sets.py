@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -12,8 +12,9 @@ import tensorflow_datasets as tfds
 from aigc_jax.data.dataset import DataSet, TextSource
 from aigc_jax.data.store import LocalInfo, cached
 from aigc_jax.data.text import TextMedium, common_characters
-from aigc_jax.errors import ConfigError
+from aigc_jax.ranges import at_least
 
+Length = Annotated[int, at_least(2)]  # tokens that a network reads at once
 UTF32 = "utf-32-le"  # characters as an array of code points
 
 
@@ -66,8 +67,6 @@ def text_dataset(name: str, builder: Any, *, length: int, vocabulary_size: int) 
 
     length: tokens that a network reads at once; vocabulary_size: characters, the most frequent; 0 = all.
     """
-    if length < 2 or vocabulary_size < 0:
-        raise ConfigError(f'"data.length" has to be at least 2 (is {length}) and "data.vocabulary_size" at least 0.')
     splits = list(builder.info.splits)
 
     def make() -> dict[str, np.ndarray]:

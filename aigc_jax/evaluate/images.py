@@ -46,7 +46,10 @@ class Seen:
 
 
 def _distance(using: Extractor, count: int) -> Measure:
-    return Measure((using.distance,), {}, lambda real, made: (frechet(real.moments, made.features),))
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        return (frechet(real.moments, made.features),)
+
+    return Measure((using.distance,), {}, estimate, least=using.width + 1)
 
 
 def _kid(using: Extractor, count: int) -> Measure:
@@ -55,7 +58,7 @@ def _kid(using: Extractor, count: int) -> Measure:
     def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
         return (kernel.kid(real.features, made.features, KID_SUBSETS, size, seed=0),)
 
-    return Measure((f"KID-{using.name}",), {"subsets": KID_SUBSETS, "size": size}, estimate)
+    return Measure((f"KID-{using.name}",), {"subsets": KID_SUBSETS, "size": size}, estimate, least=size)
 
 
 def _cmmd(using: Extractor, count: int) -> Measure:
@@ -63,6 +66,7 @@ def _cmmd(using: Extractor, count: int) -> Measure:
         (f"MMD-{using.name}",),
         {"sigma": kernel.SIGMA},
         lambda real, made: (kernel.cmmd(real.features, made.features),),
+        least=2,
     )
 
 
@@ -72,6 +76,7 @@ def _inception_score(using: Extractor, count: int) -> Measure:
         (name,),
         {"splits": SCORE_SPLITS},
         lambda real, made: (scores.inception_score(softmax(np.float64(made.logits), -1), SCORE_SPLITS),),
+        least=SCORE_SPLITS,
     )
 
 
@@ -80,7 +85,8 @@ def _precision_recall(using: Extractor, count: int) -> Measure:
         near = real.near[:, : manifold.PRECISION_NEIGHBOURS]
         return tuple(manifold.precision_recall(real.features, near, made.features).values())
 
-    return Measure(("precision", "recall"), {"neighbours": manifold.PRECISION_NEIGHBOURS}, estimate)
+    neighbours = manifold.PRECISION_NEIGHBOURS
+    return Measure(("precision", "recall"), {"neighbours": neighbours}, estimate, least=neighbours + 1)
 
 
 def _density_coverage(using: Extractor, count: int) -> Measure:
@@ -88,7 +94,8 @@ def _density_coverage(using: Extractor, count: int) -> Measure:
         near = real.near[:, : manifold.COVERAGE_NEIGHBOURS]
         return tuple(manifold.density_coverage(real.features, near, made.features).values())
 
-    return Measure(("density", "coverage"), {"neighbours": manifold.COVERAGE_NEIGHBOURS}, estimate)
+    neighbours = manifold.COVERAGE_NEIGHBOURS
+    return Measure(("density", "coverage"), {"neighbours": neighbours}, estimate, least=neighbours + 1)
 
 
 def _classes(using: Extractor, count: int) -> Measure:
@@ -107,7 +114,7 @@ def _class_accuracy(using: Extractor, count: int) -> Measure:
     def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
         return (mean(made.logits.argmax(-1) == _labels(made)),)
 
-    return Measure(("class_accuracy",), {}, estimate)
+    return Measure(("class_accuracy",), {}, estimate, by_class=True)
 
 
 def _class_distance(using: Extractor, count: int) -> Measure:
@@ -122,7 +129,7 @@ def _class_distance(using: Extractor, count: int) -> Measure:
             influence[rows] = each.influence * (len(made) / rows.sum() / len(present))
         return (Estimate(float(np.mean([each.value for each in found])), influence),)
 
-    return Measure((f"class_{using.distance}",), {}, estimate)
+    return Measure((f"class_{using.distance}",), {}, estimate, least=using.width + 1, by_class=True)
 
 
 def _labels(made: Seen) -> np.ndarray:

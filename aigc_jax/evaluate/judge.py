@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from aigc_jax.data.dataset import DataSet, Source
-from aigc_jax.errors import ConfigError
+from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate.measure import Asked, Measure, Sight
 from aigc_jax.metrics.bootstrap import interval
+from aigc_jax.metrics.features.extractor import checked
 from aigc_jax.metrics.record import Figure, Protocol
 
 CHUNK = 4096  # real samples looked at at a time
@@ -31,6 +32,33 @@ class Judge:
         self.names = tuple(name for measure in measures for name in measure.names)
         self._data, self._split, self._heldout = data, split, heldout
         self._measures, self._sight = measures, sight
+
+    def check(self, asked: np.ndarray | None) -> None:
+        """Raises ConfigError where a measure cannot be taken, before anything is drawn.
+
+        asked: int [count], the classes that samples are asked to be; None = no classes.
+        """
+        source, using = self._data.splits[self._split], self._sight.using
+        if using is not None:
+            try:
+                checked(source[np.zeros(1, np.int64)][self._sight.field], using.shape, using.name)
+            except UserError as error:
+                raise ConfigError(f"evaluate.extractor: {error}") from error
+        for measure in self._measures:
+            name, made = measure.names[0], self.count
+            if measure.by_class:
+                if asked is None:
+                    raise ConfigError(
+                        f"evaluate.measures: {name} needs samples of known classes: train a conditional model and set "
+                        "sample.condition=each, or leave it out."
+                    )
+                made = np.unique(asked, return_counts=True)[1].min()
+            if min(made, len(source)) < measure.least:
+                raise ConfigError(
+                    f"evaluate.measures: {name} needs at least {measure.least:,} samples"
+                    f"{' of each class' if measure.by_class else ''}, and has {made:,} drawn (evaluate.samples) and "
+                    f"{len(source):,} of the {self._split} split: leave it out, or give it more."
+                )
 
     def prepare(self) -> None:
         """Looks at the real samples, which does not depend on the made ones."""

@@ -24,6 +24,8 @@ class Measure(NamedTuple):
     names: tuple[str, ...]
     settings: Mapping[str, Any]  # what the figures depend on besides, for their protocol
     estimate: Callable[[Any, Any], tuple[Estimate, ...]]  # (real, made) -> one for each name
+    least: int = 1  # samples that it needs of either side, and where it is by class of each class
+    by_class: bool = False  # it needs to know which classes the samples were asked to be
 
 
 class Sight(NamedTuple):

@@ -19,19 +19,19 @@ The network offers
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
 from aigc_jax.ops.platform import gpu_in_half
+from aigc_jax.ranges import Amount, Count, Range, Size, at_least
 
 NETWORKS = ("net",)
 FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
@@ -62,13 +62,13 @@ def autoregressive(
     learners: Mapping[str, Learner],
     /,
     *,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    length: int,
-    pad: int,
-    bos: int,
-    eos: int,
+    temperature: Amount,
+    top_k: Count,
+    top_p: Annotated[float, Range(0, 1, without_low=True)],
+    length: Size,
+    pad: Count,
+    bos: Count,
+    eos: Annotated[int, at_least(0, besides=-1)],
     unit: str,
 ) -> Method:
     """A causal model of texts, or of what else comes as tokens.
@@ -78,11 +78,6 @@ def autoregressive(
     length: tokens that the network reads, and that it predicts. pad, bos, eos: token ids.
     unit: what a token is, "char" or "dim": the measure is bits_per_<unit>.
     """
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
-        raise ConfigError(
-            f"method.temperature ({temperature}) and method.top_k ({top_k}) have to be 0 or more, "
-            f"and method.top_p ({top_p}) above 0 and at most 1."
-        )
     net, measure = learners["net"], f"bits_per_{unit}"
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:

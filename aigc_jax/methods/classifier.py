@@ -10,21 +10,19 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import optax
 
-from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.ranges import Part, Size
 
 NETWORKS = ("net",)
 
 
-def classifier(learners: Mapping[str, Learner], /, *, smoothing: float, classes: int) -> Method:
+def classifier(learners: Mapping[str, Learner], /, *, smoothing: Part, classes: Size) -> Method:
     """The method for labelled images.
 
     learners: "net" maps (images [B, H, W, C], train) to (features [B, F], logits [B, classes]).
     smoothing: the share of a label's probability that is spread over all classes.
     """
-    if not 0 <= smoothing < 1:
-        raise ConfigError(f'"method.smoothing" has to be at least 0 and below 1, and is {smoothing}.')
     net = learners["net"]
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:

@@ -12,7 +12,7 @@ and the clipping that the configuration names:
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import diffusion as ops
 from aigc_jax.ops import latent, samplers
 from aigc_jax.ops.batch import draw
+from aigc_jax.ranges import Count, Share, Size, at_least
 
 NETWORKS = ("net",)
 LABELS = 2  # the stream of random keys that a sample's label is from; 0 and 1 are those of its noise
@@ -33,16 +34,16 @@ def diffusion(
     learners: Mapping[str, Learner],
     /,
     *,
-    timesteps: int,
+    timesteps: Annotated[int, at_least(2)],
     schedule: ops.Schedule,
     prediction: ops.Prediction,
     sampler: Literal["ancestral", "ddim"],
-    sampler_steps: int,
-    eta: float,
+    sampler_steps: Size,
+    eta: Share,
     variance: ops.Variance,
     clip: bool,
-    bound_terms: int,
-    image_shape: tuple[int, int, int],
+    bound_terms: Count,
+    image_shape: tuple[Size, Size, Size],
 ) -> Method:
     """The method for images.
 
@@ -53,18 +54,10 @@ def diffusion(
     bound_terms: how many of the T - 1 middle terms of the bound to evaluate on each example, at random t,
     one in each of as many equal ranges; 0 = all of them, the exact sum over t.
     """
-    if timesteps < 2:
-        raise ConfigError(f'"method.timesteps" has to be at least 2, and is {timesteps}.')
-    if not 1 <= sampler_steps <= timesteps:
-        raise ConfigError(
-            f'"method.sampler_steps" has to be between 1 and timesteps={timesteps}, and is {sampler_steps}.'
-        )
-    if not 0 <= bound_terms < timesteps:
-        raise ConfigError(
-            f'"method.bound_terms" has to be between 0 and timesteps-1={timesteps - 1}, and is {bound_terms}.'
-        )
-    if not 0 <= eta <= 1:
-        raise ConfigError(f'"method.eta" has to be between 0 and 1, and is {eta}.')
+    if sampler_steps > timesteps:
+        raise ConfigError(f'"method.sampler_steps" is {sampler_steps}, of only {timesteps} "method.timesteps".')
+    if bound_terms >= timesteps:
+        raise ConfigError(f'"method.bound_terms" is {bound_terms}, of only timesteps - 1 = {timesteps - 1} terms.')
     net = learners["net"]
     classes = getattr(net.module, "classes", 0)
     process = ops.process(schedule, timesteps)

@@ -25,6 +25,7 @@ from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import adversarial
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops.batch import draw, microbatches
+from aigc_jax.ranges import Size
 
 NETWORKS = ("generator", "discriminator")
 
@@ -34,8 +35,8 @@ def gan(
     /,
     *,
     loss: Literal["non_saturating", "minimax", "least_squares", "hinge"],
-    latent: int,
-    discriminator_steps: int,
+    latent: Size,
+    discriminator_steps: Size,
 ) -> Method:
     """A GAN from a generator (noise [B, latent], train) -> images and a discriminator (images, train) -> [B].
 

@@ -24,6 +24,7 @@ from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
 from aigc_jax.ops.batch import draw
+from aigc_jax.ranges import Amount, Sizes
 
 NETWORKS = ("net",)
 
@@ -33,9 +34,9 @@ def vae(
     /,
     *,
     likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"],
-    scale: float,
-    beta: float,
-    importance_samples: tuple[int, ...],
+    scale: Amount,
+    beta: Amount,
+    importance_samples: Sizes,
 ) -> Method:
     """A VAE from a network with a field `latent`, the dimensions of z, and two methods: `encode`,
     images -> mean and log-variance of z [B, latent], and `decode`, z -> parameters of the
@@ -47,8 +48,6 @@ def vae(
     net = learners["net"]
     latent = net.module.latent
     given_z = _likelihood(likelihood, scale)
-    if not importance_samples or min(importance_samples) < 1:
-        raise ConfigError(f'"method.importance_samples" has to be numbers from 1 on, and is {importance_samples}.')
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
         images = batch["image"]

@@ -11,21 +11,22 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.nn.strided import Double, Halve, coarsest
+from aigc_jax.ranges import Size, Sizes
 
 
 class ConvVAE(nn.Module):
     """`encode` and `decode`, in one module. The image's sides are multiples of 2**len(widths)."""
 
-    image_shape: tuple[int, int, int]
-    widths: tuple[int, ...]  # channels of the encoder's grids, the finest first
-    hidden: int  # width of the fully connected layer between grids and latent
-    latent: int  # dimensions of z
-    parameters: int  # of the likelihood, for each value of an image
+    image_shape: tuple[Size, Size, Size]
+    widths: Sizes  # channels of the encoder's grids, the finest first
+    hidden: Size  # width of the fully connected layer between grids and latent
+    latent: Size  # dimensions of z
+    parameters: Size  # of the likelihood, for each value of an image
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
         channels = self.image_shape[-1]
-        self.grid = (*coarsest(self.image_shape, len(self.widths)), self.widths[-1])
+        self.grid = (*coarsest(self.image_shape, self.widths), self.widths[-1])
         self.halvings = [Halve(features, bias=True, dtype=self.dtype) for features in self.widths]
         self.encoder_hidden = nn.Dense(self.hidden, dtype=self.dtype)
         self.posterior = nn.Dense(2 * self.latent, dtype=self.dtype)

@@ -11,21 +11,28 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.errors import Unfit
+from aigc_jax.nn.fit import check_shape
+from aigc_jax.ranges import Size, Sizes
+
 GROUP = 8  # channels that are normalised together
 
 
 class ConvNet(nn.Module):
     """Images [B, *image_shape] in [-1, 1] -> (features [B, widths[-1]], logits [B, classes]), float32."""
 
-    widths: tuple[int, ...]  # of the stages, multiples of GROUP
-    image_shape: tuple[int, int, int]  # others would pass through the layers too, and mean nothing
-    classes: int
+    widths: Sizes  # of the stages, multiples of GROUP
+    image_shape: tuple[Size, Size, Size]  # others would pass through the layers too, and mean nothing
+    classes: Size
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
-        if images.shape[1:] != tuple(self.image_shape):
-            raise ValueError(f"images of {images.shape[1:]} where {self.image_shape} are learnt")
+        check_shape("image_shape", self.image_shape, images.shape[1:])
+        if any(width % GROUP for width in self.widths):
+            raise Unfit("widths", self.widths, f"has to be of multiples of {GROUP}")
+        if min(images.shape[1:3]) >> (len(self.widths) - 1) < 1:
+            raise Unfit("widths", self.widths, f"halves images of {images.shape[1]} × {images.shape[2]} to nothing")
         x = images.astype(self.dtype)
         for stage, width in enumerate(self.widths):
             if stage:

@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.ops.convolution import convolve
+from aigc_jax.ranges import Size
 
 
 class Conv(nn.Module):
     """`convolve`, with the parameters of `nn.Conv(features, (3, 3))`."""
 
-    features: int
+    features: Size
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     dtype: Any = jnp.float32
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from aigc_jax.nn.strided import Double, Halve, coarsest
 from aigc_jax.ops import batch
+from aigc_jax.ranges import Size, Sizes
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 SPREAD = 0.02  # standard deviation of initial weights
@@ -50,14 +51,14 @@ class Generator(nn.Module):
     follows have no bias, which it would take off again.
     """
 
-    image_shape: tuple[int, int, int]
-    widths: tuple[int, ...]  # channels of the grids, the coarsest first
+    image_shape: tuple[Size, Size, Size]
+    widths: Sizes  # channels of the grids, the coarsest first
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, noise: jax.Array, train: bool = False) -> jax.Array:
         channels = self.image_shape[-1]
-        grid = (*coarsest(self.image_shape, len(self.widths)), self.widths[0])
+        grid = (*coarsest(self.image_shape, self.widths), self.widths[0])
         project = nn.Dense(grid[0] * grid[1] * grid[2], use_bias=False, kernel_init=weights, dtype=self.dtype)
         x = project(noise.astype(self.dtype)).reshape(-1, *grid)
         x = nn.relu(Norm(self.dtype)(x, train))
@@ -71,11 +72,12 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Image -> logit of its being real: halved once for each width."""
 
-    widths: tuple[int, ...]  # channels of the grids, the finest first
+    widths: Sizes  # channels of the grids, the finest first
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
+        coarsest(images.shape[1:], self.widths)
         x = Halve(self.widths[0], bias=True, init=weights, dtype=self.dtype)(images)
         x = nn.leaky_relu(x, SLOPE)
         for features in self.widths[1:]:

@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.ops import batch
+from aigc_jax.ranges import Part
 
 
 class Dropout(nn.Module):
     """Srivastava et al. 2014: zeroes each value with probability `rate`, scales the rest up."""
 
-    rate: float
+    rate: Part
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:

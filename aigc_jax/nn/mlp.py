@@ -6,13 +6,14 @@ behaves differently in training; nothing here does.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from aigc_jax.ops.embedding import embed_time
+from aigc_jax.ranges import Count, Size, at_least
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 
@@ -20,8 +21,8 @@ SLOPE = 0.2  # of the leaky ReLU below zero
 class Generator(nn.Module):
     """Noise -> image."""
 
-    image_shape: tuple[int, int, int]
-    widths: tuple[int, ...]  # of the hidden layers, from the noise on
+    image_shape: tuple[Size, Size, Size]
+    widths: tuple[Size, ...]  # of the hidden layers, from the noise on
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -36,7 +37,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Image -> logit of its being real."""
 
-    widths: tuple[int, ...]  # of the hidden layers, from the image on
+    widths: tuple[Size, ...]  # of the hidden layers, from the image on
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -50,10 +51,10 @@ class Discriminator(nn.Module):
 class VAE(nn.Module):
     """`encode` and `decode`, in one module."""
 
-    image_shape: tuple[int, int, int]
-    widths: tuple[int, ...]  # of the encoder's hidden layers, from the image on; the decoder has them in reverse
-    latent: int  # dimensions of z
-    parameters: int  # of the likelihood, for each value of an image
+    image_shape: tuple[Size, Size, Size]
+    widths: tuple[Size, ...]  # of the encoder's hidden layers, from the image on; the decoder has them in reverse
+    latent: Size  # dimensions of z
+    parameters: Size  # of the likelihood, for each value of an image
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
@@ -88,10 +89,10 @@ class Denoiser(nn.Module):
     (Tancik et al. 2020, arXiv:2006.10739).
     """
 
-    image_shape: tuple[int, int, int]
-    width: int  # of the hidden layers
-    blocks: int
-    octaves: int  # sines and cosines of each value: π x, 2 π x, 4 π x, …
+    image_shape: tuple[Size, Size, Size]
+    width: Annotated[int, at_least(4)]  # of the hidden layers
+    blocks: Count
+    octaves: Count  # sines and cosines of each value: π x, 2 π x, 4 π x, …
     dtype: Any = jnp.float32
 
     @nn.compact

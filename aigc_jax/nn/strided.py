@@ -7,25 +7,24 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.errors import ConfigError
+from aigc_jax.nn.fit import check_halvings
 from aigc_jax.ops.strided import double, halve
+from aigc_jax.ranges import Size
 
 TAPS = 4
 
 
-def coarsest(image_shape: tuple[int, int, int], halvings: int) -> tuple[int, int]:
-    """(height, width) of an image after so many halvings. Raises ConfigError where a side does not divide."""
+def coarsest(image_shape: tuple[int, ...], widths: tuple[int, ...]) -> tuple[int, int]:
+    """(height, width) of an image [H, W, C] after as many halvings as `widths`. Raises Unfit where a side is odd."""
+    check_halvings("widths", widths, image_shape, len(widths))
     height, width, _ = image_shape
-    scale = 2**halvings
-    if height % scale or width % scale:
-        raise ConfigError(f"Images of {height}x{width} cannot be halved {halvings} times: change data.pad.")
-    return height // scale, width // scale
+    return height >> len(widths), width >> len(widths)
 
 
 class Halve(nn.Module):
     """`halve` with weights."""
 
-    features: int
+    features: Size
     bias: bool
     init: Callable[..., Any] = nn.initializers.lecun_normal()
     dtype: Any = jnp.float32
@@ -40,7 +39,7 @@ class Halve(nn.Module):
 class Double(nn.Module):
     """`double` with weights."""
 
-    features: int
+    features: Size
     bias: bool
     init: Callable[..., Any] = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
     dtype: Any = jnp.float32

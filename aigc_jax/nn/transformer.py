@@ -20,10 +20,13 @@ import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
+from aigc_jax.errors import Unfit
 from aigc_jax.nn.dropout import Dropout
+from aigc_jax.nn.fit import check_divides
 from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first, newest_attention
 from aigc_jax.ops.matmul import columns_dot, rows_dot
 from aigc_jax.ops.platform import gpu_in_half
+from aigc_jax.ranges import Amount, Part, Size
 
 Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, room, width / heads]
 Cache = tuple[Memory, ...]  # one memory a block
@@ -48,9 +51,9 @@ def _norm(dtype: Any, name: str, drawing: bool) -> nn.LayerNorm:
 class SelfAttention(nn.Module):
     """Multi-head attention of a sequence to itself, or to the past that a memory holds."""
 
-    heads: int
-    dropout: float
-    out_std: float  # of the initial weights that write to the residual stream
+    heads: Size
+    dropout: Part
+    out_std: Amount  # of the initial weights that write to the residual stream
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -94,9 +97,9 @@ class SelfAttention(nn.Module):
 class Block(nn.Module):
     """Attention and an MLP, each on the normalised stream and added to it."""
 
-    heads: int
-    dropout: float
-    out_std: float
+    heads: Size
+    dropout: Part
+    out_std: Amount
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -125,12 +128,12 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Tokens [B, T] int32 -> logits [B, T, vocabulary] float32; T <= length."""
 
-    vocabulary: int
-    length: int  # the most tokens that it reads
-    layers: int
-    width: int
-    heads: int
-    dropout: float
+    vocabulary: Size
+    length: Size  # the most tokens that it reads
+    layers: Size
+    width: Size
+    heads: Size
+    dropout: Part
     tied: bool  # the output layer is the embedding, transposed (Press & Wolf 2017)
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
@@ -143,8 +146,7 @@ class Transformer(nn.Module):
     )
 
     def setup(self) -> None:
-        if self.width % self.heads:
-            raise ValueError(f"a width of {self.width} cannot be split over {self.heads} heads")
+        check_divides("heads", self.heads, "the width", self.width)
         init = nn.initializers.normal(INIT_STD)
         out_std = INIT_STD / (2 * self.layers) ** 0.5
         self.embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
@@ -160,6 +162,8 @@ class Transformer(nn.Module):
 
     def __call__(self, tokens: jax.Array, *, causal: bool, train: bool, mask: jax.Array | None = None) -> jax.Array:
         """Whole sequences. mask: [B, T], 1 or True where a token may be read; None = everywhere."""
+        if tokens.shape[1] > self.length:
+            raise Unfit("length", self.length, f"the sequences have {tokens.shape[1]} tokens")
         readable = None if mask is None else (mask != 0)[:, None, None, :]
         x = self._embed(tokens, 0, train)
         for block in self.blocks:

@@ -6,15 +6,18 @@ concatenated to one on the way up. With the settings for CIFAR-10 (channels 128,
 embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5).
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.errors import Unfit
 from aigc_jax.nn.convolution import Conv
 from aigc_jax.nn.dropout import Dropout
+from aigc_jax.nn.fit import check_divides, check_halvings
 from aigc_jax.ops.embedding import embed_time
+from aigc_jax.ranges import Count, Part, Size, Sizes, at_least
 
 EPSILON = 1e-6  # of the normalization
 
@@ -26,9 +29,9 @@ ZERO = nn.initializers.zeros_init()
 class ResBlock(nn.Module):
     """x + f(x, time), where f is twice normalization, swish and a convolution; time is added between."""
 
-    channels: int
-    dropout: float
-    groups: int
+    channels: Size
+    dropout: Part
+    groups: Size
     dtype: Any
 
     @nn.compact
@@ -48,7 +51,7 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     """x + self-attention over all positions, of one head."""
 
-    groups: int
+    groups: Size
     dtype: Any
 
     @nn.compact
@@ -66,13 +69,13 @@ class Attention(nn.Module):
 class UNet(nn.Module):
     """The network that predicts; its output is zero before training. Height and width halve at each level but one."""
 
-    channels: int  # of the finest level; even, at least 4
-    multipliers: tuple[int, ...]  # of `channels`, one a level, from fine to coarse
-    blocks: int  # residual blocks a level on the way down; one more on the way up
-    attention: tuple[int, ...]  # heights at which attention follows each block; the middle always has it
-    dropout: float
-    groups: int  # of the normalization; divides every level's channels and sums of neighbours
-    classes: int = 0  # of the labels that it reads; 0 = it reads none
+    channels: Annotated[int, at_least(4)]  # of the finest level
+    multipliers: Sizes  # of `channels`, one a level, from fine to coarse
+    blocks: Count  # residual blocks a level on the way down; one more on the way up
+    attention: tuple[Size, ...]  # heights at which attention follows each block; the middle always has it
+    dropout: Part
+    groups: Size  # of the normalization; divides `channels`
+    classes: Count = 0  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
@@ -82,6 +85,7 @@ class UNet(nn.Module):
 
         label: int [B], where there are classes.
         """
+        self._check_fit(x.shape[1:])
         common = dict(groups=self.groups, dtype=self.dtype)
         residual = nn.remat(ResBlock, static_argnums=(3,)) if self.remat else ResBlock  # 3: train
 
@@ -121,3 +125,12 @@ class UNet(nn.Module):
         h = nn.swish(nn.GroupNorm(epsilon=EPSILON, num_groups=self.groups, dtype=self.dtype)(h))
         h = Conv(x.shape[-1], kernel_init=ZERO, dtype=self.dtype, name="out")(h)
         return h.astype(jnp.float32)
+
+    def _check_fit(self, shape: tuple[int, ...]) -> None:
+        """Raises Unfit. shape: (H, W, C) of the images."""
+        check_divides("groups", self.groups, "the channels of the finest level", self.channels)
+        check_halvings("multipliers", self.multipliers, shape, len(self.multipliers) - 1)
+        heights = [shape[0] >> level for level in range(len(self.multipliers))]
+        if not set(self.attention) <= set(heights):
+            known = ", ".join(map(str, heights))
+            raise Unfit("attention", self.attention, f"names heights, of which there are {known}; () = the middle's")

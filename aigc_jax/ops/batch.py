@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.errors import ConfigError
+
 AXIS = "batch"  # the name of pmap's axis
 ROWS = ("data", "fsdp")  # the mesh axes that a batch's leading axis is split over
 
@@ -58,7 +60,11 @@ def microbatches(batch: Any, count: int) -> Any:
 
     def split(x: jax.Array) -> jax.Array:
         if x.shape[0] % count:
-            raise ValueError(f"{x.shape[0]} examples cannot be accumulated in {count} equal parts")
+            raise ConfigError(
+                f"A batch of {x.shape[0]} examples cannot be split into {count} equal parts: set data.batch_size to a "
+                "multiple of that, or change what asks for the parts (optimizers.*.accumulate, "
+                "method.discriminator_steps)."
+            )
         return jnp.swapaxes(x.reshape(x.shape[0] // count, count, *x.shape[1:]), 0, 1)
 
     return jax.tree.map(split, batch)

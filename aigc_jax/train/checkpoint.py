@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from aigc_jax.errors import ConfigError, UserError, room
+from aigc_jax.errors import UserError, room
 from aigc_jax.method import PyTree, State
+from aigc_jax.ranges import Count, at_least
 from aigc_jax.train import manifest
 
 GROUPS = ("params", "ema", "extra", "opt_state")
@@ -34,17 +35,12 @@ class Checkpoints:
         folder: Path,
         /,
         *,
-        keep_last: int,
-        keep_best: int,
+        keep_last: Annotated[int, at_least(2)],  # where the newest is damaged, training goes on from the one before
+        keep_best: Count,
         best: str,
         best_is: Literal["lowest", "highest"],
-        keep_every: int,
+        keep_every: Count,
     ):
-        if keep_last < 2:
-            raise ConfigError(
-                f"checkpoint.keep_last is {keep_last}, and has to be at least 2: where the newest is damaged, "
-                "training goes on from the one before."
-            )
         policies = ocp.training.preservation_policies
         kept: list[Any] = [policies.LatestN(keep_last)]
         if best:
@@ -159,6 +155,13 @@ class Checkpoints:
         done = int(progress["done"])
         self._unfinished = step if done else None
         return _filled(abstract, found).replace(step=progress["step"]), progress["sums"], done
+
+    def done(self, step: int, sharding: jax.sharding.Sharding) -> int:
+        """`done` alone, as `save` was given it. sharding: of a scalar."""
+        saved = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), self._saved(step, PROGRESS)
+        )
+        return int(self._load(step, {PROGRESS: saved})[PROGRESS]["done"])
 
     def restore_for_sampling(self, abstract: State, step: int) -> State:
         """The averaged weights, the weights that have no average, and the collections beside them."""

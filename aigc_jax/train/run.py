@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -18,6 +18,7 @@ from aigc_jax.method import Measure, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
 from aigc_jax.metrics.record import Figure
+from aigc_jax.ranges import Amount, Count, Size, at_least
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed
 from aigc_jax.train.journal import Tracking
@@ -33,24 +34,24 @@ WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 class Pace(NamedTuple):
     """Section `train`."""
 
-    steps: int
-    steps_per_call: int
-    log_every: int
-    max_skipped: int
-    spike: float
+    steps: Size
+    steps_per_call: Size
+    log_every: Count
+    max_skipped: Size
+    spike: Amount
 
 
 class Evaluation(NamedTuple):
     """Section `evaluate`."""
 
-    every: int
+    every: Count
     split: str
-    batch_size: int
-    batches: int
-    samples: int
+    batch_size: Size
+    batches: Count
+    samples: Annotated[int, at_least(2, besides=0)]
     measures: tuple[str, ...]
     extractor: str
-    budget: float
+    budget: Amount
 
 
 class Judge(Protocol):
@@ -79,8 +80,8 @@ class Overdrawn(Exception):
 class Sampling(NamedTuple):
     """Section `sample`."""
 
-    every: int
-    n: int
+    every: Count
+    n: Size
     condition: str
 
 
@@ -101,6 +102,7 @@ class Run(NamedTuple):
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
     judge: Judge | None
+    rates: Mapping[str, Callable[[int], float]]  # by network: updates done -> the learning rate of the last of them
 
     def check_best(self) -> None:
         """Raises ConfigError where nothing measures `checkpoint.best`. Takes seconds: it traces a program."""

@@ -8,7 +8,7 @@ moments and the averages follow, because their paths end as the weight's does.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -16,9 +16,12 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.ops.batch import ROWS
+from aigc_jax.ranges import at_least
 
 AXES = ("data", "fsdp", "tensor")
 SPLIT_FROM = 1024  # elements: a smaller leaf is copied, since moving it would cost more than it takes
+
+Devices = Annotated[int, at_least(1, besides=-1)]  # along an axis of the mesh; -1 = all that remain
 
 Rules = Sequence[tuple[str, int]]
 """(pattern searched in a leaf's path, the axis of it to split over `tensor`)."""
@@ -44,12 +47,12 @@ class Layout(NamedTuple):
 
 
 def layout(
-    using: Sequence[jax.Device], /, *, data: int, fsdp: int, tensor: int, compile: Literal["jit", "pmap"]
+    using: Sequence[jax.Device], /, *, data: Devices, fsdp: Devices, tensor: Devices, compile: Literal["jit", "pmap"]
 ) -> Layout:
     """The layout that the configuration's section `parallel` asks for, over the devices `using`."""
     sizes, devices = [data, fsdp, tensor], len(using)
-    if any(size == 0 or size < -1 for size in sizes) or sizes.count(-1) > 1:
-        raise ConfigError(f"parallel: axes {dict(zip(AXES, sizes, strict=True))} have to be positive, one may be -1.")
+    if sizes.count(-1) > 1:
+        raise ConfigError(f"parallel: of the axes {dict(zip(AXES, sizes, strict=True))} only one may be -1.")
     if -1 in sizes:
         sizes[sizes.index(-1)] = max(devices // math.prod(size for size in sizes if size > 0), 1)
     if math.prod(sizes) != devices:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from aigc_jax.errors import Unfit
 from aigc_jax.nn.transformer import SelfAttention, Transformer
 from aigc_jax.ops.attention import attention_weights
 from aigc_jax.train.sharding import layout, shardings
@@ -236,5 +237,5 @@ def test_computes_in_bfloat16_and_returns_float32():
 
 
 def test_a_width_that_heads_do_not_divide_is_refused():
-    with pytest.raises(ValueError, match="width of 10"):
+    with pytest.raises(Unfit, match="heads is 4, and has to divide the width, 10: one of 1, 2, 5, 10"):
         Transformer(V, T, 1, 10, 4, 0.0, True).init(jax.random.key(0), TOKENS, causal=True, train=False)

@@ -107,7 +107,7 @@ def test_half_precision_keeps_parameters_and_output_in_float32(variables, apply)
 
 
 def test_heights_that_halve_to_odd_numbers():
-    net = small(multipliers=(1, 1, 1))
+    net = small(multipliers=(1, 1, 1), attention=())
     output = jax.eval_shape(
         lambda key: net.init_with_output(key, jnp.zeros((2, 28, 28, 1)), jnp.zeros(2), train=False)[0],
         jax.random.key(0),

@@ -32,7 +32,6 @@ def test_minus_one_takes_the_remaining_devices(asked, made):
     [
         ((3, 1, 1), "needs 3 devices and there are 8"),
         ((-1, 3, 1), "needs 6 devices and there are 8"),
-        ((0, 1, 1), "have to be positive"),
         ((-1, -1, 1), "one may be -1"),
         ((4, 2, 1, "pmap"), "splits data only"),
     ],

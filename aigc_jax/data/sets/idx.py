@@ -20,6 +20,7 @@ from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.images import Augmentation, image_dataset, png
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.ranges import Count
 
 FILES = {"train": "train", "test": "t10k"}  # split -> prefix of its files
 MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # uint8 in three and in one dimensions
@@ -167,7 +168,7 @@ def _whole(path: Path) -> bytes:
         return file.read()
 
 
-def load(*, data_dir: Path, path: str, validation: int, pad: int, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, path: str, validation: Count, pad: Count, augment: tuple[Augmentation, ...]) -> DataSet:
     """The images, in memory.
 
     path: the folder; validation: examples at the end of the training split that are held out

@@ -16,7 +16,8 @@ import tensorflow_datasets as tfds
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.images import Augmentation, image_dataset, png, read_image
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import UserError
+from aigc_jax.ranges import Size
 
 SPLITS = ("train", "validation", "test")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -79,7 +80,7 @@ def _class(folder: Path, file: Path, named: bool) -> str:
     return directories[0] if directories else "image"
 
 
-def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, path: str, image_size: Size, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
     """The folder's images.
 
     path: the folder; image_size: side of the squares; colour: RGB, else grey; augment: what is
@@ -88,8 +89,6 @@ def load(*, data_dir: Path, path: str, image_size: int, colour: bool, augment: t
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise UserError(f'There is no folder "{folder}" (key "data.path").')
-    if image_size < 1:
-        raise ConfigError(f'"data.image_size" has to be at least 1, and is {image_size}.')
     files = tuple(sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()))
     if not files:
         raise UserError(f'There is no image in "{folder}" (key "data.path"): {", ".join(SUFFIXES)} are read.')

@@ -9,17 +9,15 @@ import numpy as np
 
 from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.points import SHAPE, PointImages, PointTokens
-from aigc_jax.errors import ConfigError
 from aigc_jax.ops import densities
+from aigc_jax.ranges import Size
 
 TEST = 10_000  # points
 SEEDS = {"train": 0, "test": 1}  # of the draws
 
 
-def load(*, density: densities.Name, examples: int, form: Literal["image", "tokens"]) -> DataSet:
+def load(*, density: densities.Name, examples: Size, form: Literal["image", "tokens"]) -> DataSet:
     """The points, in memory. examples: of the training split. form: what the family reads."""
-    if examples < 1:
-        raise ConfigError(f'"data.examples" has to be at least 1, and is {examples}.')
     truth = densities.density(density)
     splits = {}
     for (split, seed), count in zip(SEEDS.items(), (examples, TEST), strict=True):

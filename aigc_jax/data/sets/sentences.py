@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.store import fingerprint, local_builder
-from aigc_jax.data.text_sets import TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 
 SENTENCES = (
     "今天天气很好，适合出去散步。",
@@ -21,7 +21,7 @@ class Sentences(Texts):
     """Four sentences."""
 
 
-def load(*, data_dir: Path, length: int) -> DataSet:
+def load(*, data_dir: Path, length: Length) -> DataSet:
     """The sentences, one window each where `length` allows. length: tokens of a window."""
     config = TextConfig(
         name=fingerprint([sentence.encode() for sentence in SENTENCES]),

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
-from aigc_jax.data.text_sets import TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
+from aigc_jax.ranges import Count
 
 POEMS = "poet.tang.*.json"
 # Boxes and circles for lost characters, brackets of editors, descriptions of rare characters, private code points.
@@ -92,7 +93,7 @@ def _config(folder: Path) -> TextConfig:
     )
 
 
-def load(*, data_dir: Path, path: str, length: int, vocabulary_size: int) -> DataSet:
+def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -> DataSet:
     """The windows of the texts, in memory.
 
     path: the folder; length: tokens of a window; vocabulary_size: characters, the most frequent of

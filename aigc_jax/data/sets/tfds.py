@@ -20,6 +20,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.images import Augmentation, image_dataset
 from aigc_jax.data.store import image_sources, is_prepared, prepared, quiet
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.ranges import Count
 
 SERVER = ("storage.googleapis.com", 443)
 PATIENCE = 2.0  # seconds to wait for the server: the answer, with the imports before it, is due within 5
@@ -94,7 +95,7 @@ def _prepare(name: str, builder: Any, data_dir: Path) -> None:
         raise UserError(f'TFDS could not prepare "{name}" ({type(error).__name__}: {_first_line(error)}).') from error
 
 
-def load(*, data_dir: Path, dataset: str, image_size: int, pad: int, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, dataset: str, image_size: Count, pad: Count, augment: tuple[Augmentation, ...]) -> DataSet:
     """An image set with its own splits.
 
     dataset: its name, or name/configuration; image_size: side to which images are cropped and resized,

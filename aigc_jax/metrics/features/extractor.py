@@ -30,6 +30,7 @@ from aigc_jax.ops.platform import program
 Array = jax.Array
 SHIPPED = Path(__file__).parent / "weights"
 BATCH = 64  # images a device
+ANY = (32, 32, 3)  # a shape that every extractor takes that takes any
 
 
 class Answers(NamedTuple):
@@ -56,6 +57,13 @@ class Extractor:
     def distance(self) -> str:
         """The name of a Fréchet distance over its features."""
         return "FID" if self.name == "inception" else f"FD-{self.name}"
+
+    @cached_property
+    def width(self) -> int:
+        """D, the features of an image."""
+        image = jax.ShapeDtypeStruct((1, *(self.shape or ANY)), jnp.float32)
+        width: int = jax.eval_shape(self.apply, self.variables, image)[0].shape[-1]
+        return width
 
     @cached_property
     def _rows(self) -> NamedSharding:
