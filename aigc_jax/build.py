@@ -21,7 +21,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Method, PyTree
-from aigc_jax.ops.optimizer import optimizer
+from aigc_jax.ops.optimizer import optimizer, rate_at
 from aigc_jax.ranges import Count, Part, Seed, Size
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed, example
@@ -113,6 +113,7 @@ def build(
         checkpoints=partial(Checkpoints, **keep),
         tracking=tracking,
         judge=judged,
+        rates={name: rate_of(settings, pace.steps) for name, settings in config["optimizers"].items()},
     )
 
 
@@ -139,6 +140,12 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
         tx = optimizer(kind, steps, **bind(optimizer, settings, where))
         learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate)
     return learners
+
+
+def rate_of(settings: Mapping[str, Any], steps: int) -> Callable[[int], float]:
+    """Updates done -> the learning rate of the last of them. settings: a section `optimizers.<network>`."""
+    peak, schedule, warmup = settings["learning_rate"], settings["schedule"], settings["warmup_steps"]
+    return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0))
 
 
 def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, linen.Module], dict[str, PyTree]]:

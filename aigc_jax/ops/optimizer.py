@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules, from optax, chosen by a configuration."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -62,6 +63,22 @@ def rate(peak: float, schedule: str, warmup_steps: int, steps: int) -> optax.Sch
     return optax.join_schedules(
         [optax.linear_schedule(peak / warmup_steps, peak, max(warmup_steps - 1, 1)), body], [warmup_steps]
     )
+
+
+def rate_at(peak: float, schedule: str, warmup_steps: int, steps: int, done: int) -> float:
+    """`rate` of the update that follows `done` others, without a device."""
+    if done < warmup_steps:
+        return peak * (done + 1) / warmup_steps
+    share = min((done - warmup_steps) / max(steps - warmup_steps, 1), 1.0)
+    left = {"constant": 1.0, "cosine": 0.5 * (1 + math.cos(math.pi * share)), "linear": 1 - share}[schedule]
+    return peak * (FINAL_RATE + (1 - FINAL_RATE) * left)
+
+
+def updates(opt_state: Any) -> int:
+    """The updates that a state of `optimizer` has been through: what its schedule counts."""
+    scheduled = optax.ScaleByScheduleState
+    leaves = jax.tree.leaves(opt_state, is_leaf=lambda node: isinstance(node, scheduled))
+    return next((int(jax.device_get(node.count)) for node in leaves if isinstance(node, scheduled)), 0)
 
 
 def _matrices(params: Any) -> Any:

@@ -156,6 +156,13 @@ class Checkpoints:
         self._unfinished = step if done else None
         return _filled(abstract, found).replace(step=progress["step"]), progress["sums"], done
 
+    def done(self, step: int, sharding: jax.sharding.Sharding) -> int:
+        """`done` alone, as `save` was given it. sharding: of a scalar."""
+        saved = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), self._saved(step, PROGRESS)
+        )
+        return int(self._load(step, {PROGRESS: saved})[PROGRESS]["done"])
+
     def restore_for_sampling(self, abstract: State, step: int) -> State:
         """The averaged weights, the weights that have no average, and the collections beside them."""
         lean = abstract.replace(

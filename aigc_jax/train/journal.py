@@ -34,7 +34,7 @@ class Journal:
     def __init__(self, workdir: Workdir, start: int, steps: int, tracking: Tracking, config: Mapping):
         self._chief = jax.process_index() == 0
         self._path, self._steps = workdir.metrics, steps
-        self._since, self._from = time.monotonic(), start
+        self._since, self.start = time.monotonic(), start
         self._board: Any = None
         self._wandb: Any = None
         self._bar: Any = None
@@ -99,7 +99,7 @@ class Journal:
             self._wandb.finish()
 
     def _pace(self, step: int) -> str:
-        rate = (step - self._from) / max(time.monotonic() - self._since, 1e-9)
+        rate = (step - self.start) / max(time.monotonic() - self._since, 1e-9)
         return f"{rate:.3g} steps/s  {duration((self._steps - step) / max(rate, 1e-9))} left"
 
 

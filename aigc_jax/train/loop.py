@@ -1,10 +1,12 @@
 """The loop: one for every family. Train, with evaluation, samples and checkpoints on the way."""
 
+import platform
 from contextlib import ExitStack
 from itertools import count
 
 import jax
 
+from aigc_jax import __version__
 from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
 from aigc_jax.train import clock, records, report
@@ -26,15 +28,24 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     SIGTERM and Ctrl-C end it after the step at hand with a checkpoint; a second one ends it at once.
     Raises Stopped then, and UserError when training diverges for good, or nothing can be saved.
     """
-    workdir.check(run.config)
+    steps_before = _steps_before(workdir, workdir.check(run.config))
     workdir.check_data(run.data)
     with ExitStack() as closing:
         asked = closing.enter_context(stoppable())
         closing.enter_context(workdir.held())
         reached = clock.spent(workdir.time).reached
-        timing = closing.enter_context(clock.Clock(began, workdir.time if jax.process_index() == 0 else None))
+        timing = clock.Clock(began, workdir.time if jax.process_index() == 0 else None)
         with timing.during("restore"):
             newest, said = recover(workdir.checkpoints)
+            finished = _finished(run, workdir, newest)
+        lines = [*said, _nothing(run, workdir, newest)] if finished else [introduction(run, workdir)]
+        if jax.process_index() == 0:
+            print(*lines, sep="\n", flush=True)
+        if finished:
+            records.sign(workdir)
+            return
+        closing.enter_context(timing)
+        said += _moved(run, steps_before)
         while True:
             try:
                 _train(run, workdir, timing, asked, newest, said, reached)
@@ -44,6 +55,55 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
                 reached = max(reached, stretch.beyond)
     if jax.process_index() == 0:
         tell(workdir, run.pace.steps, timing.wall())
+
+
+def introduction(run: Run, workdir: Workdir) -> str:
+    """What there is to know while programs compile, in one line."""
+    device, count = jax.devices()[0], jax.device_count()
+    weights = sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params))
+    splits = ", ".join(f"{name} {len(source):,}" for name, source in run.data.splits.items())
+    versions = f"aigc_jax {__version__}, jax {jax.__version__}, Python {platform.python_version()}"
+    return (
+        f"{count} × {device.device_kind}; {versions}; {weights:,} parameters; {run.data.name}: {splits}; "
+        f"programs compile now: look into {workdir.folder} meanwhile."
+    )
+
+
+def _finished(run: Run, workdir: Workdir, newest: int | None) -> bool:
+    """Whether a run has all its steps and their tasks behind it."""
+    if newest is None or newest < run.pace.steps:
+        return False
+    if newest > run.pace.steps:
+        return True
+    checkpoints = run.checkpoints(workdir.checkpoints)
+    try:
+        return not checkpoints.done(newest, run.programs.layout.named())
+    finally:
+        checkpoints.close()
+
+
+def _nothing(run: Run, workdir: Workdir, newest: int | None) -> str:
+    beyond = f", beyond train.steps={run.pace.steps}" if newest != run.pace.steps else ", the last"
+    return (
+        f"Nothing to train: {workdir.checkpoints} holds step {newest}{beyond}, and is left as it is: raise "
+        "--config.train.steps to go on."
+    )
+
+
+def _steps_before(workdir: Workdir, changed: list[str]) -> int | None:
+    """`train.steps` as it was, where that has changed."""
+    return int(workdir.recorded()[0]["train"]["steps"]) if "train.steps" in changed else None
+
+
+def _moved(run: Run, before: int | None) -> list[str]:
+    """What another number of steps does to the learning rates."""
+    decaying = [name for name, each in run.config["optimizers"].items() if each["schedule"] != "constant"]
+    if before is None or not decaying:
+        return []
+    return [
+        f"train.steps is {run.pace.steps} and was {before}: the learning rate of {' and '.join(decaying)} decays until "
+        "then, and so changes at once."
+    ]
 
 
 def _train(
@@ -101,6 +161,7 @@ def _train(
                 timing.charge("input")
         except Cut as cut:
             with timing.during("save"):
+                tasks.check(step, programs.canonical(state))
                 checkpoints.save(programs.canonical(state), programs.canonical(cut.sums), {}, cut.done)
                 checkpoints.wait()
             raise Stopped(f"Stopped at step {step} as asked and saved: the same command resumes.", asked.code) from None
@@ -139,8 +200,6 @@ def _steps(start: int, per_call: int) -> count:
 
 
 def _beginning(run: Run, workdir: Workdir, start: int) -> list[str]:
-    if start >= run.pace.steps:
-        return [f"Nothing to train: {workdir.checkpoints} holds step {start} of {run.pace.steps}."]
     return [f"Resuming from step {start} of {run.pace.steps}."] if start else []
 
 

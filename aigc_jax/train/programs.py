@@ -70,6 +70,7 @@ class Programs:
             },
             out_shardings=layout.named(),
         )
+        self._finite = program(_all_finite, out_shardings=layout.named())
         self._train, self._compiled = self._compile_train(), False
         self._evaluate = program(self._evaluate_batch, out_shardings=layout.named())
         self._sample = program(self._draw, static_argnums=2, out_shardings=layout.named())
@@ -170,6 +171,11 @@ class Programs:
         with jax.set_mesh(self.layout.mesh):
             return self._next_sums(sums)
 
+    def finite(self, state: State) -> bool:
+        """Whether all is finite that a checkpoint would hold of this state."""
+        with jax.set_mesh(self.layout.mesh):
+            return bool(jax.device_get(self._finite((state.params, state.ema, state.extra, state.opt_state))))
+
     # Evaluation and sampling, with the state as the mesh holds it
 
     def _evaluate_batch(
@@ -246,6 +252,11 @@ class Programs:
             return {name: jax.make_array_from_process_local_data(sharding, x) for name, x in items.items()}
         count = self.layout.rows
         return {name: np.swapaxes(x.reshape(x.shape[0], count, -1, *x.shape[2:]), 0, 1) for name, x in items.items()}
+
+
+def _all_finite(tree: PyTree) -> jax.Array:
+    real = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in real])) if real else jnp.bool_(True)
 
 
 def _rows(resident: Batch, item: Batch) -> Batch:

@@ -103,6 +103,7 @@ class Run(NamedTuple):
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
     judge: Judge | None
+    rates: Mapping[str, Callable[[int], float]]  # by network: updates done -> the learning rate of the last of them
 
     def check_best(self) -> None:
         """Raises ConfigError where nothing measures `checkpoint.best`. Takes seconds: it traces a program."""

@@ -7,6 +7,7 @@ import jax
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.ops.optimizer import updates
 from aigc_jax.train import records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
@@ -18,12 +19,10 @@ from aigc_jax.train.workdir import Workdir
 
 
 class Unsound(Exception):
-    """Too many updates in a row could not be taken: those of the steps first + 1 ... beyond."""
+    """Training should not go on from the steps first + 1 ... beyond. what: happened there."""
 
-    def __init__(self, first: int, beyond: int):
-        super().__init__(
-            f"{beyond - first} updates in a row, steps {first + 1} to {beyond}, were not finite or far too large"
-        )
+    def __init__(self, first: int, beyond: int, what: str):
+        super().__init__(what)
         self.first, self.beyond = first, beyond
 
 
@@ -44,6 +43,7 @@ class Tasks:
         self._run, self._workdir, self._journal, self._checkpoints = run, workdir, journal, checkpoints
         self._clock, self._asked = clock, asked
         self._measures: dict[str, float] = {}
+        self._sound = journal.start  # the last step whose state was found to be finite
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
             (run.pace.log_every, "log", self._log),
             (run.evaluation.every, "evaluate", self._evaluate),
@@ -68,6 +68,7 @@ class Tasks:
         if not due:
             return sums
         state, held = programs.canonical(state), programs.canonical(sums)
+        self.check(step, state)
         for number in due:
             _, kind, task = self._tasks[number]
             if number >= done:
@@ -80,18 +81,33 @@ class Tasks:
                     held = programs.next_sums(held)
         return programs.mapped(held)
 
+    def check(self, step: int, state: State) -> None:
+        """Raises Unsound where a checkpoint would hold what is not finite, as it may though all gradients were."""
+        with self._clock.during("save"):
+            finite = self._run.programs.finite(state)
+        if not finite:
+            what = f"the state after step {step} is not finite, and was after step {self._sound}"
+            raise Unsound(self._sound, step, what)
+        self._sound = step
+
     def _log(self, step: int, state: State, sums: Sums) -> None:
         found = jax.device_get(sums)
         watch, taken = found["watch"], float(found["watch"].taken)
         means = {name: float(total) / taken for name, total in found["metrics"].items()} if taken else {}
         if watch.skipped:
             means["skipped"] = float(watch.skipped)
+        means |= {
+            f"{name}_learning_rate": rate(updates(state.opt_state[name])) for name, rate in self._run.rates.items()
+        }
         self._journal.scalars(step, "train", means)
         if watch.longest >= self._run.pace.max_skipped:
-            raise Unsound(int(watch.until - watch.longest), int(watch.until))
+            first, beyond = int(watch.until - watch.longest), int(watch.until)
+            what = f"{beyond - first} updates in a row, steps {first + 1} to {beyond}, were not finite or far too large"
+            raise Unsound(first, beyond, what)
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
-        run, budget = self._run, self._run.evaluation.budget
+        run = self._run
+        budget = run.evaluation.budget if step < run.pace.steps else 0.0  # after the last step nothing waits
         figures = unless_asked(self._asked, lambda between: run.measured(state, between))
         try:
             figures += unless_asked(self._asked, lambda between: run.judged(state, budget, between))

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops.optimizer import FINAL_RATE, optimizer, rate
+from aigc_jax.ops.optimizer import FINAL_RATE, optimizer, rate, rate_at
 
 PLAIN = dict(
     learning_rate=0.1, schedule="constant", warmup_steps=0, b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.0, clip_norm=0.0
@@ -49,3 +49,11 @@ def test_schedules_warm_up_and_end(schedule):
     middle = {"constant": 2.0, "cosine": 2 * (1 + FINAL_RATE) / 2, "linear": 2 * (1 + FINAL_RATE) / 2}[schedule]
     np.testing.assert_allclose(schedule_of(60), middle, rtol=1e-6)
     np.testing.assert_allclose(schedule_of(110), 2.0 if schedule == "constant" else 2 * FINAL_RATE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+@pytest.mark.parametrize(("warmup", "steps"), [(0, 20), (1, 20), (5, 20), (30, 20), (20, 20)])
+def test_the_rate_that_is_logged_is_the_one_that_is_used(schedule, warmup, steps):
+    used = rate(2.0, schedule, warmup, steps)
+    said = [rate_at(2.0, schedule, warmup, steps, done) for done in range(25)]
+    np.testing.assert_allclose(said, [used(done) for done in range(25)], rtol=1e-5)
