@@ -7,7 +7,7 @@ A prompt: --config.sample.condition="The beginning". Hardware: 2 CPU cores. Time
 processor time that a step took. Expected: fewer bits a character on the test split than the 5-gram with Kneser-Ney
 smoothing of `aigc_jax.metrics.ngram` (python benchmarks/ngram.py --config=configs/gpt_text.py --path=FOLDER).
 Not yet measured in full. In part, once, seed 0, with jax 0.10.2: on the Jargon File 4.4.7 (Debian's jargon-text, one
-file of 1.6 million characters) 800 steps, of which 700 were on the way to 1500 and 100 on the way to 800, took 13 min on
+file of 1.6 million characters) 800 steps, of which 700 on the way to 1500 and 100 on the way to 800, took 13 min on
 2 crowded cores and gave 2.813 bits/char on the test split, where the 5-gram has 2.434: too few steps. The samples have
 the file's marks, brackets and line lengths, and every second word is English.
 """
