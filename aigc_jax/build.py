@@ -81,7 +81,7 @@ def build(
         )
     learners = build_learners(config, data.facts)
     frozen, weights = load_frozen(config, mesh)
-    data = dataclasses.replace(data, notes=(*data.notes, *_meant_otherwise(config, data)))
+    data = dataclasses.replace(data, notes=(*data.notes, *meant_otherwise(config, data)))
     rules = [
         rule
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
@@ -175,7 +175,7 @@ def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, line
     return modules, variables
 
 
-def _meant_otherwise(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
+def meant_otherwise(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
     """A line for each trained network to which classes or characters mean something else than they do here."""
     for name, section in config.get("frozen", {}).items():
         workdir = Workdir(section["workdir"])

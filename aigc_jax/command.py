@@ -221,18 +221,20 @@ UNMET = {  # JAX's settings for debugging that programs of this project, flax or
     },
 }
 
+PLATFORMS = "jax_platforms"
+
 
 def check_settings() -> None:
     """Raises ConfigError for settings of JAX that no run meets, and for a platform that is not there."""
     for name, values in UNMET.items():
         if (value := getattr(jax.config, name)) in values:
             raise ConfigError(f"{name.upper()}={value} is met by no run here: unset it.")
-    if jax.config.jax_platforms:
+    if platforms := getattr(jax.config, PLATFORMS):
         try:
             jax.devices()
         except (RuntimeError, AssertionError) as error:
             said = (str(error) or "no such device").splitlines()[0].split(" (set JAX")[0]
             raise ConfigError(
-                f"JAX_PLATFORMS={jax.config.jax_platforms} cannot be used ({said}): set it to cpu, unset it, or "
+                f"JAX_PLATFORMS={platforms} cannot be used ({said}): set it to cpu, unset it, or "
                 "install JAX for that device."
             ) from error

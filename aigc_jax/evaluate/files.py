@@ -8,6 +8,7 @@ import numpy as np
 
 from aigc_jax.data.files import listed, printable
 from aigc_jax.data.pictures import SUFFIXES, read_all, survey
+from aigc_jax.data.plain_text import decoded
 from aigc_jax.errors import UserError
 
 
@@ -31,14 +32,11 @@ def read(path: Path, size: int, grey: bool) -> np.ndarray:
 
 
 def read_texts(path: Path) -> np.ndarray:
-    """Strings [N], of a UTF-8 file with a text a line, or of a .jsonl file with {"text": …} a line.
+    """Strings [N], of a file with a text a line, or of a .jsonl file with {"text": …} a line.
 
     Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
     """
-    try:
-        lines = path.read_text("utf-8-sig").split("\n")  # other separators of lines may stand within a text
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as UTF-8 ({error}): check the path, or convert it.") from error
+    lines = decoded(path)[0].replace("\r\n", "\n").split("\n")  # other separators of lines may stand within a text
     texts = []
     for number, line in enumerate(lines, 1):
         if path.suffix == ".jsonl" and line:

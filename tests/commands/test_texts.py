@@ -56,9 +56,15 @@ def test_what_is_refused(files, capsys, monkeypatch):
     (files / "latin.txt").write_bytes("œuvre".encode("iso-8859-15"))
     (files / "empty.txt").write_text("\n")
     (files / "bad.jsonl").write_text('{"text": "a"}\n{"words": "b"}\n')
-    assert "cannot be read as UTF-8" in refused(training, files / "latin.txt")
-    assert "cannot be read as UTF-8" in refused(training, files / "absent.txt")
+    assert "latin.txt is not UTF-8 (byte 0xbd at offset 0)" in refused(training, files / "latin.txt")
+    assert "absent.txt cannot be read (No such file" in refused(training, files / "absent.txt")
     assert "There is no text in" in refused(training, files / "empty.txt")
     assert "bad.jsonl, line 2, holds no" in refused(training, files / "bad.jsonl")
     monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)  # as if it were not installed
     assert "pip install 'aigc_jax[evaluate]'" in refused(training, files / "made.jsonl", "--measures", "self_bleu")
+
+
+def test_texts_are_read_in_the_encodings_that_have_a_mark_and_with_any_line_end(tmp_path):
+    for name, encoding in (("a.txt", "utf-8-sig"), ("b.txt", "utf-16"), ("c.txt", "utf-8")):
+        (tmp_path / name).write_bytes("eins\r\nzw\N{LATIN SMALL LETTER O WITH DIAERESIS}lf\r\n".encode(encoding))
+        assert read_texts(tmp_path / name).tolist() == ["eins", "zw\N{LATIN SMALL LETTER O WITH DIAERESIS}lf"]

@@ -156,7 +156,9 @@ def test_manifests(tmp_path, content):
     assert manifest.fault(step)
 
 
-@pytest.mark.parametrize("name", ["config.json", "networks.json", "metrics.jsonl", "time.jsonl", "left_out.json"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "networks.json", "data.json", "metrics.jsonl", "time.jsonl", "left_out.json"]
+)
 @pytest.mark.parametrize("content", [b"", b"[", b"[]", b"3", b"\xff\xfe", b'{"step": "x"}', b'[{"batches": 1}]'])
 def test_files_of_a_work_directory(finished, tmp_path, name, content):
     """Each ends a run with one line that names it, or does it no harm."""

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from support import load_config
 
-from aigc_jax.build import build
+import aigc_jax
+from aigc_jax.build import build, meant_otherwise
 from aigc_jax.data import catalogue, meaning
 from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError
@@ -164,3 +165,33 @@ def test_classes_in_another_order_are_refused():
     with pytest.raises(UserError, match="in another order"):
         meaning.check(dataclasses.replace(data, medium=turned), kept)
     assert json.loads(kept.written())["medium"]["class_names"][0] == "0"
+
+
+def test_a_run_is_loaded_without_its_texts(tmp_path):
+    write(tmp_path / "texts", "a.txt", "abcd", 60)
+    config, folder = text_config(tmp_path / "texts"), tmp_path / "run"
+    loop.train(build(config, devices=jax.devices()[:1]), Workdir(folder), time.time())
+    expected = aigc_jax.load(folder).sample(2, given="ab", seed=1)
+    shutil.rmtree(tmp_path / "texts")
+    np.testing.assert_array_equal(aigc_jax.load(folder).sample(2, given="ab", seed=1), expected)
+    assert all(text.startswith("ab") for text in expected)
+
+
+@pytest.mark.parametrize(("network", "said"), [({"classes": 10}, True), ({"classes": 0}, False), ({}, False)])
+def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
+    data = catalogue.load({"name": "digits"}, None)
+    other = dataclasses.replace(data, medium=dataclasses.replace(data.medium, class_names=("a", *"123456789")))
+    workdir = Workdir(tmp_path)
+    workdir.record({}, {"net": network})
+    workdir.keep(other)
+    config = {"frozen": {"codec": {"workdir": str(tmp_path), "network": "net"}}}
+    lines = list(meant_otherwise(config, data))
+    assert lines == (
+        [
+            "Not the same to frozen.codec: it was trained on the classes a, 1, 2, 3, 4, 5, 6, 7 and 2 more, and digits "
+            "has 0 besides and lacks a."
+        ]
+        if said
+        else []
+    )
+    assert list(meant_otherwise(config, other)) == []

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import printable
+from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.sets import text_folder
-from aigc_jax.data.sets.text_folder import decoded
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
@@ -80,7 +80,7 @@ def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -
         )
         return replace(data, name="tang_poems")
     config = TextConfig(
-        name=fingerprint([part for file in files for part in (os.fsencode(file.name), file.read_bytes())]),
+        name=fingerprint([part for file in files for part in (os.fsencode(file.name), content(file))]),
         version="1.0.0",
         description="Poems of the Tang dynasty.",
         homepage=HOMEPAGE,

@@ -10,7 +10,6 @@ the last 5 % are the test split, the 5 % before them the validation split, and w
 ends of paragraphs or lines into texts of at most `PASSAGE` characters, so that samples begin where one of these does.
 """
 
-import codecs
 import hashlib
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Any, Literal
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import listed, printable
+from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
@@ -41,54 +41,10 @@ NAMED = 3  # kinds of other files that are named
 Documents = Literal["files", "blank_lines"]
 BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\ufeff]")  # all but tab and line feed, and marks amid the text
-MARKS = (  # in this order: UTF-32's begins as UTF-16's does
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-FORMATS = {b"%PDF": "PDF", b"PK\x03\x04": "a ZIP archive, as .docx, .odt and .epub are", b"\x1f\x8b": "gzip"}
 
 
 class TextFolder(Texts):
     """Documents of a folder, or passages of books."""
-
-
-def decoded(path: Path) -> tuple[str, str]:
-    """A file's text and its encoding. Raises UserError with the byte at which it is not in that encoding."""
-    where = printable(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{where} cannot be read ({error.strerror}): change its permissions.") from error
-    for signature, kind in FORMATS.items():
-        if content.startswith(signature):
-            raise UserError(f"{where} is {kind}, and no plain text: save it as text first.")
-    mark, encoding = next(((mark, name) for mark, name in MARKS if content.startswith(mark)), (b"", "utf-8"))
-    try:
-        text = content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
-    except UnicodeDecodeError as error:
-        byte, start = error.object[error.start], error.start + (len(mark) if encoding == "utf-8" else 0)
-        raise UserError(
-            f"{where} is not {encoding.upper()} (byte {byte:#04x} at offset {start}): convert it first, as with "
-            f'"iconv -f {_guess(content)} -t UTF-8", or with what it is written in.'
-        ) from error
-    if text.count("\0") > len(text) / 4:
-        raise UserError(
-            f"{where} is not UTF-8 (a quarter of its bytes are 0): convert it first, as with "
-            f'"iconv -f {"UTF-16BE" if content[0] == 0 else "UTF-16LE"} -t UTF-8".'
-        )
-    return text, encoding
-
-
-def _guess(content: bytes) -> str:
-    """What a text that is no UTF-8 may be written in, for a message."""
-    try:
-        text = content.decode("gb18030")
-    except UnicodeDecodeError:
-        return "WINDOWS-1252"
-    return "GB18030" if sum("\u4e00" <= character <= "\u9fff" for character in text) > len(text) / 4 else "WINDOWS-1252"
 
 
 def read_file(path: Path, counts: Counter[str]) -> str:
@@ -221,10 +177,7 @@ def load(*, data_dir: Path, path: str, documents: Documents, length: Length, voc
     files, others = _found(place)
     parts = [RULES.encode(), documents.encode()]
     for file in files:
-        try:
-            parts += [os.fsencode(file.relative_to(place)), file.read_bytes()]
-        except OSError as error:
-            raise UserError(f"{printable(file)} cannot be read ({error.strerror}): change its permissions.") from error
+        parts += [os.fsencode(file.relative_to(place)), content(file)]
     config = TextConfig(
         name=fingerprint(parts),
         version=VERSION,
