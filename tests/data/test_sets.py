@@ -51,7 +51,11 @@ def load_idx(folder, data_dir, validation=0):
 
 
 def test_catalogue_finds_by_file_and_says_what_it_lacks(tmp_path):
-    assert {"digits", "idx", "tfds"} <= set(catalogue.names()) == {path.stem for path in Path(sets.__file__).parent.glob("[!_]*.py")}
+    assert (
+        {"digits", "idx", "tfds"}
+        <= set(catalogue.names())
+        == {path.stem for path in Path(sets.__file__).parent.glob("[!_]*.py")}
+    )
     with pytest.raises(ConfigError, match='Did you mean "digits"'):
         catalogue.load({"name": "digit"}, tmp_path)
     with pytest.raises(ConfigError, match="data.name"):
