@@ -73,8 +73,9 @@ def autoregressive(
 ) -> Method:
     """A causal model of texts, or of what else comes as tokens.
 
-    temperature, top_k, top_p: how `sample` chooses a token (see `ops.decoding`): 1, 0 and 1 draw from
-        the model itself, temperature 0 takes the most probable token.
+    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
+    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
+    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
     length: tokens that the network reads, and that it predicts. pad, bos, eos: token ids.
     unit: what a token is, "char" or "dim": the measure is bits_per_<unit>.
     """

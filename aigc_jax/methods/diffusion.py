@@ -49,8 +49,9 @@ def diffusion(
 
     learners: "net" maps (x [B, H, W, C], t int32 [B], train) to float32 [B, H, W, C]; where its field `classes` says
     that it reads labels, (x, t, label int32 [B], train), and without a condition samples are of any class.
-    timesteps: T. sampler_steps: how many of them to sample with. eta: of DDIM only. variance: of the
-    ancestral sampler and the bound. clip: keep the predicted x_0 in [-1, 1].
+    timesteps: T, the steps from data to noise. schedule: of the noise over t. prediction: what the network gives.
+    sampler: DDPM's or DDIM's. sampler_steps: how many of the T to sample with. eta: of DDIM only.
+    variance: of the ancestral sampler and the bound. clip: keep the predicted x_0 in [-1, 1].
     bound_terms: how many of the T - 1 middle terms of the bound to evaluate on each example, at random t,
     one in each of as many equal ranges; 0 = all of them, the exact sum over t.
     """

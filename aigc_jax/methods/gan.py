@@ -40,6 +40,7 @@ def gan(
 ) -> Method:
     """A GAN from a generator (noise [B, latent], train) -> images and a discriminator (images, train) -> [B].
 
+    loss: the game (see `ops.adversarial`). latent: dimensions of the noise.
     discriminator_steps: updates of the discriminator a step. The generator's update takes as
     many examples as each of them, a batch's size divided by this number.
     """

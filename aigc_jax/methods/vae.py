@@ -42,6 +42,7 @@ def vae(
     images -> mean and log-variance of z [B, latent], and `decode`, z -> parameters of the
     likelihood [B, H, W, C, P].
 
+    likelihood: p(x | z). beta: weight of the KL divergence in the loss; 1 = the ELBO.
     scale: of the likelihood, where it has one; 0 = the decoder gives it for each value.
     importance_samples: the numbers k of samples whose bounds are measured.
     """

@@ -21,7 +21,7 @@ GROUP = 8  # channels that are normalised together
 class ConvNet(nn.Module):
     """Images [B, *image_shape] in [-1, 1] -> (features [B, widths[-1]], logits [B, classes]), float32."""
 
-    widths: Sizes  # of the stages, multiples of GROUP
+    widths: Sizes  # channels of the stages, multiples of 8
     image_shape: tuple[Size, Size, Size]  # others would pass through the layers too, and mean nothing
     classes: Size
     dtype: Any = jnp.float32

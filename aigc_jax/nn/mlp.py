@@ -91,7 +91,7 @@ class Denoiser(nn.Module):
 
     image_shape: tuple[Size, Size, Size]
     width: Annotated[int, at_least(4)]  # of the hidden layers
-    blocks: Count
+    blocks: Count  # residual ones
     octaves: Count  # sines and cosines of each value: π x, 2 π x, 4 π x, …
     dtype: Any = jnp.float32
 

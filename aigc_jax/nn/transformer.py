@@ -130,10 +130,10 @@ class Transformer(nn.Module):
 
     vocabulary: Size
     length: Size  # the most tokens that it reads
-    layers: Size
-    width: Size
-    heads: Size
-    dropout: Part
+    layers: Size  # blocks of attention and an MLP
+    width: Size  # of the residual stream
+    heads: Size  # of the attention; they divide `width`
+    dropout: Part  # share of the values that are zeroed in training
     tied: bool  # the output layer is the embedding, transposed (Press & Wolf 2017)
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside

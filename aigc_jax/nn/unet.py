@@ -73,7 +73,7 @@ class UNet(nn.Module):
     multipliers: Sizes  # of `channels`, one a level, from fine to coarse
     blocks: Count  # residual blocks a level on the way down; one more on the way up
     attention: tuple[Size, ...]  # heights at which attention follows each block; the middle always has it
-    dropout: Part
+    dropout: Part  # share of a block's values that are zeroed in training
     groups: Size  # of the normalization; divides `channels`
     classes: Count = 0  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32

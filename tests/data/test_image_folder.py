@@ -289,4 +289,4 @@ def test_a_run_begins_with_what_its_data_says(tmp_path, capsys, monkeypatch):
     data = replace(run.data, notes=("Left out: 3 texts.", "Other files passed over: 2."))
     with pytest.raises(Begun):
         loop.train(run._replace(data=data), Workdir(tmp_path / "run"), time.time())
-    assert capsys.readouterr().out.startswith("Left out: 3 texts.\nOther files passed over: 2.\n")
+    assert "\nLeft out: 3 texts.\nOther files passed over: 2.\n" in capsys.readouterr().out

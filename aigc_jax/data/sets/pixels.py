@@ -12,7 +12,10 @@ from aigc_jax.errors import ConfigError
 
 
 def load(*, data_dir: Path, images: Mapping[str, Any]) -> DataSet:
-    """The set that `images` configures, as a section `data` does: its name and what it reads."""
+    """The tokens of a set of images.
+
+    images: that set, as a section `data` configures one: its name and its keys.
+    """
     data = catalogue.load(images, data_dir)
     if not isinstance(data.medium, ImageMedium):
         raise ConfigError(f'"data.images.name" has to name a set of images, and {data.name} is none.')

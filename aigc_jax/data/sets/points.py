@@ -17,7 +17,10 @@ SEEDS = {"train": 0, "test": 1}  # of the draws
 
 
 def load(*, density: densities.Name, examples: Size, form: Literal["image", "tokens"]) -> DataSet:
-    """The points, in memory. examples: of the training split. form: what the family reads."""
+    """The points, in memory.
+
+    density: its name. examples: of the training split. form: what the family reads.
+    """
     truth = densities.density(density)
     splits = {}
     for (split, seed), count in zip(SEEDS.items(), (examples, TEST), strict=True):

@@ -22,7 +22,10 @@ class Sentences(Texts):
 
 
 def load(*, data_dir: Path, length: Length) -> DataSet:
-    """The sentences, one window each where `length` allows. length: tokens of a window."""
+    """The sentences, one window each where `length` allows.
+
+    length: tokens of a window.
+    """
     config = TextConfig(
         name=fingerprint([sentence.encode() for sentence in SENTENCES]),
         version="1.0.0",
