@@ -7,6 +7,7 @@ the system, which clears every page of them again: up to a third of a step on a 
 import ctypes
 import os
 import sys
+from contextlib import suppress
 
 LIBRARIES = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 PRELOAD = "LD_PRELOAD"  # environment: set, though it were empty, it stays as it is
@@ -21,7 +22,9 @@ def prefer_tcmalloc() -> None:
     if PRELOAD in os.environ or not sys.platform.startswith("linux"):
         return
     library = installed()
-    if library is not None:
+    if library is None or not sys.executable:
+        return
+    with suppress(OSError):  # an interpreter that may not be begun again goes on as it is
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**QUIET, **os.environ, PRELOAD: library})
 
 

@@ -193,8 +193,8 @@ def prepare_jax(distributed: bool) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     elif os.environ.get(places.CACHE, "?").strip():
         print(
-            f"aigc_jax: compiled programs are not kept, since their folder cannot be made: set {places.CACHE} to one "
-            "that can, or to nothing to keep none.",
+            f"aigc_jax: compiled programs are not kept, since their folder cannot be made or read: set {places.CACHE} "
+            "to one that can, or to nothing to keep none.",
             file=sys.stderr,
         )
     address = os.environ.get("JAX_COORDINATOR_ADDRESS")

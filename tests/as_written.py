@@ -16,7 +16,7 @@ PAGES = (
     *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md"))),
 )
 SHELL = ("", "shell", "bash")  # how the fences of commands begin; others hold code
-PROGRAM = r"python[0-9.]*|aigc_jax|pip|make|bash|npm|apt-get|rm|mkdir|cd|export|\.venv/bin/[\w-]+"
+PROGRAM = r"python[0-9.]*|aigc_jax|pip|make|bash|npm|apt-get|rm|mkdir|cd|export|docker|\.venv/bin/[\w-]+"
 COMMAND = re.compile(rf"^(\w+=\S+ )*({PROGRAM}) ")
 HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 
@@ -40,6 +40,7 @@ NOT_RUN = {  # the beginning of a command -> the reason
     "rm wheels/": "for a GPU's machine without a network",
     "pip install --no-index": "for a GPU's machine without a network",
     "bash benchmarks/accelerator.sh": "needs a GPU",
+    "docker ": "needs Docker; tests/test_launch.py reads the Dockerfile",
     "python -m aigc_jax.evaluate folders REAL MADE --extractor=inception": "needs Inception's published weights; "
     "tests/evaluate/test_commands.py measures folders by an extractor of this package",
     "python -m aigc_jax.evaluate similarity TARGETS MADE --measures psnr ssim lpips_alex": "needs AlexNet's published "

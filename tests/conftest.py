@@ -38,13 +38,15 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A function: configuration -> the same on small files of the same shapes, made here."""
     folder = tmp_path_factory.mktemp("small")
+    images = str(write_images(folder / "images"))
     sources = {
+        "image_folder": {"path": images},
         "idx": {"path": str(write_idx(folder / "idx"))},
         "tang_poems": {"path": str(write_texts(folder / "texts"))},
         "text_folder": {"path": str(write_texts(folder / "texts"))},
         "tfds": {
             "name": "image_folder",
-            "path": str(write_images(folder / "images")),
+            "path": images,
             "image_size": 32,
             "colour": True,
         },

@@ -13,6 +13,7 @@ ABSENT, PRESENT = "libnot_there.so.4", "libm.so.6"  # the latter is wherever gli
 SCRIPT = """
 import os, sys
 from aigc_jax import allocator
+exec(os.environ.get("RUN", ""))
 print("begun", flush=True)
 allocator.LIBRARIES = %r
 allocator.prefer_tcmalloc()
@@ -55,3 +56,8 @@ runpy.run_path("main.py", run_name="__main__")
     env = {name: value for name, value in os.environ.items() if name != allocator.PRELOAD}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == "libtcmalloc.so False"
+
+
+@pytest.mark.parametrize("executable", ["", "/no/python"])
+def test_an_interpreter_that_cannot_be_begun_again_goes_on(executable):
+    assert lines((PRESENT,), RUN=f"sys.executable = {executable!r}") == ["begun", "None --first second word"]

@@ -15,7 +15,7 @@ import pytest
 from support import ROOT
 
 from aigc_jax import command, console, consoles, places
-from aigc_jax.data import catalogue
+from aigc_jax.data import catalogue, store
 from aigc_jax.errors import ConfigError, UserError, unwritable
 from aigc_jax.metrics.features.extractor import Answers, extractor, remembered
 from aigc_jax.train import clock
@@ -169,7 +169,7 @@ def test_an_empty_name_is_no_work_directory():
 
 def test_paths_of_commands_may_begin_with_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    parser = console.Parser("x")
+    parser = console.Parser(prog="x")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--page", type=Path, default=Path("page.html"))
     assert parser.parse_args(["--out=~/page.html"]).out == tmp_path / "page.html"
@@ -198,6 +198,15 @@ def test_a_work_directory_that_cannot_be_written_is_refused_before_anything_is_b
 def test_a_work_directory_that_is_no_utf_8_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"run\\xff is no UTF-8.*PYTHONUTF8=1"):
         Workdir(os.fsdecode(bytes(tmp_path / "run") + b"\xff"))
+
+
+def test_data_is_prepared_where_the_file_system_has_no_locks(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(store.fcntl, "flock", none)
+    data = catalogue.load({"name": "sentences", "length": 64}, tmp_path)
+    assert data.folder.is_relative_to(tmp_path) and len(data.splits["train"]) > 0
 
 
 # Consoles

@@ -45,7 +45,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     nbclient.NotebookClient(notebook, timeout=580, kernel_name="python3", resources=resources).execute()
     shown = outputs(notebook)
     assert not [output for output in shown if output.output_type == "error"]
-    assert len([output for output in shown if "image/png" in output.get("data", {})]) == 2
+    assert len([output for output in shown if "image/png" in output.get("data", {})]) == 3
     assert (tmp_path / "run" / "report.html").is_file()
 
 

@@ -206,7 +206,7 @@ def test_sizes_that_work_are_advised(on_small_data, key, value, said):
 
 ASKED = {  # what sampling and evaluation cannot do, by configuration
     ("gpt_sentences", "sample.condition", "Zebra"): "is not in the vocabulary",
-    ("gpt_sentences", "sample.condition", "北" * 30): "",
+    ("gpt_sentences", "sample.condition", "人" * 30): "The prompt",
     ("ddpm_digits", "sample.condition", "3"): "takes no condition",
     ("ddpm_digits", "sample.condition", "elephant"): 'There is no class "elephant"',
     ("ddpm_digits", "evaluate.split", "tset"): 'Did you mean "test"',

@@ -2,6 +2,7 @@
 
     aigc_jax data prepare digits
     aigc_jax data prepare idx --path=/data/fashion-mnist
+    aigc_jax data show image_folder --path=photographs --image_size=64
     aigc_jax data show tang_poems --path=quantangshi --length=128 --out=sheets
     aigc_jax data prepare cifar10
 
@@ -22,6 +23,7 @@ from typing import Any
 from aigc_jax import command, console
 from aigc_jax.config import nearest
 from aigc_jax.data import catalogue
+from aigc_jax.data.files import printable
 from aigc_jax.errors import ConfigError
 
 # Values for keys that only training cares about, where the command line does not give them.
@@ -95,7 +97,8 @@ def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
         for split, source in data.splits.items():
             print(f"{split}: {len(source):,} examples{data.medium.describe(source)}")
         split = "train" if "train" in data.splits else next(iter(data.splits))
-        print(f"sheet: {data.medium.sheet(data.splits[split], options.out / data.name.replace('/', '_'))}")
+        sheet = data.medium.sheet(data.splits[split], options.out / data.name.replace("/", "_"))
+        print(f"sheet: {printable(sheet)}")
         return
     print("; ".join(f"{split}: {len(source):,} examples" for split, source in data.splits.items()))
     if data.folder:

@@ -111,7 +111,7 @@ def read_all(files: Sequence[Path], size: int, channels: int, white: int) -> Ite
     if damaged:
         others = [printable(path) for path, _ in damaged[1:]]
         named = ", ".join(others[:NAMED]) + (", …" if len(others) > NAMED else "")
-        more = f" {len(others)} others cannot be read either: {named}." if others else ""
+        more = f" {len(others):,} other{'s' * (len(others) > 1)} cannot be read either: {named}." if others else ""
         raise UserError(f"{damaged[0][1]}{more}")
 
 
@@ -288,7 +288,7 @@ def _naming(path: Path) -> Iterator[None]:
         raise UserError(f"{name} is too large to decode safely ({error}): make it smaller or remove it.") from error
     except Exception as error:  # Pillow's readers have no exception in common
         unknown = isinstance(error, UnidentifiedImageError)  # whose text is an address in memory
-        reason = "of no known format" if unknown else " ".join(str(error).split()) or type(error).__name__
+        reason = "in no form that is known" if unknown else " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{name} cannot be read as an image ({reason}): repair it, remove it, or let its name begin with a dot."
         ) from error

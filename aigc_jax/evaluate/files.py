@@ -75,7 +75,7 @@ def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
 
 def read_array(path: Path) -> np.ndarray:
     """uint8 [N, H, W, C] of a .npy or .npz file. Raises UserError, naming the file."""
-    if path.suffix not in (".npy", ".npz"):
+    if path.suffix.lower() not in (".npy", ".npz"):
         raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")
     try:
         found = np.load(path, allow_pickle=False)

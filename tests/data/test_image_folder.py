@@ -3,15 +3,21 @@
 import json
 import os
 import shutil
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from support import load_config
 
+from aigc_jax.build import build
 from aigc_jax.data import catalogue
 from aigc_jax.data.__main__ import main
 from aigc_jax.data.sets.image_folder import split_of
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.train import loop
+from aigc_jax.train.workdir import Workdir
 
 RANDOM = np.random.RandomState(0)
 
@@ -76,6 +82,7 @@ def test_what_lies_beside_splits_does_not_undo_them(tmp_path):
     assert counts(data) == {"train": 1, "test": 1} and data.medium.class_names == ("cats",)
     assert "Left out, beside the folders of the splits: preview.png." in data.notes
     assert "Other files passed over: 1 (csv 1)." in data.notes
+    assert "Folders without images: annotations." in data.notes
 
 
 @pytest.mark.parametrize(
@@ -107,6 +114,17 @@ def test_classes_of_one_split_are_said(tmp_path):
     data = load(tmp_path / "raw", tmp_path / "data")
     assert data.medium.class_names == ("a", "b", "c")
     assert {"Classes in the split train alone: b.", "Classes in the split test alone: c."} <= set(data.notes)
+
+
+def test_folders_whose_images_cannot_be_read_are_said(tmp_path):
+    raw = write(tmp_path / "raw", "train/cats/1.png")
+    for name in ("train/dogs/1.heic", "train/cats/deeper/1.txt", "val/cats/1.heic", "notes.txt"):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).touch()
+    assert "Folders without images: train/dogs, val." in load(raw, tmp_path / "data").notes
+    (tmp_path / "flat/dogs").mkdir(parents=True)
+    (tmp_path / "flat/dogs/1.heic").touch()
+    assert "Folders without images: dogs." in load(write(tmp_path / "flat", "cats/1.png"), tmp_path / "data").notes
 
 
 def test_a_class_of_one_image_that_is_not_in_train_is_said(tmp_path):
@@ -250,3 +268,25 @@ def test_a_damaged_image_leaves_nothing_in_the_way(tmp_path):
         load(raw, tmp_path / "data")
     (raw / "2.png").rename(raw / ".2.png")
     assert sum(counts(load(raw, tmp_path / "data")).values()) == 2
+
+
+def test_images_read_as_tokens_are_said_too(tmp_path):
+    raw = write(tmp_path / "raw", "1.png")
+    images = dict(name="image_folder", path=str(raw), image_size=4, colour=False, augment=())
+    data = catalogue.load(dict(name="pixels", images=images), tmp_path / "data")
+    assert data.notes and data.notes == load(raw, tmp_path / "data", colour=False).notes
+
+
+def test_a_run_begins_with_what_its_data_says(tmp_path, capsys, monkeypatch):
+    class Begun(Exception):
+        """The first lines are printed."""
+
+    def stop(*_):
+        raise Begun
+
+    monkeypatch.setattr(loop, "_describe", stop)
+    run = build(load_config("gpt_sentences", "tiny"))
+    data = replace(run.data, notes=("Left out: 3 texts.", "Other files passed over: 2."))
+    with pytest.raises(Begun):
+        loop.train(run._replace(data=data), Workdir(tmp_path / "run"), time.time())
+    assert capsys.readouterr().out.startswith("Left out: 3 texts.\nOther files passed over: 2.\n")

@@ -135,8 +135,9 @@ TRANSPARENT = {
     "a.tif": lambda: encoded(clear("RGB"), "tiff"),
     "a.TGA": lambda: encoded(clear("RGB"), "tga"),
     "a.gif": lambda: encoded(clear("RGB"), "gif"),
-    "a.avif": lambda: encoded(clear("RGB"), "avif", quality=100),
 }
+if ".avif" in SUFFIXES:  # of Pillow 11.3 on
+    TRANSPARENT["a.avif"] = lambda: encoded(clear("RGB"), "avif", quality=100)
 
 
 @pytest.mark.parametrize("name", TRANSPARENT)
@@ -265,7 +266,7 @@ def test_the_order_is_that_of_the_files(tmp_path, monkeypatch):
 
 
 def test_suffixes_are_of_images_and_no_reader_starts_another_program():
-    assert {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".pgm"} <= SUFFIXES
+    assert {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".pgm"} <= SUFFIXES
     assert not {".pdf", ".eps", ".ps", ".mpg", ".h5", ".wmf"} & SUFFIXES
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,16 +137,52 @@ def _count(counts: dict[str, Any], picture: Picture, size: int) -> None:
         counts[name] = counts.get(name, 0) + int(holds)
 
 
-def arrange(folder: Path, files: Sequence[Path]) -> tuple[list[Image], list[str]]:
-    """(the images with their splits and classes, what there is to say about them).
+def arrange(folder: Path, files: Sequence[Path], others: Sequence[Path]) -> tuple[list[Image], list[str]]:
+    """(the images with their splits and classes, what there is to say about the layout).
 
-    Raises UserError where folders are neither splits nor classes, and where nothing is left to train on.
+    others: files that are no images. Raises UserError where folders are neither splits nor classes, and where nothing
+    is left to train on.
     """
     where = f'"{printable(folder)}" (key "data.path")'
     parts = {file: file.relative_to(folder).parts for file in files}
-    tops = sorted({names[0] for names in parts.values() if len(names) > 1}, key=os.fsencode)
+    splits = _splits(where, folder, parts.values())
+    deep = 1 if splits else 0  # where the names of classes stand
+    kept = {file: names for file, names in parts.items() if len(names) > deep}
+    classes = {_class(names[deep]) for names in kept.values() if len(names) > deep + 1}
+    loose = ["/".join(names) for names in kept.values() if len(names) == deep + 1]
+    if classes and loose:
+        raise UserError(
+            f"{where} holds images beside the folders of its classes ({_some(sorted(classes))}): {_some(loose)}. "
+            "Move these into a class or elsewhere."
+        )
+    images = [
+        Image(file, splits[names[0]] if splits else "", _class(names[deep]) if classes else "image")
+        for file, names in kept.items()
+    ]
+    said = _said(splits, images)
+    if stray := ["/".join(names) for file, names in parts.items() if file not in kept]:
+        said.append(f"Left out, beside the folders of the splits: {_some(stray)}.")
+    held, seen = (
+        {names[:depth] for names in found for depth in range(min(deep + 2, len(names)))}
+        for found in (kept.values(), (file.relative_to(folder).parts for file in others))
+    )
+    if bare := sorted("/".join(names) for names in seen - held if names[:-1] in held):
+        said.append(f"Folders without images: {_some(bare)}.")
+    return images, said
+
+
+def _splits(where: str, folder: Path, found: Collection[tuple[str, ...]]) -> dict[str, str]:
+    """Folder at the top -> its split; none where the folders there are classes. found: the files' parts."""
+    tops = sorted({names[0] for names in found if len(names) > 1}, key=os.fsencode)
     splits = {top: split for split in SPLITS for top in tops if split_of(top) == split}
-    if splits and len(splits) < len(tops):
+    if not splits:
+        inner = sorted({"/".join(names[:2]) for names in found if len(names) > 2 and split_of(names[1])})
+        if inner:
+            wrapped = f'give "{printable(folder / tops[0])}" as the path'
+            remedy = wrapped if len(tops) == 1 else "put the splits outside and the classes inside them"
+            raise UserError(f"{where} holds its splits inside other folders ({_some(inner)}): {remedy}.")
+        return {}
+    if len(splits) < len(tops):
         raise UserError(
             f"{where} holds folders of splits ({_some(splits)}) beside others "
             f"({_some(top for top in tops if top not in splits)}): move the others out or into the splits, "
@@ -155,28 +191,9 @@ def arrange(folder: Path, files: Sequence[Path]) -> tuple[list[Image], list[str]
     twice = [top for top in splits if list(splits.values()).count(splits[top]) > 1]
     if twice:
         raise UserError(f"{where} holds one split under several names ({_some(twice)}): put them into one folder.")
-    inner = sorted({"/".join(names[:2]) for names in parts.values() if len(names) > 2 and split_of(names[1])})
-    if inner and not splits:
-        wrapped = f'give "{printable(folder / tops[0])}" as the path'
-        remedy = wrapped if len(tops) == 1 else "put the splits outside and the classes inside them"
-        raise UserError(f"{where} holds its splits inside other folders ({_some(inner)}): {remedy}.")
-    if splits and "train" not in splits.values():
+    if "train" not in splits.values():
         raise UserError(f"{where} holds the splits {_some(splits)} and nothing to train on: add a folder named train.")
-    deep = 1 if splits else 0
-    kept = [file for file in files if len(parts[file]) > deep]
-    stray = [printable(file.name) for file in files if len(parts[file]) <= deep]
-    classes = sorted({_class(parts[file][deep]) for file in kept if len(parts[file]) > deep + 1})
-    loose = ["/".join(parts[file]) for file in kept if len(parts[file]) == deep + 1]
-    if classes and loose:
-        raise UserError(
-            f"{where} holds images beside the folders of its classes ({_some(classes)}): {_some(loose)}. "
-            "Move these into a class or elsewhere."
-        )
-    images = [
-        Image(file, splits[parts[file][0]] if splits else "", _class(parts[file][deep]) if classes else "image")
-        for file in kept
-    ]
-    return images, _said(splits, stray, images)
+    return splits
 
 
 def split_of(name: str) -> str:
@@ -205,7 +222,7 @@ def overview(folder: Path, images: Sequence[Image], splits: Mapping[str, Source]
     return f"Read from {printable(folder)}: {_number(len(images), 'image')}{told}; {manner}: {counts}."
 
 
-def _said(splits: Mapping[str, str], stray: Sequence[str], images: Sequence[Image]) -> list[str]:
+def _said(splits: Mapping[str, str], images: Sequence[Image]) -> list[str]:
     said = []
     if renamed := [f"{printable(top)} as {split}" for top, split in splits.items() if top != split]:
         said.append(f"Folders taken as splits: {', '.join(renamed)}.")
@@ -213,8 +230,6 @@ def _said(splits: Mapping[str, str], stray: Sequence[str], images: Sequence[Imag
         other = {image.label for image in images if image.split != split}
         if alone := {image.label for image in images if image.split == split} - other:
             said.append(f"Classes in the split {split} alone: {_some(sorted(alone))}.")
-    if stray:
-        said.append(f"Left out, beside the folders of the splits: {_some(stray)}.")
     return said
 
 
@@ -254,7 +269,7 @@ def load(*, data_dir: Path, path: str, image_size: Size, colour: bool, augment: 
     suffixes = Counter(file.suffix.lower().removeprefix(".") or printable(file.name) for file in others)
     if not files:
         raise UserError(_none(folder, suffixes))
-    images, said = arrange(folder, files)
+    images, said = arrange(folder, files, others)
     if others:
         kinds = ", ".join(f"{suffix} {count:,}" for suffix, count in suffixes.most_common(NAMED))
         said.append(f"Other files passed over: {len(others):,} ({kinds}{', …' if len(suffixes) > NAMED else ''}).")
@@ -297,9 +312,9 @@ def _none(folder: Path, suffixes: Counter[str]) -> str:
     return f"{line}: {known} are read."
 
 
-def _some(names: Any) -> str:
+def _some(found: Iterable[str]) -> str:
     """The first few of these names."""
-    names = [printable(name) for name in names]
+    names = [printable(name) for name in found]
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
 
 

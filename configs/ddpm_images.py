@@ -1,0 +1,73 @@
+"""DDPM on a folder of your own images (Ho, Jain & Abbeel 2020, arXiv:2006.11239).
+
+    python main.py --config=configs/ddpm_images.py --workdir=runs/mine --config.data.path=FOLDER
+
+A U-Net of three levels with the cosine schedule (Nichol & Dhariwal 2021, arXiv:2102.09672) and DDIM (Song et al. 2021,
+arXiv:2010.02502). It fits 32, 48, 64 and every other multiple of 4: change data.image_size alone.
+docs/your-own-images.md says how the folder looks, and how to see whether the model works.
+A few hundred images: it will repeat them before long; keep augment=("flip",) unless left and right mean something, stop
+after about 3,000 steps, and look at --mode=audit. Twenty thousand: train.steps=30000 or more, dropout=0.0.
+On a GPU: networks.net.channels=128, networks.net.blocks=2, data.batch_size=128, precision="bfloat16".
+By class: networks.net.classes, the number of classes.
+Hardware: 2 CPU cores, or any GPU.
+Measured: MEASURED
+"""
+
+import ml_collections
+
+from aigc_jax.config import REQUIRED, experiment
+
+
+def get_config(size: str = "full") -> ml_collections.ConfigDict:
+    full = dict(
+        data=dict(
+            name="image_folder",
+            path=REQUIRED,
+            image_size=32,
+            colour=True,
+            augment=("flip",),
+            batch_size=32,
+        ),
+        networks=dict(
+            net=dict(
+                name="unet.UNet",
+                channels=32,
+                multipliers=(1, 2, 3),
+                blocks=1,
+                attention=(),  # the middle, at a quarter of the sides, always has it
+                dropout=0.1,
+                groups=8,
+                classes=0,  # unconditional
+                remat=False,  # True: less memory, a third more time
+            ),
+        ),
+        optimizers=dict(
+            net=dict(
+                learning_rate=5e-4, schedule="cosine", warmup_steps=200, clip_norm=1.0, ema_decay=0.999, ema_warmup=True
+            ),
+        ),
+        method=dict(
+            name="diffusion",
+            timesteps=1000,
+            schedule="cosine",
+            prediction="noise",
+            sampler="ddim",
+            sampler_steps=100,
+            eta=1.0,
+            variance="small",
+            clip=True,
+            bound_terms=10,
+        ),
+        train=dict(steps=5000),
+        evaluate=dict(every=500, batch_size=64, batches=4),
+        sample=dict(every=500, n=36),
+        checkpoint=dict(every=500, best="bits_per_dim"),
+    )
+    tiny = {
+        "networks.net.channels": 4,
+        "networks.net.multipliers": (1, 1),
+        "networks.net.groups": 2,
+        "method.sampler_steps": 3,
+        "method.bound_terms": 2,
+    }
+    return experiment(size, full, tiny)
