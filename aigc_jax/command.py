@@ -145,10 +145,7 @@ UNMET = {  # JAX's settings for debugging that programs of this project, flax or
     "jax_disable_jit": (True,),
     "jax_numpy_dtype_promotion": ("strict",),
     "jax_numpy_rank_promotion": ("raise",),
-    **{
-        f"jax_transfer_guard{way}": ("disallow", "disallow_explicit")  # a training step is held to it in any case
-        for way in ("", "_host_to_device", "_device_to_host", "_device_to_device")
-    },
+    "jax_transfer_guard": ("disallow", "disallow_explicit"),  # a training step is held to it in any case
 }
 
 
@@ -157,12 +154,12 @@ def check_settings() -> None:
     for name, values in UNMET.items():
         if (value := getattr(jax.config, name)) in values:
             raise ConfigError(f"{name.upper()}={value} is met by no run here: unset it.")
-    if jax.config.jax_platforms:
+    if platforms := os.environ.get("JAX_PLATFORMS"):
         try:
             jax.devices()
         except (RuntimeError, AssertionError) as error:
             said = (str(error) or "no such device").splitlines()[0].split(" (set JAX")[0]
             raise ConfigError(
-                f"JAX_PLATFORMS={jax.config.jax_platforms} cannot be used ({said}): set it to cpu, unset it, or "
+                f"JAX_PLATFORMS={platforms} cannot be used ({said}): set it to cpu, unset it, or "
                 "install JAX for that device."
             ) from error

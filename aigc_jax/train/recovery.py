@@ -109,8 +109,8 @@ def pass_over(workdir: Workdir, first: int, beyond: int, what: str) -> tuple[int
     if any(entry["from"] == since for entry in entries):
         raise UserError(
             f"Training diverged: {what}, again after it went back to step {since} and left out the batches before. The "
-            f"weights saved there are finite: lower the learning rate, raise optimizers.*.eps or set optimizers.*.clip_norm, "
-            "and train in another --workdir."
+            "weights saved there are finite: lower the learning rate, raise optimizers.*.eps or set "
+            "optimizers.*.clip_norm, and train in another --workdir."
         )
     batches = batch_number(first, ranges), batch_number(beyond - 1, ranges) + 1
     if jax.process_index() == 0:
