@@ -215,13 +215,8 @@ UNMET = {  # JAX's settings for debugging that programs of this project, flax or
     "jax_disable_jit": (True,),
     "jax_numpy_dtype_promotion": ("strict",),
     "jax_numpy_rank_promotion": ("raise",),
-    **{
-        f"jax_transfer_guard{way}": ("disallow", "disallow_explicit")  # a training step is held to it in any case
-        for way in ("", "_host_to_device", "_device_to_host", "_device_to_device")
-    },
+    "jax_transfer_guard": ("disallow", "disallow_explicit"),  # a training step is held to it in any case
 }
-
-PLATFORMS = "jax_platforms"
 
 
 def check_settings() -> None:
@@ -229,7 +224,7 @@ def check_settings() -> None:
     for name, values in UNMET.items():
         if (value := getattr(jax.config, name)) in values:
             raise ConfigError(f"{name.upper()}={value} is met by no run here: unset it.")
-    if platforms := getattr(jax.config, PLATFORMS):
+    if platforms := os.environ.get("JAX_PLATFORMS"):
         try:
             jax.devices()
         except (RuntimeError, AssertionError) as error:
