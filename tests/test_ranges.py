@@ -108,6 +108,7 @@ WRONG = {  # what cannot work, by its key
     "evaluate.budget": -1.0,
     "sample.every": -2,
     "sample.n": 0,
+    "sample.seed": -1,
     "checkpoint.every": -2,
     "checkpoint.keep_last": 1,
     "checkpoint.keep_best": -1,

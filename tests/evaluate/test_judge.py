@@ -20,6 +20,7 @@ from aigc_jax.metrics.frechet import frechet_distance, moments
 from aigc_jax.metrics.record import latest, read, same_protocol
 from aigc_jax.train import loop, manifest, report, trained
 from aigc_jax.train.journal import measured
+from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import Workdir
 
 MEASURES = ("frechet", "kid", "precision_recall", "density_coverage")
@@ -176,3 +177,19 @@ def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
     assert set(OF_SAMPLES) < measures[4], "after the last step nothing waits"
     said = capsys.readouterr().out
     assert "The samples of step 2 are not measured: 80 samples take about" in said and "of step 4 are not" not in said
+
+
+def test_a_process_that_ends_while_it_measures_the_last_step_loses_no_step(tmp_path, monkeypatch, capsys):
+    config = load_config("ddpm_digits", "tiny")
+    config["evaluate"] |= {**SETTINGS, "every": 0}
+    config["checkpoint"]["best"] = ""
+    workdir = Workdir(tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "judged", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            loop.train(build(config), workdir, time.time())
+    assert sorted(path.name for path in workdir.checkpoints.iterdir() if path.is_dir()) == ["2", "4"]
+    loop.train(build(config), workdir, time.time())
+    assert "recomputed" not in capsys.readouterr().out
+    assert set(OF_SAMPLES) < {record.protocol.measure for record in read(workdir.records)}
+    assert workdir.samples.joinpath("step_00000004.png").is_file()
