@@ -76,9 +76,10 @@ def build(
             " ".join([f"{data.name} has no split train to train on: {', '.join(data.splits)}.", *data.notes])
         )
     if evaluation.split not in data.splits:
-        raise ConfigError(
-            f'evaluate.split: {data.name} has no split "{evaluation.split}".{nearest(evaluation.split, data.splits)}'
-        )
+        remedy = nearest(evaluation.split, data.splits)
+        if evaluation.split in ("validation", "test"):  # spelled right: the data are too few, or all alike
+            remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
+        raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
     learners = build_learners(config, data.facts)
     frozen, weights = load_frozen(config, mesh)
     data = dataclasses.replace(data, notes=(*data.notes, *meant_otherwise(config, data)))
@@ -214,11 +215,14 @@ def bind_method(
 
 
 def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> None:
-    """Refuses a network that a configuration makes too small for the data: others would read beyond its tables."""
+    """Refuses a network that a configuration makes too small for the data: others would read beyond its tables.
+
+    And one of more classes than the data has: samples would be of classes that nothing trained.
+    """
     for field in ("vocabulary", "length", "classes"):
         given = getattr(module, field, 0)
-        if field in facts and 0 < given < facts[field]:
-            raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: leave it out.')
+        if field in facts and (0 < given < facts[field] or (field == "classes" and given > facts[field])):
+            raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: set it to that.')
 
 
 def _check_condition(data: DataSet, sampling: Sampling, programs: Programs) -> None:

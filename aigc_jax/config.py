@@ -23,6 +23,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.ranges import NotEmpty, Range
 
 LIMITS = (Range, NotEmpty)
+BOOLEANS = ("true", "t", "1", "false", "f", "0")  # as absl reads them
 REQUIRED = object()  # stands for a string that the command line has to give
 
 TRUNK: dict[str, Any] = dict(
@@ -281,6 +282,8 @@ def check_overrides(config: Mapping[str, Any], arguments: Iterable[str]) -> None
                 raise ConfigError(f'"{key}" is a section: set one of its keys, as --config.{key}.…=…')
             raise ConfigError(f'There is no configuration key "{key}".{nearest(key, known)}')
         kind = type(known[key])
+        if kind is bool and value and value.lower() not in BOOLEANS:
+            raise ConfigError(f'"{key}" has to be True or False, and is "{value}".')
         if kind in (int, float) and value:
             try:
                 kind(value)

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 import jax
@@ -49,8 +50,10 @@ class Model:
 
         given: a class by name or number, or "each" for the classes in turn, where the model knows classes; the
             beginning of a text, where it writes texts; "" = anything.
-        Raises UserError for a class or a character that the model does not know, and for a model that draws nothing.
+        Raises UserError for a class or a character that the model does not know, and for a model that draws nothing,
+        TypeError where n or seed is no whole number.
         """
+        n, seed = index(n), index(seed)
         if n < 1 or not 0 <= seed < SEEDS:
             raise UserError(f"n has to be at least 1, and seed from 0 to {SEEDS - 1:,}; they are {n} and {seed}.")
         run = self._run._replace(sampling=self._run.sampling._replace(condition=str(given)))
@@ -91,7 +94,7 @@ class Samples(np.ndarray):
 
     def _picture(self) -> Image.Image | str | None:
         values = np.asarray(self)[None] if self.shape == self._one else np.asarray(self)
-        if self._medium is None or not values.ndim or values.shape[1:] != self._one:
+        if self._medium is None or not values.size or values.shape[1:] != self._one:
             return None
         return self._medium.picture(values)
 

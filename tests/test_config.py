@@ -92,6 +92,7 @@ def test_an_unknown_section_or_key_is_refused_with_the_nearest_name():
         ("--config.train.step=3", 'Did you mean "train.steps"?'),
         ("--config.train=3", "is a section"),
         ("--config.train.steps=many", '"train.steps" has to be an int, as 10 is, and is "many"'),
+        ("--config.tracking.tensorboard=2", '"tracking.tensorboard" has to be True or False, and is "2"'),
         ("--config.train.steps=1e3", '"train.steps" has to be an int'),
         ("--noconfig.tracking.tensorbord", 'Did you mean "tracking.tensorboard"?'),
     ],

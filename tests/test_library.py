@@ -70,7 +70,7 @@ def test_images_show_themselves_and_what_is_computed_from_them_does_not(runs, tm
         assert page.size == (200, 200)  # 3 columns and 3 rows of 64 pixels with their gaps
     assert samples[0].show().size == (68, 68) and samples[:2]._repr_png_()
     assert type(samples / 255) is np.ndarray and type(samples.mean()) is np.float64
-    assert samples[..., 0]._repr_png_() is None
+    assert samples[..., 0]._repr_png_() is None and samples[:0]._repr_png_() is None
     with pytest.raises(UserError, match=r"shape \[8, 8, 8\] holds no whole samples"):
         samples[..., 0].show()
 
@@ -123,6 +123,8 @@ def test_what_is_not_there_is_said(runs, tmp_path):
     for n, seed in ((0, 0), (2, -1), (2, 2**32)):
         with pytest.raises(UserError, match="n has to be at least 1, and seed from 0 to"):
             model.sample(n, seed=seed)
+    with pytest.raises(TypeError, match="integer"):
+        model.sample(1, seed=1.5)
 
 
 def test_importing_the_package_imports_nothing_else():

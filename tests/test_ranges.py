@@ -176,6 +176,7 @@ UNFIT = {  # configuration, key, value -> what is said of it
     ("gpt_sentences", "networks.net.length", 8): "the data has 24",
     ("gpt_sentences", "networks.net.vocabulary", 8): "the data has ",
     ("cddpm_digits", "networks.net.classes", 3): "the data has 10",
+    ("cddpm_digits", "networks.net.classes", 11): "the data has 10",
     ("classifier_digits", "networks.net.widths", (12,)): "has to be of multiples of 8",
     ("classifier_digits", "networks.net.widths", (8, 8, 8, 8, 8)): "halves images of 8 × 8 to nothing",
 }

@@ -45,7 +45,7 @@ class Table(NamedTuple):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("records", metavar="FOLDER", type=Path, help="of records, as .jsonl files")
+    parser.add_argument("records", metavar="FOLDER", type=Path, help="of records, as .jsonl files, or of runs")
     parser.add_argument("--out", type=Path, required=True, help="the page, in Markdown; a .html is written beside it")
     parser.add_argument("--measures", nargs="+", help="that are shown (default: all)")
 
@@ -53,7 +53,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Writes the pages. Raises UserError where there are no such records, or some were not measured alike."""
     is_run = (options.records / RECORDS).is_file()
-    paths = [options.records] if is_run else sorted(options.records.glob("*.jsonl"))
+    of_runs = [path.parent for path in options.records.glob(f"*/{RECORDS}")]
+    paths = [options.records] if is_run else sorted([*options.records.glob("*.jsonl"), *of_runs])
     records = [record for path in paths for record in latest(read(path))]
     wanted = options.measures or list(dict.fromkeys(record.protocol.measure for record in records))
     by_data: dict[str, list[Record]] = defaultdict(list)
@@ -61,7 +62,9 @@ def run(options: argparse.Namespace) -> None:
         if record.protocol.measure in wanted:
             by_data[record.protocol.data].append(record)
     if not by_data:
-        raise UserError(f"There are no such records in {options.records}: add a run's records.jsonl.")
+        raise UserError(
+            f"There are no such records in {options.records}: give a folder of runs that were measured, or of their records.jsonl."
+        )
     tables = [of_data(name, wanted, found) for name, found in sorted(by_data.items())]
     if (path := options.records / PUBLISHED).is_file():
         tables.append(published(path))

@@ -47,6 +47,8 @@ def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
     if "name" not in section:
         raise ConfigError(f'The configuration lacks "data.name": one of {", ".join(names())}.')
     function = loader(section["name"])
+    if not str(section.get("path", "none")).strip():  # which would be the current folder
+        raise ConfigError('"data.path" is empty: is the variable set that it is taken from?')
     folder = default_data_dir() if data_dir is None else expanded(data_dir)
     if printable(folder) != str(folder):  # TFDS cannot write there
         raise ConfigError(

@@ -53,9 +53,9 @@ class Workdir:
                 f"The work directory {printable(folder)} is no UTF-8, and orbax writes no other: choose another "
                 "--workdir, or set PYTHONUTF8=1 where the locale is not UTF-8."
             )
-        if glob.escape(str(folder)) != str(folder):
+        if glob.escape(str(folder)) != str(folder) or "\\" in str(folder):
             raise UserError(
-                f"The work directory {folder} has one of * ? [ in its path, which orbax reads as a pattern of names: "
+                f"The work directory {folder} has one of * ? [ \\ in its path, which orbax reads as a pattern of names: "
                 "choose another --workdir, or a link to it without them."
             )
         self.folder = folder

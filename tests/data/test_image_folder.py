@@ -290,3 +290,13 @@ def test_a_run_begins_with_what_its_data_says(tmp_path, capsys, monkeypatch):
     with pytest.raises(Begun):
         loop.train(run._replace(data=data), Workdir(tmp_path / "run"), time.time())
     assert "\nLeft out: 3 texts.\nOther files passed over: 2.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("path", " ", '"data.path" is empty'), ("image_size", 100_000, '"data.image_size" has to be an int, 1 to 8,192')],
+)
+def test_what_would_read_another_folder_or_fill_the_memory_is_refused(tmp_path, key, value, said):
+    section = dict(name="image_folder", path=str(tmp_path), image_size=8, colour=True, augment=())
+    with pytest.raises(ConfigError, match=said):
+        catalogue.load({**section, key: value}, tmp_path / "prepared")

@@ -4,7 +4,9 @@ import os
 
 import numpy as np
 import pytest
+from support import load_config
 
+from aigc_jax.build import build
 from aigc_jax.data import __main__ as command
 from aigc_jax.data import catalogue
 from aigc_jax.data.sets import text_folder
@@ -224,3 +226,11 @@ def test_splits_that_cannot_be_taken_are_refused(load, write, names, message):
         write(name, BOOK)
     with pytest.raises(UserError, match=message):
         load()
+
+
+def test_a_split_that_too_few_texts_lack_is_said_with_a_remedy(tmp_path, write):
+    write("a.txt", "hi")
+    config = load_config("gpt_text", "tiny")
+    config = {**config, "data": {**config["data"], "path": str(tmp_path / "texts")}}
+    with pytest.raises(ConfigError, match="Bring more, or .*--config.evaluate.split=train"):
+        build(config, tmp_path / "prepared")

@@ -74,6 +74,11 @@ def test_a_board(folders, tmp_path, capsys):
     assert "FD-digits" not in (tmp_path / "one.md").read_text("utf-8")
     (value, _) = (record.value for record in read(records / "one.jsonl"))
     assert f"| made | {value:.4g}<br><small>" in page and "| WGAN | 21.5 | another | a paper |" in page
+    run = tmp_path / "runs" / "a"
+    run.mkdir(parents=True)
+    (records / "one.jsonl").rename(run / "records.jsonl")
+    assert guarded("board", tmp_path / "runs", "--out", tmp_path / "runs.md") == 0  # a folder of runs
+    assert f"| made | {value:.4g}<br>" in (tmp_path / "runs.md").read_text("utf-8")
     assert guarded("board", tmp_path / "nothing", "--out", tmp_path / "board.md") == 1
     assert "There are no such records in" in capsys.readouterr().err
 

@@ -75,7 +75,7 @@ def test_a_folder_given_relatively_is_one_place(tmp_path, monkeypatch):
         assert found.folder.resolve() == (tmp_path / "inner" / given).resolve()
 
 
-@pytest.mark.parametrize("name", ["run [1]", "what?", "*"])
+@pytest.mark.parametrize("name", ["run [1]", "what?", "*", "C:\\runs"])
 def test_a_path_that_reads_as_a_pattern_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="pattern of names: choose another --workdir"):
         Workdir(tmp_path / name / "run")

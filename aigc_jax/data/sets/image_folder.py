@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
@@ -27,9 +27,11 @@ from aigc_jax.data.splits import SPLITS, split_of
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
-from aigc_jax.ranges import Size
+from aigc_jax.ranges import between
 
 VERSION = "2.0.0"  # of the rules by which files become pixels, splits and classes
+LARGEST = 8192  # side in pixels: no network here takes more, and one larger picture can fill a memory
+Side = Annotated[int, between(1, LARGEST)]
 UNREAD = {
     "heic": "convert them to JPEG or PNG (the package pillow-heif reads them)",
     "heif": "convert them to JPEG or PNG (the package pillow-heif reads them)",
@@ -241,7 +243,7 @@ def notes(counts: Mapping[str, Any], size: int, colour: bool) -> list[str]:
     return said
 
 
-def load(*, data_dir: Path, path: str, image_size: Size, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, path: str, image_size: Side, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
     """The folder's images.
 
     path: the folder; image_size: side of the squares; colour: RGB, else grey; augment: what is
