@@ -62,9 +62,7 @@ def run(options: argparse.Namespace) -> None:
         if record.protocol.measure in wanted:
             by_data[record.protocol.data].append(record)
     if not by_data:
-        raise UserError(
-            f"There are no such records in {options.records}: give a folder of runs that were measured, or of their records.jsonl."
-        )
+        raise UserError(f"There are no such records in {options.records}: give a folder of runs that were measured.")
     tables = [of_data(name, wanted, found) for name, found in sorted(by_data.items())]
     if (path := options.records / PUBLISHED).is_file():
         tables.append(published(path))

@@ -55,8 +55,8 @@ class Workdir:
             )
         if glob.escape(str(folder)) != str(folder) or "\\" in str(folder):
             raise UserError(
-                f"The work directory {folder} has one of * ? [ \\ in its path, which orbax reads as a pattern of names: "
-                "choose another --workdir, or a link to it without them."
+                f"The work directory {folder} has one of * ? [ \\ in its path, which orbax reads as a pattern of "
+                "names: choose another --workdir, or a link to it without them."
             )
         self.folder = folder
         self.name = os.path.basename(os.path.normpath(folder))  # for a person: "x/.." has none of its own
