@@ -7,6 +7,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from absl import flags, logging
 from ml_collections import ConfigDict
 
 from aigc_jax import consoles, experiments, places
-from aigc_jax.config import nearest
+from aigc_jax.config import leaves, nearest
 from aigc_jax.errors import ConfigError, Stopped, UserError, room, unwritable
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
@@ -143,7 +144,7 @@ def parse(argv: Sequence[str], mode: str = "") -> Asked:
     for argument in rest[1:]:
         if argument.startswith("-") and not re.match("--?(no)?config[.]", argument):
             name = argument.lstrip("-").partition("=")[0]
-            raise ConfigError(f'There is no flag "--{name}".{nearest(name, [*values, "help"])}')
+            raise ConfigError(f'There is no flag "--{name}".{_meant(name, values)}')
     config = experiments.changed(_configuration(values.config, values.workdir), rest)
     if values.workdir is None:
         raise ConfigError("Where to? Give --workdir=FOLDER for checkpoints, samples and the report.")
@@ -152,6 +153,15 @@ def parse(argv: Sequence[str], mode: str = "") -> Asked:
     if why := unwritable(places.expanded(values.workdir)):
         raise UserError(f"The work directory {values.workdir} cannot be written ({why}): choose another --workdir.")
     return Asked(config.to_dict(), mode or values.mode, values.workdir, values.data_dir, values.distributed)
+
+
+def _meant(name: str, values: flags.FlagValues) -> str:
+    """What a flag that is unknown may stand for: keys of the configuration that end so, else a flag spelled alike."""
+    with suppress(UserError):
+        known = leaves(_configuration(values.config, values.workdir))
+        if keys := [f"--config.{key}=…" for key in known if key.rpartition(".")[2] == name]:
+            return f" Did you mean {' or '.join(keys)}?"
+    return nearest(name, [*values, "help"])
 
 
 def _configuration(name: str | None, workdir: str | None) -> ConfigDict:

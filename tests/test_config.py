@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 
+from aigc_jax import command
 from aigc_jax import config as c
 from aigc_jax.errors import ConfigError
 from aigc_jax.train.run import Pace
@@ -122,3 +123,13 @@ def test_required_values_take_strings_only():
     config.data.path = "there"
     with pytest.raises(TypeError):
         config.data.path = 3
+
+
+def test_a_flag_that_is_the_end_of_a_key_is_told_the_key():
+    arguments = ["main.py", "--config=configs/gpt_sentences.py:tiny", "--workdir=x"]
+    with pytest.raises(ConfigError, match=r'no flag "--n". Did you mean --config.sample.n=…\?'):
+        command.parse([*arguments, "--n=16"])
+    with pytest.raises(ConfigError, match=r"--config.seed=… or --config.sample.seed=…|--config.sample.seed=… or"):
+        command.parse([*arguments, "--seed=1"])
+    with pytest.raises(ConfigError, match=r'no flag "--workdr". Did you mean "workdir"'):
+        command.parse([*arguments, "--workdr=x"])
