@@ -11,7 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
+try:
+    import jax
+except ValueError as wrong:  # of an environment variable, before there is anything to report it with
+    sys.stderr.write(f"aigc_jax: jax cannot start ({wrong}): mend or unset that variable.\n")
+    raise SystemExit(2) from None
 from absl import flags, logging
 from ml_collections import ConfigDict
 

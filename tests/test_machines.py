@@ -272,6 +272,13 @@ def test_main_and_every_module_that_is_run_makes_its_console_last():
         assert "consoles.make_lasting()" in text or "command.guarded(" in text, path
 
 
+def test_a_setting_that_jax_does_not_know_ends_in_a_line():
+    env = {**os.environ, "JAX_ENABLE_X64": "maybe"}
+    done = subprocess.run([sys.executable, str(ROOT / "main.py")], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "'maybe'" in done.stderr and "JAX_ENABLE_X64" in done.stderr and "unset" in done.stderr
+
+
 # Clocks
 
 

@@ -300,3 +300,12 @@ def test_what_would_read_another_folder_or_fill_the_memory_is_refused(tmp_path, 
     section = dict(name="image_folder", path=str(tmp_path), image_size=8, colour=True, augment=())
     with pytest.raises(ConfigError, match=said):
         catalogue.load({**section, key: value}, tmp_path / "prepared")
+
+
+def test_a_path_that_is_no_folder_is_said_in_full(tmp_path, monkeypatch):
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    monkeypatch.chdir(tmp_path)
+    section = dict(name="image_folder", image_size=8, colour=True, augment=())
+    for path, said in (("photos.zip", "the folder that holds it, unpacked"), ("photos", "check the path")):
+        with pytest.raises(UserError, match=f'"{tmp_path / path}".*: .*{said}'):
+            catalogue.load({**section, "path": path}, tmp_path / "prepared")

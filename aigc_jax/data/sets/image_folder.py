@@ -251,7 +251,8 @@ def load(*, data_dir: Path, path: str, image_size: Side, colour: bool, augment: 
     """
     folder = expanded(path)
     if not folder.is_dir():
-        raise UserError(f'There is no folder "{printable(folder)}" (key "data.path").')
+        remedy = "give the folder that holds it, unpacked" if folder.is_file() else "check the path"
+        raise UserError(f'There is no folder "{printable(folder.absolute())}" (key "data.path"): {remedy}.')
     files, others = listed(folder, SUFFIXES)
     suffixes = Counter(file.suffix.lower().removeprefix(".") or printable(file.name) for file in others)
     if not files:
