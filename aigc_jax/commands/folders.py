@@ -15,10 +15,9 @@ from aigc_jax.data.images import ImageMedium
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
-from aigc_jax.evaluate.measure import listed
+from aigc_jax.evaluate.measure import finish, listed
 from aigc_jax.metrics.features.extractor import names
-from aigc_jax.metrics.record import Origin, write
-from aigc_jax.train.trained import told
+from aigc_jax.metrics.record import Origin
 
 USUAL = ("frechet", "kid")  # measures
 
@@ -36,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the figures, and adds their records to --out. Raises UserError."""
+    """Prints the figures, and adds their records to --out. Raises UserError, also for what is left out of them."""
     given = {"real": options.real, "heldout": options.heldout, "made": options.made}
     found = {name: files.read(path, options.size, options.grey) for name, path in given.items() if path}
     made = found.pop("made")
@@ -45,7 +44,4 @@ def run(options: argparse.Namespace) -> None:
     folders = places.weights(), places.cache("features")
     judging = judge(data, "real", "heldout", len(made), options.measures, options.extractor, *folders)
     figures = judging.figures([judging.look(made, None)], options.seed)
-    print(*map(told, figures), sep="\n")
-    if options.out:
-        write(options.out, figures, Origin(options.made.name, options.seed))
-        print(f"records: {options.out}")
+    finish(figures, judging.left_out, Origin(options.made.name, options.seed), options.out)

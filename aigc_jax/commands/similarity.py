@@ -18,12 +18,11 @@ import numpy as np
 from aigc_jax import places
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate import files
-from aigc_jax.evaluate.measure import listed, named
+from aigc_jax.evaluate.measure import finish, listed, named
 from aigc_jax.metrics import similarity
 from aigc_jax.metrics.bootstrap import Estimate, interval
 from aigc_jax.metrics.features import lpips
-from aigc_jax.metrics.record import Figure, Origin, Protocol, write
-from aigc_jax.train.trained import told
+from aigc_jax.metrics.record import Figure, Origin, Protocol
 
 
 class Pairwise(NamedTuple):
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     """Prints the figures, and adds their records to --out. Raises UserError."""
     _same_names(options.one, options.other)
     one, other = (files.read(path, options.size, options.grey) for path in (options.one, options.other))
-    figures = []
+    figures, left_out = [], []
     for measure in (make() for make in named(options.measures, MEASURES)):
         protocol = Protocol(
             measure=measure.name,
@@ -74,11 +73,11 @@ def run(options: argparse.Namespace) -> None:
             extractor_sha256=measure.extractor_sha256,
             pixels=f"uint8 {list(one.shape[1:])}",
         )
-        figures.append(Figure(protocol, interval(measure.estimate(one, other), options.seed), None))
-    print(*map(told, figures), sep="\n")
-    if options.out:
-        write(options.out, figures, Origin(options.other.name, options.seed))
-        print(f"records: {options.out}")
+        try:
+            figures.append(Figure(protocol, interval(measure.estimate(one, other), options.seed), None))
+        except UserError as error:
+            left_out.append(f"{measure.name}: {error}")
+    finish(figures, left_out, Origin(options.other.name, options.seed), options.out)
 
 
 def _same_names(one: Path, other: Path) -> None:

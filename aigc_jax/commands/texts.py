@@ -13,10 +13,9 @@ from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.text import TextMedium
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.judge import Judge
-from aigc_jax.evaluate.measure import listed, named
+from aigc_jax.evaluate.measure import finish, listed, named
 from aigc_jax.evaluate.texts import MEASURES, of_strings
-from aigc_jax.metrics.record import Origin, write
-from aigc_jax.train.trained import told
+from aigc_jax.metrics.record import Origin
 
 USUAL = ("distinct_1", "distinct_2", "copied_10")  # measures
 
@@ -31,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the figures, and adds their records to --out. Raises UserError."""
+    """Prints the figures, and adds their records to --out. Raises UserError, also for what is left out of them."""
     given = {"training": options.training, "heldout": options.heldout}
     made = files.read_texts(options.made)
     splits: dict[str, Source] = {
@@ -41,7 +40,4 @@ def run(options: argparse.Namespace) -> None:
     measures = named(options.measures, MEASURES)
     judging = Judge(data, "training", "heldout", len(made), measures, of_strings())
     figures = judging.figures([judging.look(made, None)], options.seed)
-    print(*map(told, figures), sep="\n")
-    if options.out:
-        write(options.out, figures, Origin(options.made.name, options.seed))
-        print(f"records: {options.out}")
+    finish(figures, judging.left_out, Origin(options.made.name, options.seed), options.out)

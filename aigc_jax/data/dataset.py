@@ -39,6 +39,9 @@ class Medium(Protocol):
     def values(self, samples: np.ndarray) -> np.ndarray:
         """Samples of a method as a person works with them: uint8 [n, H, W, C], uint8 [n, 2], strings [n], …"""
 
+    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Stored examples, as `values` gives samples."""
+
     def picture(self, values: np.ndarray) -> Image.Image | str:
         """What there is to look at of some `values`: a picture, or text."""
 

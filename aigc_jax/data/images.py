@@ -58,6 +58,10 @@ class ImageMedium:
         """As `stored` gives them: uint8 [n, H, W, C]."""
         return self.stored(samples)
 
+    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """As they are stored: uint8 [n, H, W, C]."""
+        return rows["image"]
+
     def picture(self, values: np.ndarray) -> Image.Image:
         """A grid, about square. values: uint8 [n, H, W, C]."""
         return grid(values, None)

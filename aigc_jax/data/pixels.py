@@ -6,6 +6,7 @@ those of families that read images.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -61,6 +62,10 @@ class PixelTokens:
     def values(self, samples: np.ndarray) -> np.ndarray:
         """As `stored` gives them: uint8 [n, H, W, C]."""
         return self.stored(samples)
+
+    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """As for images."""
+        return self.images.examples(rows)
 
     def picture(self, values: np.ndarray) -> Image.Image:
         """As for images."""

@@ -38,6 +38,10 @@ class PointMedium:
         """uint8 [n, 2]: x and y of each."""
         return self.stored(samples).reshape(-1, 2)
 
+    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """uint8 [n, 2]."""
+        return rows["image"].reshape(-1, 2)
+
     def picture(self, values: np.ndarray) -> Image.Image:
         """The true density beside points. values: uint8 [n, 2]."""
         return scatter.picture(self.density, values)

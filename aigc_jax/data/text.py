@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -83,6 +83,10 @@ class TextMedium:
     def values(self, samples: np.ndarray) -> np.ndarray:
         """The texts, strings [n]. samples: int [n, length]."""
         return np.array([self.decode(tokens) for tokens in samples], str)
+
+    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The texts of windows, strings [n]."""
+        return self.values(rows["tokens"])
 
     def picture(self, values: Iterable[str]) -> str:
         """The texts, numbered."""

@@ -127,7 +127,7 @@ def _class_distance(using: Extractor, count: int) -> Measure:
         for label, each in zip(present, found, strict=True):
             rows = _labels(made) == label
             influence[rows] = each.influence * (len(made) / rows.sum() / len(present))
-        return (Estimate(float(np.mean([each.value for each in found])), influence),)
+        return (Estimate(float(np.mean([each.value for each in found])), influence, least=0),)
 
     return Measure((f"class_{using.distance}",), {}, estimate, least=using.width + 1, by_class=True)
 

@@ -6,7 +6,10 @@ model has seen, reach against the same reference. A figure below the floor says 
 
 import hashlib
 import importlib.util
+import math
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ import numpy as np
 from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate.measure import Asked, Measure, Sight
-from aigc_jax.metrics.bootstrap import interval
+from aigc_jax.metrics.bootstrap import Estimate, interval
 from aigc_jax.metrics.features.extractor import checked
 from aigc_jax.metrics.record import Figure, Protocol
 
@@ -32,11 +35,13 @@ class Judge:
         self.names = tuple(name for measure in measures for name in measure.names)
         self._data, self._split, self._heldout = data, split, heldout
         self._measures, self._sight = measures, sight
+        self.left_out: Sequence[str] = ()  # by the last `figures`: what could not be measured, a line each
 
     def check(self, asked: np.ndarray | None) -> None:
-        """Raises ConfigError where a measure cannot be taken, before anything is drawn.
+        """Refuses what cannot be measured before anything is drawn, and passes over measures that need more samples.
 
         asked: int [count], the classes that samples are asked to be; None = no classes.
+        Raises ConfigError for an extractor that cannot see the images, and where no measure remains.
         """
         source, using = self._data.splits[self._split], self._sight.using
         if using is not None:
@@ -44,8 +49,9 @@ class Judge:
                 checked(source[np.zeros(1, np.int64)][self._sight.field], using.shape, using.name)
             except UserError as error:
                 raise ConfigError(f"evaluate.extractor: {error}") from error
+        kept, lacking = [], []
         for measure in self._measures:
-            name, made = measure.names[0], self.count
+            name, made = " and ".join(measure.names), self.count
             if measure.by_class:
                 if asked is None:
                     raise ConfigError(
@@ -53,12 +59,19 @@ class Judge:
                         "sample.condition=each, or leave it out."
                     )
                 made = np.unique(asked, return_counts=True)[1].min()
-            if min(made, len(source)) < measure.least:
-                raise ConfigError(
-                    f"evaluate.measures: {name} needs at least {measure.least:,} samples"
-                    f"{' of each class' if measure.by_class else ''}, and has {made:,} drawn (evaluate.samples) and "
-                    f"{len(source):,} of the {self._split} split: leave it out, or give it more."
-                )
+            if min(made, len(source)) >= measure.least:
+                kept.append(measure)
+                continue
+            samples = "samples of each class" if measure.by_class else "samples"
+            lacking.append(
+                f"{name} needs at least {measure.least:,} {samples}, and has "
+                f"{made:,} drawn (evaluate.samples) and {len(source):,} of the {self._split} split"
+            )
+        if not kept:
+            raise ConfigError(f"evaluate.measures: {'; '.join(lacking)}: leave it out, or give it more.")
+        for line in lacking:
+            print(f"aigc_jax: {line}: it is passed over.", file=sys.stderr)
+        self._measures, self.names = kept, tuple(name for measure in kept for name in measure.names)
 
     def prepare(self) -> None:
         """Looks at the real samples, which does not depend on the made ones."""
@@ -72,12 +85,20 @@ class Judge:
         return self._sight.see(samples, labels, False)
 
     def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
-        """Of `count` samples in all. seed: of the intervals."""
+        """Of `count` samples in all. seed: of the intervals.
+
+        What cannot be measured, or would not be finite, is left out: `left_out` says why.
+        """
         real, sha256 = self._reference
         made, using = self._sight.join(looks), self._sight.using
-        found = []
+        found, left_out = [], []
         for measure in self._measures:
-            for name, estimate in zip(measure.names, measure.estimate(real, made), strict=True):
+            try:
+                estimates = measure.estimate(real, made)
+            except UserError as error:
+                left_out.append(f"{' and '.join(measure.names)}: {error}")
+                continue
+            for name, estimate in zip(measure.names, estimates, strict=True):
                 protocol = Protocol(
                     measure=name,
                     data=self._data.name,
@@ -90,7 +111,11 @@ class Judge:
                     pixels=f"uint8, {using.pixels}" if using else "",
                     settings=dict(measure.settings),
                 )
-                found.append(Figure(protocol, interval(estimate, seed), self._floor.get(name)))
+                try:
+                    found.append(Figure(protocol, interval(estimate, seed), self._floor.get(name)))
+                except UserError as error:
+                    left_out.append(f"{name}: {error}")
+        self.left_out = left_out
         return found
 
     @cached_property
@@ -106,11 +131,11 @@ class Judge:
         chosen = np.random.RandomState(FLOOR_SEED).permutation(len(heldout))[: self.count]
         real, _ = self._reference
         other, _ = self._seen(heldout, np.sort(chosen))
-        return {
-            name: estimate.value
-            for measure in self._measures
-            for name, estimate in zip(measure.names, measure.estimate(real, other), strict=True)
-        }
+        found: dict[str, Estimate] = {}
+        for measure in self._measures:
+            with suppress(UserError):  # which the samples' own figures say
+                found.update(zip(measure.names, measure.estimate(real, other), strict=True))
+        return {name: estimate.value for name, estimate in found.items() if math.isfinite(estimate.value)}
 
     def _seen(self, source: Source, numbers: np.ndarray) -> tuple[Any, str]:
         """(what measures read of these examples, the SHA-256 of them)."""
@@ -148,5 +173,6 @@ def judge(
     module = f"aigc_jax.evaluate.{data.medium.kind}"
     if importlib.util.find_spec(module) is None:
         raise ConfigError(f"Nothing measures samples of {data.name} ({data.medium.kind}): set evaluate.samples=0.")
-    chosen, sight = importlib.import_module(module).judging(data.medium, Asked(count, measures, using, weights, cache))
+    fewer = min(count, len(data.splits[split]))
+    chosen, sight = importlib.import_module(module).judging(data.medium, Asked(fewer, measures, using, weights, cache))
     return Judge(data, split, heldout, count, chosen, sight)

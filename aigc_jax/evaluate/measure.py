@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aigc_jax.config import nearest
-from aigc_jax.errors import ConfigError
+from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.metrics.bootstrap import Estimate
 from aigc_jax.metrics.features.extractor import Extractor
+from aigc_jax.metrics.record import Figure, Origin, write
+from aigc_jax.train.trained import told
 
 
 class Measure(NamedTuple):
@@ -41,7 +43,7 @@ class Sight(NamedTuple):
 class Asked(NamedTuple):
     """What a configuration asks for."""
 
-    samples: int
+    samples: int  # on the side that has fewer of them
     measures: Sequence[str]
     extractor: str  # of images' features
     weights: Path | None  # folder of the extractors' files
@@ -72,6 +74,17 @@ OF_DATA = ("bits_per_dim", "bits_per_char", "perplexity", "ppl", "likelihood", "
 def listed(there: Iterable[str], usual: Iterable[str]) -> str:
     """What a command's help says of its measures. usual: those that it takes where none are named."""
     return f"of {', '.join(there)} (default: {' '.join(usual)})"
+
+
+def finish(figures: Sequence[Figure], left_out: Sequence[str], origin: Origin, out: Path | None) -> None:
+    """Prints what a command measured, and adds the records to a file. Raises UserError for what is left out of it."""
+    for figure in figures:
+        print(told(figure))
+    if out and figures:
+        write(out, figures, origin)
+        print(f"records: {out}")
+    if left_out:
+        raise UserError(f"Left out: {' '.join(left_out)}")
 
 
 def named(names: Sequence[str], there: Mapping[str, Any]) -> list[Any]:

@@ -43,7 +43,7 @@ def _jensen_shannon(density: Density) -> Measure:
         found = np.bincount(chosen, minlength=len(expected)) / len(made)
         # The derivative by the found masses, up to a constant that the mean takes away.
         influence = 0.5 * np.log2(2 * found[chosen] / (found + expected)[chosen])
-        return (Estimate(jensen_shannon(found, expected) / np.log(2), influence - influence.mean()),)
+        return (Estimate(jensen_shannon(found, expected) / np.log(2), influence - influence.mean(), 0, 1),)
 
     return Measure(("JS",), {"cells": COARSE**2, "unit": "bit"}, estimate)
 
@@ -68,7 +68,8 @@ def _modes(density: Density) -> Measure:
         share = np.bincount(component, on_data, density.components) / len(made) / (FOUND * held)
         lacking = (share < 1) / (FOUND * held)
         influence = np.where(on_data, lacking[component], 0)
-        return (Estimate(float(np.minimum(share, 1).sum()), influence - influence.mean()),)
+        found = float(np.minimum(share, 1).sum())
+        return (Estimate(found, influence - influence.mean(), 0, density.components),)
 
     return Measure(("modes",), {"of": density.components, "found": FOUND, "mass": TYPICAL}, estimate)
 

@@ -7,9 +7,12 @@ distance depend on N besides: the interval is for the mean over draws of N, whic
 share. What the samples are held against, the reference, is taken as given.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
+
+from aigc_jax.errors import UserError
 
 REPLICATES = 1000
 
@@ -19,6 +22,8 @@ class Estimate(NamedTuple):
 
     value: float
     influence: np.ndarray  # float64 [N], with mean 0: to first order, N times the change that a sample makes
+    least: float = -math.inf  # that the measure can be
+    most: float = math.inf
 
 
 class Interval(NamedTuple):
@@ -43,9 +48,16 @@ def ratio(totals: np.ndarray, weights: np.ndarray) -> Estimate:
 
 
 def interval(estimate: Estimate, seed: int, replicates: int = REPLICATES, level: float = 0.95) -> Interval:
-    """From means of influences redrawn with replacement."""
-    value, influence = estimate
+    """From means of influences redrawn with replacement. What a measure cannot be is not in it.
+
+    A first-order term may lead there: a share of 0.99 has no room for what samples that are missed might add.
+    Raises UserError for an estimate that is not finite.
+    """
+    value, influence, least, most = estimate
+    if not (math.isfinite(value) and np.isfinite(influence).all()):
+        raise UserError(f"it is {value:.4g} for these samples.")
+    value = min(max(value, least), most)  # rounding may lead beyond
     random = np.random.RandomState(seed)
     means = [influence[random.randint(0, len(influence), len(influence))].mean() for _ in range(replicates)]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, value + float(low), value + float(high))
+    return Interval(value, *(min(max(value + float(end), least), most) for end in (low, high)))

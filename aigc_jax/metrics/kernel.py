@@ -15,6 +15,7 @@ Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(x [N, D], y [M, D]) -> [N, M]."""
 
 SIGMA = 10.0  # of CMMD, over features of length 1
+TINY = 1e-30  # features of length 0, which no unit of a network answers, stay 0
 ROWS = 1024  # of a kernel matrix at a time
 
 
@@ -82,6 +83,6 @@ def kid(x: np.ndarray, y: np.ndarray, subsets: int, size: int, seed: int) -> Est
 
 def cmmd(x: np.ndarray, y: np.ndarray) -> Estimate:
     """1000 times the biased MMD² with a Gaussian kernel of y from x, features scaled to length 1."""
-    x, y = (features / np.linalg.norm(features, axis=1, keepdims=True) for features in (x, y))
-    value, influence = squared_mmd(x, y, gaussian(SIGMA), unbiased=False)
-    return Estimate(1000 * value, 1000 * influence)
+    x, y = (features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), TINY) for features in (x, y))
+    found = squared_mmd(x, y, gaussian(SIGMA), unbiased=False)
+    return Estimate(1000 * found.value, 1000 * found.influence, least=0)

@@ -78,4 +78,4 @@ def density_coverage(real: np.ndarray, near: np.ndarray, generated: np.ndarray) 
 def _covered(covered: np.ndarray, lost: np.ndarray) -> Estimate:
     """The share of the real that is covered. lost: int [N], how many would not be without a generated sample."""
     influence = lost * (len(lost) / len(covered))  # the jackknife's: N times what leaving it out changes
-    return Estimate(float(covered.mean()), influence - influence.mean())
+    return Estimate(float(covered.mean()), influence - influence.mean(), least=0, most=1)

@@ -20,7 +20,7 @@ Smyth 2010, arXiv:1603.05766).
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -74,6 +74,35 @@ def nearest(train: np.ndarray, queries: np.ndarray) -> Nearest:
     search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(train)), algorithm="brute")
     distances, examples = search.fit(np.asarray(train, np.float64)).kneighbors(np.asarray(queries, np.float64))
     return Nearest(examples, distances)
+
+
+def nearest_of(chunks: Iterable[np.ndarray], queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(number of the training image nearest to each query, int64 [N], and how far it is, float64 [N]).
+
+    By the root mean square of differences in grey levels, as images lie. chunks: uint8 [M, ...], of the training set in
+    its order; queries: uint8 [N, ...].
+    """
+    rows = np.asarray(queries, np.float32).reshape(len(queries), -1)
+    best, numbers, start = np.full(len(rows), np.inf), np.zeros(len(rows), np.int64), 0
+    for chunk in chunks:
+        others = np.asarray(chunk, np.float32).reshape(len(chunk), -1)
+        squares = np.square(others).sum(1) - 2 * rows @ others.T + np.square(rows).sum(1)[:, None]
+        place = squares.argmin(1)
+        found = np.square(np.float64(rows) - others[place]).mean(1)
+        numbers, best = np.where(found < best, start + place, numbers), np.minimum(found, best)
+        start += len(chunk)
+    return numbers, np.sqrt(best)
+
+
+def longest_shared(text: str, training: str) -> str:
+    """The longest stretch of a text that stands in the training text too; the first of several."""
+    start, longest = 0, ""
+    for end in range(1, len(text) + 1):
+        while text[start:end] not in training:
+            start += 1
+        if end - start > len(longest):
+            longest = text[start:end]
+    return longest
 
 
 def nearest_images(train: np.ndarray, queries: np.ndarray) -> Nearest:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.bootstrap import Interval
 
 RECORDS = "records.jsonl"  # in the folder of a run
+DESCRIBED = ("--always", "--exclude=*", "--dirty", "--abbrev=40")  # the commit itself, not the tag before it
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,11 @@ class Record:
     seconds: float
     device: str
     version: str
+    commit: str = ""  # of the code that measured it; "" = not known
 
     @classmethod
     def of(cls, figure: Figure, origin: Origin) -> "Record":
-        return cls(figure.protocol, *figure.interval, figure.floor, **origin._asdict())
+        return cls(figure.protocol, *figure.interval, figure.floor, **origin._asdict(), commit=commit())
 
     def to_json(self) -> str:
         """One line."""
@@ -94,6 +98,19 @@ class Record:
             return cls(**{**found, "protocol": Protocol(**found["protocol"])})
         except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"no record ({error})") from error
+
+
+@cache
+def commit() -> str:
+    """Of the code, with "-dirty" where files were changed since; "" where it is in no checkout of git."""
+    git = ("git", "-C", str(Path(__file__).parent))
+    try:
+        # A package that was installed below another project's checkout is not of that project's commit.
+        for command in (["ls-files", "--error-unmatch", __file__], ["describe", *DESCRIBED]):
+            done = subprocess.run([*git, *command], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
 
 
 def same_protocol(records: Sequence[Record]) -> Protocol:

@@ -22,7 +22,7 @@ def inception_score(probabilities: np.ndarray, splits: int) -> Estimate:
     scores = np.array([np.exp(each.mean()) for each in divergences])
     # The mean p(y) is where the sum of divergences is least: what a sample does to it has no effect to first order.
     influence = [score * (each - each.mean()) for score, each in zip(scores, divergences, strict=True)]
-    return Estimate(float(scores.mean()), np.concatenate(influence))
+    return Estimate(float(scores.mean()), np.concatenate(influence), least=1)
 
 
 def kullback_leibler(p: np.ndarray, q: np.ndarray) -> float:
@@ -39,19 +39,21 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def histogram_divergences(p: np.ndarray, q: np.ndarray, chosen: np.ndarray) -> tuple[Estimate, Estimate]:
-    """KL(q || p) and JS(q, p) of a histogram q against p [K], with each sample's influence by its bin `chosen` [N]."""
+    """KL(q || p) and JS(q, p) of a histogram q against p [K], with each sample's influence by its bin `chosen` [N].
+
+    The former is infinite, and so are influences, where samples lie in a bin that p lacks.
+    """
     p, q = _normalised(p), _normalised(q)
     middle = (p + q) / 2
     found = []
-    for value, reference, share in (
-        (kullback_leibler(q, p), p, 1.0),
-        (jensen_shannon(q, p), middle, 0.5),
+    for value, reference, share, most in (
+        (kullback_leibler(q, p), p, 1.0, np.inf),
+        (jensen_shannon(q, p), middle, 0.5, np.log(2)),
     ):
         # The derivative of the divergence by q, up to a constant that the mean takes away.
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = share * np.log(q / reference)
-        influence = slope[chosen]
-        found.append(Estimate(value, influence - influence.mean()))
+            influence = share * np.log(q / reference)[chosen]
+            found.append(Estimate(value, influence - influence.mean(), 0.0, most))
     return found[0], found[1]
 
 

@@ -25,7 +25,7 @@ def distinct(texts: Sequence[str], n: int) -> Estimate:
     lengths = np.array(list(map(len, grams)))
     without = (different - alone) / np.maximum(total - lengths, 1)
     influence = (len(texts) - 1) * (different / total - without)  # the jackknife's
-    return Estimate(different / total, influence - influence.mean())
+    return Estimate(different / total, influence - influence.mean(), least=0, most=1)
 
 
 def copy_rate(texts: Sequence[str], training: Sequence[str], n: int) -> Estimate:
@@ -34,7 +34,7 @@ def copy_rate(texts: Sequence[str], training: Sequence[str], n: int) -> Estimate
     known = {gram for text in training for gram in _cut(text, n)}
     copied = np.array([sum(gram in known for gram in each) for each in grams], np.float64)
     lengths = np.array(list(map(len, grams)))
-    return ratio(copied, lengths)
+    return ratio(copied, lengths)._replace(least=0, most=1)
 
 
 def self_bleu(texts: Sequence[str], tokenize: str) -> Estimate:
@@ -49,7 +49,7 @@ def self_bleu(texts: Sequence[str], tokenize: str) -> Estimate:
     return mean(
         np.array(
             [
-                scorer.sentence_score(text, [*texts[:number], *texts[number + 1 :]]).score / 100
+                min(scorer.sentence_score(text, [*texts[:number], *texts[number + 1 :]]).score / 100, 1.0)
                 for number, text in enumerate(texts)
             ]
         )

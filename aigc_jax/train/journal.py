@@ -45,7 +45,8 @@ class Journal:
         if tracking.tensorboard:
             from tensorboardX import SummaryWriter
 
-            self._board = SummaryWriter(str(workdir.folder / "tensorboard"), purge_step=start or None)
+            # TensorBoard drops what was recorded at this step or later: `start` itself is not taken again.
+            self._board = SummaryWriter(str(workdir.folder / "tensorboard"), purge_step=start + 1)
         if tracking.wandb:
             self._wandb = _wandb(tracking.wandb, workdir, config)
 

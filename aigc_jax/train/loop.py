@@ -9,7 +9,7 @@ import jax
 from aigc_jax import __version__
 from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
-from aigc_jax.train import clock, records, report
+from aigc_jax.train import about, clock, records, report
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.journal import Journal, duration
 from aigc_jax.train.programs import Sums
@@ -121,6 +121,7 @@ def _train(
         state, sums, done = _start(run, checkpoints, timing, newest)
         start = int(state.step)
         workdir.record(run.config, run.networks)  # now that all of it is known to be right
+        about.describe(workdir, run)
         if start < pace.steps:
             workdir.keep(run.data)
         records.keep_until(workdir, start)

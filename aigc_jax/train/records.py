@@ -1,5 +1,6 @@
 """records.jsonl in a run's folder: its figures, each with the protocol it was measured by."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,8 +15,11 @@ from aigc_jax.train.workdir import Workdir, write_whole
 def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, checkpoint: str = "") -> None:
     """Appends what was measured at a step. Of records of one step and protocol the last counts.
 
+    What is not finite is no figure.
+
     seed: of the samples. checkpoint: its manifest's SHA-256; "" = it was not saved yet: `sign` names it later.
     """
+    figures = [figure for figure in figures if all(map(math.isfinite, figure.interval))]
     if jax.process_index() or not figures:
         return
     sign(workdir)  # before a checkpoint that was measured last time is one too many

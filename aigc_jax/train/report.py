@@ -7,17 +7,26 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aigc_jax.config import leaves
+from aigc_jax.metrics.meanings import meaning
 from aigc_jax.metrics.record import Protocol, Record, latest, same_protocol
 from aigc_jax.metrics.record import read as read_records
 from aigc_jax.train import clock
 from aigc_jax.train.journal import duration, read
-from aigc_jax.train.workdir import Workdir, write_whole
+from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
 WIDTH, HEIGHT, PAD = 420, 180, 8
 LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
-SAMPLES_SHOWN = 4  # of one run; of several, the newest of each
+SAMPLES_SHOWN = 4
+KEYS = (
+    "seed",
+    "sample.seed",
+    "sample.condition",
+    "sample.n",
+    "evaluate.batch_size",
+)  # of samples
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 
 STYLE = """
@@ -30,7 +39,13 @@ img{max-width:100%;image-rendering:pixelated;border:1px solid var(--line)}
 pre{overflow:auto;background:var(--faint);padding:1rem;border-radius:4px;white-space:pre-wrap}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums} td,th{padding:.25rem 1.25rem .25rem 0;text-align:left}
 table{display:block;overflow-x:auto} td small{white-space:nowrap}
-tr+tr{border-top:1px solid var(--line)} small{opacity:.75} svg text{font-size:11px;fill:currentColor;opacity:.75}
+tr+tr{border-top:1px solid var(--line)} small{opacity:.75} 
+.beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));align-items:start}
+.beside pre{max-height:30rem;margin-top:0}
+.wrong{border-left:4px solid #dc2626;padding-left:.75rem} 
+.said{font-size:14px;padding-left:1.25rem}
+details{font-size:13px;opacity:.75} 
+svg text{font-size:11px;fill:currentColor;opacity:.75}
 """
 
 
@@ -45,16 +60,18 @@ def page(workdirs: Sequence[Workdir]) -> str:
     names = [workdir.name for workdir in workdirs]
     title = html.escape(" · ".join(names))
     sections = {
-        "Samples": _samples(workdirs),
+        "": _about(workdirs),
+        "Samples, and real examples": _samples(workdirs),
+        "Nearest training examples": _nearest(workdirs),
         "Between samples": _walks(workdirs),
-        "Nearest training examples": _audits(workdirs),
+        "Audit": _audits(workdirs),
         "Figures": _figures(workdirs),
         "Measures": _measures(workdirs),
         "Curves": _curves(workdirs),
         "Cost": _cost(workdirs),
         "Configuration": _configuration(workdirs),
     }
-    body = "".join(f"<h2>{name}</h2>{content}" for name, content in sections.items() if content)
+    body = "".join(f"<h2>{name}</h2>{content}" if name else content for name, content in sections.items() if content)
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     return f'<!doctype html><html lang="en">{head}<style>{STYLE}</style><h1>{title}</h1>{body}</html>\n'
 
@@ -65,14 +82,103 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return f"<table><tr>{''.join(f'<th>{cell}' for cell in head)}</tr>{''.join(lines)}</table>" if lines else ""
 
 
-# Samples
+# What the run is, and whether it went well
+
+
+def _about(workdirs: Sequence[Workdir]) -> str:
+    """Where each run is from, and what is wrong with it as far as that is known without looking."""
+    parts = []
+    for workdir in workdirs:
+        name = f"<b>{html.escape(workdir.name)}</b>: " if len(workdirs) > 1 else ""
+        parts += [f"<p>{name}{html.escape(line)}" for line in (_origin(workdir), *_said_of_data(workdir)) if line]
+        parts += [f'<p class="wrong">{name}{html.escape(line)}' for line in troubles(workdir)]
+    return "".join(parts)
+
+
+def _origin(workdir: Workdir) -> str:
+    about = _json(workdir.about)
+    if not about:
+        return ""
+    examples = ", ".join(f"{split} {count:,}" for split, count in about["examples"].items())
+    commit = f" ({about['commit'][:12]}{'-dirty' * about['commit'].endswith('-dirty')})" if about["commit"] else ""
+    return (
+        f"{about['data']}: {examples}; {about['parameters']:,} parameters; aigc_jax {about['aigc_jax']}{commit}, "
+        f"jax {about['jax']}, Python {about['Python']}; {about['device']}."
+    )
+
+
+def _said_of_data(workdir: Workdir) -> list[str]:
+    return _json(workdir.about).get("notes", [])
+
+
+def troubles(workdir: Workdir) -> list[str]:
+    """What went wrong in a run, a sentence each."""
+    found = []
+    train = [record for record in read(workdir.metrics) if record["group"] == "train"]
+    if train and (empty := [name for name, value in train[-1].items() if value is None]):
+        found.append(f"At step {train[-1]['step']:,} this is not finite: {', '.join(empty)}.")
+    if skipped := sum(record.get("skipped") or 0 for record in train):
+        found.append(f"{skipped:,.0f} updates were skipped, since their gradients were not finite or far too large.")
+    if left := _json(workdir.left_out):
+        found.append(f"Training diverged and went back {len(left)} times, past the batches that it had read then.")
+    if _json(_of(workdir.nearest, ".json")).get("alike"):
+        found.append("All samples are the same.")
+    return found
+
+
+def _json(path: Path) -> Any:
+    """What a file of the run holds; {} where it is not there, or damaged."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except DAMAGED:
+        return {}
+
+
+def _of(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)
+
+
+# Samples, and what there is beside them
 
 
 def _samples(workdirs: Sequence[Workdir]) -> str:
-    """Of several runs, the newest of each: samples are drawn from the same keys always."""
-    shown = 1 if len(workdirs) > 1 else SAMPLES_SHOWN
+    """The newest beside real examples, and earlier ones; of several runs the newest, where their keys are equal."""
+    if len(workdirs) == 1:
+        shown = [(workdirs[0], path) for path in _newest(workdirs[0].samples, SAMPLES_SHOWN)]
+    elif differ := _keys_differ(workdirs):
+        said = f"Samples are not shown, since they were not drawn alike ({', '.join(differ)} differ)."
+        return f"<p>{html.escape(said)}</p>{_real(workdirs)}"
+    else:
+        shown = [(workdir, path) for workdir in workdirs for path in _newest(workdir.samples, 1, "step_*")]
+    figures = [_sample(path, f"{workdir.name}/{path.name}") for workdir, path in shown]
+    figures.insert(len(workdirs), _real(workdirs))
+    return f'<div class="beside">{"".join(figures)}</div>' if any(figures) else ""
+
+
+def _keys_differ(workdirs: Sequence[Workdir]) -> list[str]:
+    """The settings on which the keys and the conditions of samples depend, where they are not the same in all."""
+    settings = [leaves(workdir.recorded()[0]) for workdir in workdirs]
+    return [key for key in KEYS if len({json.dumps(each.get(key)) for each in settings}) > 1]
+
+
+def _real(workdirs: Sequence[Workdir]) -> str:
+    """Training examples. Runs on the same data have the same ones."""
+    found: dict[str, str] = {}
+    for workdir in workdirs:
+        for suffix in LOOKABLE:
+            if (path := _of(workdir.real, suffix)).is_file():
+                data = _json(workdir.about).get("data", "")
+                found.setdefault(_shown(path, data), f"training examples of {data}, drawn at random")
+    return "".join(_figure(shown, caption) for shown, caption in found.items())
+
+
+def _nearest(workdirs: Sequence[Workdir]) -> str:
     return "".join(
-        _sample(path, f"{workdir.name}/{path.name}") for workdir in workdirs for path in _newest(workdir.samples, shown)
+        _sample(path, f"{workdir.name}, step {found['step']:,}. {found['said']}")
+        for workdir in workdirs
+        if (found := _json(_of(workdir.nearest, ".json")))
+        for path in (_of(workdir.nearest, suffix) for suffix in LOOKABLE)
+        if path.is_file()
     )
 
 
@@ -92,19 +198,25 @@ def _audits(workdirs: Sequence[Workdir]) -> str:
     )
 
 
-def _newest(folder: Path, count: int) -> list[Path]:
-    files = (path for path in folder.iterdir() if path.suffix in LOOKABLE) if folder.is_dir() else ()
+def _newest(folder: Path, count: int, pattern: str = "*") -> list[Path]:
+    files = (path for path in folder.glob(pattern) if path.suffix in LOOKABLE) if folder.is_dir() else ()
     return sorted(files, key=lambda path: path.stat().st_mtime)[-count:][::-1]
 
 
 def _sample(path: Path, caption: str) -> str:
-    caption = html.escape(caption)
+    return _figure(_shown(path, caption), caption)
+
+
+def _shown(path: Path, said: str) -> str:
+    """A picture or a text. said: to those who cannot see it."""
     if path.suffix == ".png":
         data = base64.b64encode(path.read_bytes()).decode()
-        shown = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
-    else:
-        shown = f"<pre>{html.escape(path.read_text('utf-8'))}</pre>"
-    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+        return f'<img alt="{html.escape(said)}" src="data:image/png;base64,{data}">'
+    return f"<pre>{html.escape(path.read_text('utf-8'))}</pre>"
+
+
+def _figure(shown: str, caption: str) -> str:
+    return f"<figure>{shown}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
 # Figures with their protocols
@@ -124,7 +236,14 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
             rows.append(map(html.escape, (name, record.run, f"{record.value:.4g}", interval, real, str(record.step))))
     table = _table(("measure", "run", "value", "95 % interval", "real samples reach", "step"), rows)
     items = "".join(f"<li>{html.escape(note)}" for note in notes(protocols))
-    return f"{table}<small><ul>{items}</ul></small>" if rows else ""
+    how = f"<details><summary>How they were measured</summary><ul>{items}</ul></details>"
+    return f"{table}{_meanings(protocols)}{how}" if rows else ""
+
+
+def _meanings(measures: Iterable[str]) -> str:
+    """A sentence for each measure that has one."""
+    items = [f"<li><b>{html.escape(name)}</b>, {html.escape(text)}." for name in measures if (text := meaning(name))]
+    return f'<ul class="said">{"".join(items)}</ul>' if items else ""
 
 
 def _records(workdir: Workdir) -> list[Record]:
@@ -176,7 +295,8 @@ def _measures(workdirs: Sequence[Workdir]) -> str:
             if group != "train" and measure not in figures:
                 step, value = points[-1]
                 rows.append((html.escape(name), html.escape(workdir.name), f"{value:.5g}", str(step)))
-    return _table(("measure", "run", "value", "step"), sorted(rows))
+    names = sorted({row[0].rpartition("/")[2] for row in rows})
+    return _table(("measure", "run", "value", "step"), sorted(rows)) + _meanings(names)
 
 
 def _curves(workdirs: Sequence[Workdir]) -> str:

@@ -27,6 +27,7 @@ from aigc_jax.train.programs import Programs
 # Random streams beside those of the steps, which are smaller.
 EVALUATION, SAMPLING, JUDGING, WALKING = (2**31 + stream for stream in range(4))
 PERPLEXITIES = {"bits_per_char": "perplexity"}  # what 2 to the power of a measure is called
+LARGEST_EXPONENT = 1023  # of 2, in float64
 SHOWN = 400  # samples on one page at most
 WALKS, WALK_STEPS = 4, 10  # ways between random samples, and samples on each
 
@@ -58,6 +59,7 @@ class Judge(Protocol):
     """Holds samples of a model against the data: `aigc_jax.evaluate.judge`."""
 
     count: int  # samples
+    left_out: Sequence[str]  # by the last `figures`: what could not be measured, a line each
 
     @property
     def names(self) -> Sequence[str]:
@@ -134,9 +136,13 @@ class Run(NamedTuple):
         for name, each in parts.items():
             totals, weights = (np.concatenate([getattr(m, of) for m in each])[:count] for of in ("total", "weight"))
             protocol = record.Protocol(name, self.data.name, feed.sha256, split, count)
-            means = interval(ratio(totals, weights), self.seed)
+            estimate = ratio(totals, weights)
+            if not np.isfinite(estimate.influence).all():  # `records` keeps no such figure
+                figures.append(Figure(protocol, Interval(estimate.value, np.nan, np.nan), None))
+                continue
+            means = interval(estimate, self.seed)
             figures.append(Figure(protocol, means, None))
-            if name in PERPLEXITIES:  # a monotonic function of a mean takes its interval along
+            if name in PERPLEXITIES and means.high < LARGEST_EXPONENT:  # a monotonic function takes the interval along
                 protocol = replace(protocol, measure=PERPLEXITIES[name])
                 figures.append(Figure(protocol, Interval(*(2.0**bits for bits in means)), None))
         return figures
@@ -184,18 +190,24 @@ class Run(NamedTuple):
         return bool(multihost_utils.broadcast_one_to_all(late)) if jax.process_count() > 1 else late
 
     def draw(
-        self, state: State, stem: Path, keep: bool = False, between: Callable[[], None] = lambda: None
+        self,
+        state: State,
+        stem: Path,
+        keep: bool = False,
+        between: Callable[[], None] = lambda: None,
+        look: Callable[[np.ndarray], None] = lambda samples: None,
     ) -> list[Path]:
         """Writes the samples that the configuration asks for, from the keys of its `sample.seed`; returns the files.
 
         stem: their path without its ending, which the data set's medium gives. The first of them are for a person to
-        look at; with keep all are for programs to read. between: is called after every batch.
+        look at; with keep all are for programs to read. between: is called after every batch; look: with all of them.
         """
         parts = []
         for part in self.drawn(state, self.sampling.n, SAMPLING, self.sampling.seed):
             parts.append(part)
             between()
         samples = np.concatenate([samples for samples, _ in parts])
+        look(samples)
         if jax.process_index():
             return [stem]
         medium = self.data.medium

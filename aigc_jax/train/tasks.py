@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
 from aigc_jax.ops.optimizer import updates
-from aigc_jax.train import records
+from aigc_jax.train import about, records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
 from aigc_jax.train.journal import Journal, measured
@@ -118,13 +119,18 @@ class Tasks:
             figures += unless_asked(self._asked, lambda between: run.judged(state, budget, between))
         except (Overdrawn, UserError) as error:  # such as samples that are not finite
             self._journal.say(f"The samples of step {step} are not measured: {error}")
+        else:
+            for line in run.judge.left_out if run.judge else ():
+                self._journal.say(f"Of the samples of step {step} this is left out: {line}")
         self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
         self._journal.scalars(step, run.evaluation.split, self._measures)
         records.add(self._workdir, figures, run.seed, step)
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         run, name = self._run, f"step_{step:08d}"
-        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name))
+        last = step == run.pace.steps
+        look = partial(about.compare, self._workdir, run, step) if last else lambda samples: None
+        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
         self._journal.picture(step, picture)
         unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
 

@@ -2,6 +2,7 @@
 
 import filecmp
 import itertools
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
 from aigc_jax.metrics.record import Figure
-from aigc_jax.train import manifest, records
+from aigc_jax.train import about, manifest, records, report
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
@@ -23,20 +24,35 @@ READ = ("params", "ema", "extra")  # what evaluating and sampling read of a chec
 
 
 def evaluate(run: Run, workdir: Workdir) -> None:
-    """Mode `evaluate`: measures the newest checkpoint, or the best where one is kept."""
+    """Mode `evaluate`: measures the newest checkpoint, or the best where one is kept, and writes the report anew.
+
+    Raises UserError at the end where something could not be measured.
+    """
     state = restore(run, workdir)
     step, figures = int(state.step), run.measured(state)
+    left_out: list[str] = []
     if run.judge is not None:
-        with _progress(run, run.judge.count) as between:
-            figures += run.judged(state, between=between)
+        try:
+            with _progress(run, run.judge.count) as between:
+                figures += run.judged(state, between=between)
+            left_out += run.judge.left_out
+        except UserError as error:  # such as samples that are not finite
+            left_out.append(f"what is of samples: {error}")
     print(f"Step {step}, {run.evaluation.split} split:", *map(told, figures), sep="\n")
     records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
+    about.describe(workdir, run)
     print(f"records: {workdir.records}")
+    if jax.process_index() == 0:
+        print(f"report: {report.write(workdir)}")
+    if left_out:
+        raise UserError(f"Left out: {' '.join(left_out)}")
 
 
 def told(figure: Figure) -> str:
     """One line: the value, its interval, and what real samples reach."""
     protocol, (value, low, high), floor = figure
+    if not all(map(math.isfinite, figure.interval)):
+        return f"{protocol.measure:<20} {value:<10.4g} of {protocol.samples:,} examples, and not kept."
     real = "" if floor is None else f"; real samples {floor:.4g}"
     return f"{protocol.measure:<20} {value:<10.6g} [{low:.6g}, {high:.6g}] of {protocol.samples:,} samples{real}"
 

@@ -73,6 +73,9 @@ class Workdir:
         self.samples = folder / "samples"
         self.walks = folder / "walks"  # between samples
         self.audit = folder / "audit"
+        self.about = folder / "about.json"
+        self.real = folder / "real"  # examples, as .png or .txt
+        self.nearest = folder / "nearest"  # training examples to some samples: as .png or .txt, and .json
         self.report = folder / "report.html"
 
     def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:

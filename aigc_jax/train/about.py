@@ -1,0 +1,139 @@
+"""What a report needs beside samples: real examples, the training examples nearest to some samples, where all is from.
+
+It is written into the run's folder while the data are at hand: a report is made of files alone.
+"""
+
+import itertools
+import json
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from aigc_jax import __version__
+from aigc_jax.data.dataset import Source, TextSource
+from aigc_jax.data.images import write_grid
+from aigc_jax.errors import naming
+from aigc_jax.metrics.memorisation import longest_shared, nearest_of
+from aigc_jax.metrics.record import commit
+from aigc_jax.train.run import SHOWN, Run
+from aigc_jax.train.workdir import Workdir, write_whole
+
+BESIDE = 8  # samples that are held against the training examples
+LOOKED_THROUGH = 2**28  # bytes of training examples, at most
+CHARACTERS = 2**21  # of training texts, at most
+AT_A_TIME = 4096  # examples in memory
+
+
+def describe(workdir: Workdir, run: Run) -> None:
+    """Writes about.json, and real training examples, as many as samples are drawn."""
+    if jax.process_index():
+        return
+    train = run.data.splits["train"]
+    chosen = _some(train, min(run.sampling.n, SHOWN))
+    picture = run.data.medium.picture(run.data.medium.examples(train[chosen]))
+    with naming(workdir.real):
+        if isinstance(picture, str):
+            Path(f"{workdir.real}.txt").write_text(picture, "utf-8")
+        else:
+            picture.save(f"{workdir.real}.png")
+    about = {
+        "aigc_jax": __version__,
+        "commit": commit(),
+        "jax": jax.__version__,
+        "Python": platform.python_version(),
+        "device": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)),
+        "data": run.data.name,
+        "examples": {name: len(source) for name, source in run.data.splits.items()},
+        "notes": [*run.data.notes, *run.data.changed],
+    }
+    write_whole(workdir.about, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+
+
+def compare(workdir: Workdir, run: Run, step: int, samples: np.ndarray) -> None:
+    """Writes some samples beside the training examples nearest to them. samples: as the method draws them.
+
+    Of texts it is the longest stretch that stands in the training texts. Of points nothing is written: their density
+    is known.
+    """
+    medium = run.data.medium
+    if jax.process_index() or medium.kind not in ("images", "texts") or not np.isfinite(samples).all():
+        return
+    values = medium.values(samples)
+    said = _images(workdir, run, values[:BESIDE]) if medium.kind == "images" else _texts(workdir, run, values[:BESIDE])
+    alike = len(values) > 1 and all(np.array_equal(value, values[0]) for value in values)
+    write_whole(Path(f"{workdir.nearest}.json"), json.dumps({"step": step, "said": said, "alike": alike}) + "\n")
+
+
+def _images(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
+    train, heldout = _splits(run)
+    numbers, distances = nearest_of(_chunks(run, train), samples)
+    with naming(workdir.nearest):
+        nearest = run.data.medium.examples(train[numbers])
+        write_grid(np.concatenate([samples, nearest]), workdir.nearest, len(samples))
+    said = (
+        "Samples (first row) and the training image nearest to each by its pixels (second row). They differ by "
+        f"{np.median(distances):.3g} grey levels (root mean square; the median)"
+    )
+    if heldout is not None:
+        _, usual = nearest_of(_chunks(run, train), run.data.medium.examples(heldout[_some(heldout, BESIDE)]))
+        said += (
+            f", and images of the {run.evaluation.split} split by {np.median(usual):.3g}: samples that are much nearer "
+            "than those are copies"
+        )
+    return f"{said}.{_of(_looked_at(train), len(train))}"
+
+
+def _texts(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
+    train, heldout = _splits(run)
+    texts = train.texts() if isinstance(train, TextSource) else itertools.chain.from_iterable(_chunks(run, train))
+    joined = "\n".join(map(str, texts))
+    known = joined[:CHARACTERS]
+    found = [longest_shared(str(sample), known) for sample in samples]
+    pairs = enumerate(zip(samples, found, strict=True), 1)
+    lines = [f"[{number}] {len(stretch)} of {len(text)} characters\n{stretch}\n" for number, (text, stretch) in pairs]
+    with naming(workdir.nearest):
+        Path(f"{workdir.nearest}.txt").write_text("\n".join(lines), "utf-8")
+    said = (
+        "Of each sample the longest stretch that stands in the training texts as it is: "
+        f"{np.median(list(map(len, found))):.3g} characters (the median)"
+    )
+    if heldout is not None:
+        real = run.data.medium.examples(heldout[_some(heldout, BESIDE)])
+        usual = [len(longest_shared(str(text), known)) for text in real]
+        said += (
+            f", and {np.median(usual):.3g} of texts of the {run.evaluation.split} split: samples of which much longer "
+            "ones do are copies"
+        )
+    return f"{said}.{_of(len(known), len(joined))}"
+
+
+def _splits(run: Run) -> tuple[Source, Source | None]:
+    """(what the model is trained on, what it has not seen, if there is such a split)."""
+    splits, name = run.data.splits, run.evaluation.split
+    return splits["train"], splits[name] if name != "train" else None
+
+
+def _some(source: Source, count: int) -> np.ndarray:
+    """Numbers of examples, the same always."""
+    return np.random.default_rng(0).choice(len(source), min(count, len(source)), replace=False)
+
+
+def _looked_at(source: Source) -> int:
+    """How many examples are looked through."""
+    one = sum(array.nbytes for array in source[np.zeros(1, np.int64)].values())
+    return min(len(source), max(LOOKED_THROUGH // max(one, 1), AT_A_TIME))
+
+
+def _of(looked_at: int, there: int) -> str:
+    return "" if looked_at == there else f" Looked at: the first {looked_at:,} of {there:,}."
+
+
+def _chunks(run: Run, source: Source) -> Iterator[np.ndarray]:
+    """The examples that are looked through, as the medium's `values`."""
+    count = _looked_at(source)
+    for start in range(0, count, AT_A_TIME):
+        yield run.data.medium.examples(source[np.arange(start, min(start + AT_A_TIME, count))])
