@@ -27,7 +27,7 @@ from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
-from aigc_jax.train.run import Evaluation, Pace, Run, Sampling
+from aigc_jax.train.run import Evaluation, Pace, Run, Sampling, conditions_of
 from aigc_jax.train.sharding import Layout, Rules, layout, shardings
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
@@ -227,7 +227,7 @@ def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> 
 
 def _check_condition(data: DataSet, sampling: Sampling, programs: Programs) -> None:
     """Refuses what cannot be asked of these data, or not of this network, which takes a second to trace."""
-    condition = data.medium.condition(sampling.condition, sampling.n)
+    condition = conditions_of(data, programs, sampling.condition, sampling.n)
     if condition is not None:
         programs.trace_sample(sampling.n, condition)
 

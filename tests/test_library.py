@@ -123,6 +123,8 @@ def test_what_is_not_there_is_said(runs, tmp_path):
     for n, seed in ((0, 0), (2, -1), (2, 2**32)):
         with pytest.raises(UserError, match="n has to be at least 1, and seed from 0 to"):
             model.sample(n, seed=seed)
+    with pytest.raises(UserError, match="no condition"):  # rather than which classes its data have
+        aigc_jax.load(runs("gan_points")).sample(2, given="cat")
     with pytest.raises(TypeError, match="integer"):
         model.sample(1, seed=1.5)
 

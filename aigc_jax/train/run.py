@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 
 from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.errors import ConfigError, naming
+from aigc_jax.errors import ConfigError, UserError, naming
 from aigc_jax.method import Measure, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
@@ -177,7 +177,7 @@ class Run(NamedTuple):
         size = min(self.evaluation.batch_size, count)
         key = jax.random.fold_in(self.programs.root, stream)
         key = jax.random.fold_in(key, seed) if seed else key  # 0: the stream's own
-        conditions = self.data.medium.condition(self.sampling.condition, count)
+        conditions = conditions_of(self.data, self.programs, self.sampling.condition, count)
         for number, start in enumerate(range(0, count, size)):
             rows = min(size, count - start)
             asked = None if conditions is None else conditions[start : start + rows]
@@ -225,3 +225,16 @@ class Run(NamedTuple):
             return None
         with naming(stem):
             return self.data.medium.write(found, stem, columns=WALK_STEPS)
+
+
+def conditions_of(data: DataSet, programs: Programs, text: str, n: int) -> np.ndarray | None:
+    """What `sample.condition` asks for, n times: see `Medium.condition`. Raises UserError for what cannot be asked.
+
+    A model that takes no classes says so, rather than which classes the data has.
+    """
+    try:
+        return data.medium.condition(text, n)
+    except UserError:
+        if "classes" in data.facts:
+            programs.trace_sample(n, np.zeros(n, np.int32))
+        raise
