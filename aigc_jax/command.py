@@ -75,6 +75,9 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     except UserError as error:
         print(f"aigc_jax: {error}", file=sys.stderr)
         return error.code
+    except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
+        print(f"aigc_jax: {error.strerror} ({error.filename}): check the path.", file=sys.stderr)
+        return 1
     except OSError as error:  # a full or vanished disk, wherever it is met
         where = f" ({error.filename}; {room(Path(error.filename).parent)})" if isinstance(error.filename, str) else ""
         print(f"aigc_jax: {error.strerror or error}{where}: what was saved before is intact.", file=sys.stderr)
