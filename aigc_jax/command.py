@@ -1,5 +1,6 @@
 """What commands over one run share: command line in, one clear line out when something is wrong."""
 
+import errno
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ from aigc_jax.config import nearest
 from aigc_jax.errors import ConfigError, Stopped, UserError, room, unwritable
 
 HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
+NOT_OF_THE_DISK = (errno.EISDIR, errno.ENOTDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EEXIST)
 COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between processes name
 HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 MODES = {
@@ -79,7 +81,11 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
         print(f"aigc_jax: {error.strerror} ({error.filename}): check the path.", file=sys.stderr)
         return 1
     except OSError as error:  # a full or vanished disk, wherever it is met
-        where = f" ({error.filename}; {room(Path(error.filename).parent)})" if isinstance(error.filename, str) else ""
+        named = isinstance(error.filename, str)
+        if error.errno in NOT_OF_THE_DISK and named and Path(error.filename).parent.is_dir():
+            print(f"aigc_jax: {error.filename}: {error.strerror}: check the path.", file=sys.stderr)
+            return 1
+        where = f" ({error.filename}; {room(Path(error.filename).parent)})" if named else ""
         print(f"aigc_jax: {error.strerror or error}{where}: what was saved before is intact.", file=sys.stderr)
         return 1
     except Exception as error:

@@ -9,7 +9,9 @@ It needs a few thousand images: with a few hundred the discriminator learns them
 pictures in many copies. ddpm_images is the better choice there. Twenty thousand: train.steps=30000.
 On a GPU: train.steps_per_call=10, and the widths twice as large.
 Hardware: 2 CPU cores, or any GPU.
-Measured: MEASURED
+Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to train on) on 2 shared CPU cores, jax
+0.10.2, in 27 min: sharp outlines and flat colours, yellow faces and signs that one can name; about half of 36 are
+fragments of several emoji. The audit of 256 samples found no copies (p = 1).
 """
 
 import ml_collections

@@ -10,7 +10,9 @@ A few hundred images: the best checkpoint by the bound on held-out images is wha
 train.steps=20000, networks.net.latent=256.
 On a GPU: networks.net.widths=(64, 128, 256), networks.net.hidden=1024, data.batch_size=128, train.steps_per_call=10.
 Hardware: 2 CPU cores, or any GPU.
-Measured: MEASURED
+Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to train on) on 2 shared CPU cores, jax
+0.10.2, in 14 min: 4.137 bits/dim on the 71 test images after 3,000 steps, which is the checkpoint that is kept; 4.251
+after 6,000, for it overfits. Samples are blurred discs and squares in the right colours; few are an object.
 """
 
 import ml_collections

@@ -184,3 +184,10 @@ def test_an_error_beside_other_processes_leaves_without_them(monkeypatch, capsys
     monkeypatch.setattr(jax.distributed, "is_initialized", lambda: False)
     with pytest.raises(type(error)):
         command.guarded(fail, [])
+
+
+def test_a_path_that_is_wrong_is_not_said_to_be_a_full_disk(tmp_path, capsys):
+    """Nothing was being saved there."""
+    (tmp_path / "folder").mkdir()
+    assert command.guarded(lambda _: (tmp_path / "folder").read_text(), []) == 1
+    assert capsys.readouterr().err == f"aigc_jax: {tmp_path}/folder: Is a directory: check the path.\n"

@@ -7,6 +7,7 @@ model has seen, reach against the same reference. A figure below the floor says 
 import hashlib
 import importlib.util
 import math
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -37,9 +38,10 @@ class Judge:
         self.left_out: Sequence[str] = ()  # by the last `figures`: what could not be measured, a line each
 
     def check(self, asked: np.ndarray | None) -> None:
-        """Raises ConfigError where a measure cannot be taken, before anything is drawn.
+        """Refuses what cannot be measured before anything is drawn, and passes over measures that need more samples.
 
         asked: int [count], the classes that samples are asked to be; None = no classes.
+        Raises ConfigError for an extractor that cannot see the images, and where no measure remains.
         """
         source, using = self._data.splits[self._split], self._sight.using
         if using is not None:
@@ -47,8 +49,9 @@ class Judge:
                 checked(source[np.zeros(1, np.int64)][self._sight.field], using.shape, using.name)
             except UserError as error:
                 raise ConfigError(f"evaluate.extractor: {error}") from error
+        kept, lacking = [], []
         for measure in self._measures:
-            name, made = measure.names[0], self.count
+            name, made = " and ".join(measure.names), self.count
             if measure.by_class:
                 if asked is None:
                     raise ConfigError(
@@ -56,12 +59,19 @@ class Judge:
                         "sample.condition=each, or leave it out."
                     )
                 made = np.unique(asked, return_counts=True)[1].min()
-            if min(made, len(source)) < measure.least:
-                raise ConfigError(
-                    f"evaluate.measures: {name} needs at least {measure.least:,} samples"
-                    f"{' of each class' if measure.by_class else ''}, and has {made:,} drawn (evaluate.samples) and "
-                    f"{len(source):,} of the {self._split} split: leave it out, or give it more."
-                )
+            if min(made, len(source)) >= measure.least:
+                kept.append(measure)
+                continue
+            samples = "samples of each class" if measure.by_class else "samples"
+            lacking.append(
+                f"{name} needs at least {measure.least:,} {samples}, and has "
+                f"{made:,} drawn (evaluate.samples) and {len(source):,} of the {self._split} split"
+            )
+        if not kept:
+            raise ConfigError(f"evaluate.measures: {'; '.join(lacking)}: leave it out, or give it more.")
+        for line in lacking:
+            print(f"aigc_jax: {line}: it is passed over.", file=sys.stderr)
+        self._measures, self.names = kept, tuple(name for measure in kept for name in measure.names)
 
     def prepare(self) -> None:
         """Looks at the real samples, which does not depend on the made ones."""

@@ -14,7 +14,7 @@ from support import load_config
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
 from aigc_jax.data.__main__ import main
-from aigc_jax.data.sets.image_folder import split_of
+from aigc_jax.data.splits import split_of
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir

@@ -183,3 +183,44 @@ def test_show_says_it(tmp_path, write, capsys):
     write("book.txt", BOOK)
     assert command.main(["show", "text_folder", f"--path={tmp_path / 'texts'}", f"--out={tmp_path}"]) == 0
     assert "Read: 1 file with" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["{}.txt", "{}/a.txt", "ptb.{}.txt", "{}_texts/b/c.md"])
+@pytest.mark.parametrize("validation", ["valid", "Dev"])
+def test_names_of_splits_are_the_splits(load, write, form, validation):
+    for name in ("train", validation, "test"):
+        write(form.format(name), f"{name} " * 100)
+    write("README.md", "about")
+    data = load()
+    assert {split: {*"".join(parts).split()} for split, parts in texts(data).items()} == {
+        "train": {"train"},
+        "validation": {validation},
+        "test": {"test"},
+    }
+    assert "split as folders or files are named" in data.notes[0]
+    assert any("beside the splits" in note and "README.md" in note for note in data.notes)
+
+
+def test_a_text_may_be_called_test(load, write):
+    write("test.txt", BOOK)
+    write("contest.txt", BOOK)
+    assert "by position" in load().notes[0]
+    write("train.txt", "")
+    write("validation.txt", BOOK)
+    write("test.txt", "")
+    with pytest.raises(UserError, match="nothing to train on"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["a/train.txt", "a/test.txt"], 'splits inside "a"'),
+        (["test/a.txt", "val/a.txt"], "of test and validation alone"),
+    ],
+)
+def test_splits_that_cannot_be_taken_are_refused(load, write, names, message):
+    for name in names:
+        write(name, BOOK)
+    with pytest.raises(UserError, match=message):
+        load()

@@ -10,7 +10,6 @@ suffix; hidden files and other files are passed over. Images are cropped to thei
 """
 
 import os
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,21 +23,13 @@ from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.data.files import listed, printable
 from aigc_jax.data.images import Augmentation, image_dataset, png
 from aigc_jax.data.pictures import SUFFIXES, Picture, read_all, survey
+from aigc_jax.data.splits import SPLITS, split_of
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
 from aigc_jax.ranges import Size
 
 VERSION = "2.0.0"  # of the rules by which files become pixels, splits and classes
-SPLITS = {
-    "train": "train|training",
-    "validation": "validation|valid|val|development|dev|evaluation|eval",
-    "test": "test|testing",
-}
-SPLIT = re.compile(
-    "|".join(f"(?P<{split}>{names})" for split, names in SPLITS.items()).join(["(?:", ")"])
-    + r"(?:[ _-]?(?:set|data|split|images|\d{4}))?"
-)
 UNREAD = {
     "heic": "convert them to JPEG or PNG (the package pillow-heif reads them)",
     "heif": "convert them to JPEG or PNG (the package pillow-heif reads them)",
@@ -194,12 +185,6 @@ def _splits(where: str, folder: Path, found: Collection[tuple[str, ...]]) -> dic
     if "train" not in splits.values():
         raise UserError(f"{where} holds the splits {_some(splits)} and nothing to train on: add a folder named train.")
     return splits
-
-
-def split_of(name: str) -> str:
-    """The split that a folder's name means: "train", "validation", "test", or "" for none."""
-    found = SPLIT.fullmatch(name.lower())
-    return found.lastgroup or "" if found else ""
 
 
 def _class(name: str) -> str:

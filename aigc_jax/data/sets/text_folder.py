@@ -8,6 +8,8 @@ A document is a file, or with `documents="blank_lines"` what stands between blan
 content, about 90 / 5 / 5, so that duplicates fall on one side. Fewer than `FEW` documents are taken as books: of each
 the last 5 % are the test split, the 5 % before them the validation split, and what it has in each split is cut at the
 ends of paragraphs or lines into texts of at most `PASSAGE` characters, so that samples begin where one of these does.
+
+Where the folders or files at the top are named for splits, such as train.txt and test.txt, those are the splits.
 """
 
 import hashlib
@@ -15,13 +17,14 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import listed, printable
 from aigc_jax.data.plain_text import content, decoded
+from aigc_jax.data.splits import split_of
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
@@ -34,7 +37,7 @@ HELD = 0.05  # share of a book that is the test split, and as much the validatio
 SHORTEST = 200  # characters: of a shorter book nothing is held out
 PASSAGE = 2000  # characters at most
 NEAR = 1000  # characters within which the end of a line is looked for, to split a book there
-RULES = "1"  # changes with what this file makes of the same bytes
+RULES = "2"  # changes with what this file makes of the same bytes
 VERSION = "1.0.0"
 NAMED = 3  # kinds of other files that are named
 
@@ -96,14 +99,53 @@ def passages(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def read_splits(files: Sequence[Path], documents: Documents) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """(split -> texts, counts of what was read, changed and left out). Raises UserError where there is no text."""
+def named_splits(folder: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """File -> the split that its folder, or at the top its own name, means; "" = none. {} = none is named for one.
+
+    A name counts as a split where others do: there has to be one to train on, and another. Raises UserError where
+    splits stand inside another folder, and where folders hold nothing to train on.
+    """
+    parts = {file: file.relative_to(folder).with_suffix("").parts for file in files}
+    tops = {file: _split(names) for file, names in parts.items()}
+    if _are_splits(tops.values()):
+        return tops
+    where = f'"{printable(folder)}" (key "data.path")'
+    if "train" not in tops.values() and all(tops.values()) and all(len(names) > 1 for names in parts.values()):
+        raise UserError(
+            f"{where} holds folders of {' and '.join(sorted({*tops.values()}))} alone: add one named train."
+        )
+    for top in sorted({names[0] for names in parts.values() if len(names) > 1}, key=os.fsencode):
+        if _are_splits([_split(names[1:]) for names in parts.values() if len(names) > 1 and names[0] == top]):
+            raise UserError(f'{where} holds its splits inside "{printable(top)}": give that folder as the path.')
+    return {}
+
+
+def _split(names: Sequence[str]) -> str:
+    return split_of(names[0]) or (split_of(re.split("[._-]", names[0])[-1]) if len(names) == 1 else "")
+
+
+def _are_splits(found: Collection[str]) -> bool:
+    return "train" in found and len({*found} - {""}) > 1
+
+
+def read_splits(
+    files: Sequence[Path], documents: Documents, named: Mapping[Path, str]
+) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """(split -> texts, counts of what was read, changed and left out). named: see `named_splits`.
+
+    Raises UserError where there is no text.
+    """
     counts: Counter[str] = Counter()
-    found = [document for file in files for document in documents_of(read_file(file, counts), documents)]
-    if not found:
+    read = [(named.get(file, ""), documents_of(read_file(file, counts), documents)) for file in files]
+    found = [document for _, parts in read for document in parts]
+    if not any(parts and split in ("", "train") for split, parts in read):
         raise UserError(f'There is no text in {_some(files)} (key "data.path"): there is nothing to train on.')
     splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
-    if len(found) < FEW:
+    if named:
+        for split, parts in read:
+            for document in parts:
+                splits[split] += passages(document) if len(found) < FEW else [document]
+    elif len(found) < FEW:
         for book in found:
             for split, part in parts_of(book).items():
                 splits[split] += passages(part)
@@ -122,10 +164,14 @@ def _some(files: Sequence[Path]) -> str:
     return f"{names} and {len(files) - NAMED:,} more" if len(files) > NAMED else names
 
 
-def notes(counts: Mapping[str, Any], documents: Documents, others: Sequence[Path]) -> list[str]:
-    """What was read, changed and left out, in lines."""
+def notes(
+    counts: Mapping[str, Any], documents: Documents, others: Sequence[Path], by_name: bool, beside: Sequence[Path]
+) -> list[str]:
+    """What was read, changed and left out, in lines. by_name: whether names tell the splits; beside: files of none."""
     split = "by content"
-    if counts["documents"] < FEW:
+    if by_name:
+        split = "as folders or files are named for splits"
+    elif counts["documents"] < FEW:
         split = "each by position: its last 5 % are test, the 5 % before validation"
     between = ", parted by blank lines" if documents == "blank_lines" else ""
     said = [
@@ -141,6 +187,8 @@ def notes(counts: Mapping[str, Any], documents: Documents, others: Sequence[Path
     ):
         if counts[name]:
             said.append(f"{line}: {counts[name]:,}.")
+    if beside:
+        said.append(f"Left out, beside the splits: {_some(beside)}.")
     if others:
         kinds = Counter(printable(file.suffix.lower()) or "no suffix" for file in others).most_common()
         named = ", ".join(f"{kind} {count:,}" for kind, count in kinds[:NAMED])
@@ -175,6 +223,9 @@ def load(*, data_dir: Path, path: str, documents: Documents, length: Length, voc
     """
     place = expanded(path)
     files, others = _found(place)
+    named = {} if place.is_file() else named_splits(place, files)
+    beside = [file for file in files if named and not named[file]]
+    files = [file for file in files if file not in beside]
     parts = [RULES.encode(), documents.encode()]
     for file in files:
         parts += [os.fsencode(file.relative_to(place)), content(file)]
@@ -183,8 +234,8 @@ def load(*, data_dir: Path, path: str, documents: Documents, length: Length, voc
         version=VERSION,
         description="Texts of a folder.",
         licence="that of the texts; not known here",
-        read=lambda: read_splits(files, documents),
+        read=lambda: read_splits(files, documents, named),
     )
     builder = local_builder(TextFolder, config, data_dir)
-    said = notes(Counter(builder.info.metadata), documents, others)
+    said = notes(Counter(builder.info.metadata), documents, others, bool(named), beside)
     return text_dataset("text_folder", builder, length=length, vocabulary_size=vocabulary_size, notes=said)
