@@ -77,9 +77,6 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     except UserError as error:
         print(f"aigc_jax: {error}", file=sys.stderr)
         return error.code
-    except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
-        print(f"aigc_jax: {error.strerror} ({error.filename}): check the path.", file=sys.stderr)
-        return 1
     except OSError as error:  # a full or vanished disk, wherever it is met
         named = isinstance(error.filename, str)
         if error.errno in NOT_OF_THE_DISK and named and Path(error.filename).parent.is_dir():
