@@ -12,11 +12,12 @@ from pathlib import Path
 from aigc_jax import places
 from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.images import ImageMedium
+from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
 from aigc_jax.evaluate.measure import finish, listed
-from aigc_jax.metrics.features.extractor import names
+from aigc_jax.metrics.features.extractor import Extractor, fitting, names
 from aigc_jax.metrics.record import Origin
 
 USUAL = ("frechet", "kid")  # measures
@@ -43,5 +44,21 @@ def run(options: argparse.Namespace) -> None:
     data = DataSet(options.real.name, splits, ImageMedium((), 0, ()), {})
     folders = places.weights(), places.cache("features")
     judging = judge(data, "real", "heldout", len(made), options.measures, options.extractor, *folders)
+    for images in (*found.values(), made):
+        _check(judging.using, images.shape[1:], options.extractor)
     figures = judging.figures([judging.look(made, None)], options.seed)
     finish(figures, judging.left_out, Origin(options.made.name, options.seed), options.out)
+
+
+def _check(using: Extractor | None, shape: tuple[int, ...], name: str) -> None:
+    """Raises ConfigError where an extractor does not take images of this shape [H, W, C]."""
+    if using is None or not using.shape or shape == using.shape:
+        return
+    height, _, channels = using.shape
+    flags = ["--grey"] if channels == 1 else []
+    flags += [f"--size={height}"] if shape[:2] != using.shape[:2] else []
+    others = ", ".join(fitting(shape))
+    raise ConfigError(
+        f'The extractor "{name}" takes {list(using.shape)}, and these images are {list(shape)}: give '
+        f"{' '.join(flags) or 'colour images without --grey'}, or an extractor that takes them as they are ({others})."
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from aigc_jax.data.files import listed, printable
 from aigc_jax.data.pictures import SUFFIXES, read_all, survey
 from aigc_jax.data.plain_text import decoded
-from aigc_jax.errors import UserError
+from aigc_jax.errors import ConfigError, UserError
 
 
 def read(path: Path, size: int, grey: bool) -> np.ndarray:
@@ -20,6 +20,8 @@ def read(path: Path, size: int, grey: bool) -> np.ndarray:
     size: of the side that images are cut and resized to; 0 = they have one size. grey: C is 1, else 3.
     Raises UserError, naming the file that is damaged or does not fit.
     """
+    if size < 0:
+        raise ConfigError(f"--size={size} is no side of an image: give a number of pixels, or 0.")
     if path.is_dir():
         return _folder(path, size, grey)
     array, channels = read_array(path), 1 if grey else 3
@@ -41,7 +43,9 @@ def read_texts(path: Path) -> np.ndarray:
     for number, line in enumerate(lines, 1):
         if path.suffix == ".jsonl" and line:
             try:
-                line = str(json.loads(line)["text"])
+                line = json.loads(line)["text"]
+                if not isinstance(line, str):
+                    raise TypeError(f"{line!r} is no text")
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise UserError(f'{path}, line {number}, holds no {{"text": …}} ({error!r}): mend it.') from error
         if line:
@@ -79,9 +83,12 @@ def read_array(path: Path) -> np.ndarray:
         raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")
     try:
         found = np.load(path, allow_pickle=False)
-        array = found[found.files[0]] if isinstance(found, np.lib.npyio.NpzFile) else found
+        if isinstance(found, np.lib.npyio.NpzFile):
+            array = found["image" if "image" in found.files else found.files[0]]
+        else:
+            array = found
     except (OSError, ValueError, EOFError, IndexError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read as an array of images ({error}): repair it.") from error
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3):
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size:
         raise UserError(f"{path} holds {array.dtype} {list(array.shape)}, and uint8 [N, H, W, 1 or 3] is needed.")
     return array

@@ -34,7 +34,7 @@ class Judge:
         self.count = count
         self.names = tuple(name for measure in measures for name in measure.names)
         self._data, self._split, self._heldout = data, split, heldout
-        self._measures, self._sight = measures, sight
+        self._measures, self._sight, self.using = measures, sight, sight.using
         self.left_out: Sequence[str] = ()  # by the last `figures`: what could not be measured, a line each
 
     def check(self, asked: np.ndarray | None) -> None:
@@ -167,8 +167,8 @@ def judge(
     """
     if count < 2 or not measures:
         raise ConfigError(
-            f'Measuring samples needs two of them at least ("evaluate.samples" is {count}), and what to measure '
-            f'("evaluate.measures" names {", ".join(measures) or "nothing"}).'
+            f"Measuring samples needs two of them at least (of a run: evaluate.samples), and there are {count}; and "
+            f'what to measure ("evaluate.measures" names {", ".join(measures) or "nothing"}).'
         )
     module = f"aigc_jax.evaluate.{data.medium.kind}"
     if importlib.util.find_spec(module) is None:

@@ -88,12 +88,14 @@ def finish(figures: Sequence[Figure], left_out: Sequence[str], origin: Origin, o
 
 
 def named(names: Sequence[str], there: Mapping[str, Any]) -> list[Any]:
-    """Those of `there`. Raises ConfigError for a name that it does not have."""
+    """Those of `there`, each once, by their names or what they are also called. Raises ConfigError for another name."""
+    found = {}
     for name in names:
-        if name not in there:
-            here = ALSO_CALLED.get(name.lower().replace("-", "_"))
-            hint = f' Did you mean "{here}"?' if here in there else nearest(name, there)
+        here = name if name in there else ALSO_CALLED.get(name.lower().replace("-", "_"), name)
+        if here not in there:
+            hint = nearest(name, there)
             if name.lower() in OF_DATA:
                 hint = " It is no measure of samples: evaluating a model gives it, of the data, where there is one."
             raise ConfigError(f'measures: there is no "{name}".{hint}')
-    return [there[name] for name in names]
+        found[here] = there[here]
+    return list(found.values())

@@ -60,4 +60,5 @@ def interval(estimate: Estimate, seed: int, replicates: int = REPLICATES, level:
     random = np.random.RandomState(seed)
     means = [influence[random.randint(0, len(influence), len(influence))].mean() for _ in range(replicates)]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, *(min(max(value + float(end), least), most) for end in (low, high)))
+    low, high = (min(max(value + float(end), least), most) for end in (low, high))
+    return Interval(value, min(low, value), max(high, value))

@@ -137,7 +137,7 @@ def read(path: Path) -> list[Record]:
     if not path.is_file():
         raise UserError(f"There is no {path}: give the folder of a run that was evaluated, or a file of records.")
     records = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         try:
             records.append(Record.from_json(line))
         except ValueError as error:

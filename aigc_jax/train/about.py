@@ -82,7 +82,7 @@ def _images(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
         _, usual = nearest_of(_chunks(run, train), run.data.medium.examples(heldout[_some(heldout, BESIDE)]))
         said += (
             f", and images of the {run.evaluation.split} split by {np.median(usual):.3g}: samples that are much nearer "
-            "than those are copies"
+            "than those may be copies"
         )
     return f"{said}.{_of(_looked_at(train), len(train))}"
 
@@ -106,7 +106,7 @@ def _texts(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
         usual = [len(longest_shared(str(text), known)) for text in real]
         said += (
             f", and {np.median(usual):.3g} of texts of the {run.evaluation.split} split: samples of which much longer "
-            "ones do are copies"
+            "ones do may be copies"
         )
     return f"{said}.{_of(len(known), len(joined))}"
 

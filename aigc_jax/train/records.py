@@ -13,9 +13,7 @@ from aigc_jax.train.workdir import Workdir, write_whole
 
 
 def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, checkpoint: str = "") -> None:
-    """Appends what was measured at a step. Of records of one step and protocol the last counts.
-
-    What is not finite is no figure.
+    """Appends what was measured at a step, as far as it is finite. Of records of one step and protocol the last counts.
 
     seed: of the samples. checkpoint: its manifest's SHA-256; "" = it was not saved yet: `sign` names it later.
     """

@@ -20,13 +20,8 @@ from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 WIDTH, HEIGHT, PAD = 420, 180, 8
 LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
 SAMPLES_SHOWN = 4
-KEYS = (
-    "seed",
-    "sample.seed",
-    "sample.condition",
-    "sample.n",
-    "evaluate.batch_size",
-)  # of samples
+# Settings that the keys of samples, and what is asked of them, depend on.
+KEYS = ("seed", "sample.seed", "sample.condition", "sample.n", "evaluate.batch_size")
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 
 STYLE = """
@@ -39,12 +34,12 @@ img{max-width:100%;image-rendering:pixelated;border:1px solid var(--line)}
 pre{overflow:auto;background:var(--faint);padding:1rem;border-radius:4px;white-space:pre-wrap}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums} td,th{padding:.25rem 1.25rem .25rem 0;text-align:left}
 table{display:block;overflow-x:auto} td small{white-space:nowrap}
-tr+tr{border-top:1px solid var(--line)} small{opacity:.75} 
+tr+tr{border-top:1px solid var(--line)} small{opacity:.75}
 .beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));align-items:start}
 .beside pre{max-height:30rem;margin-top:0}
-.wrong{border-left:4px solid #dc2626;padding-left:.75rem} 
+.wrong{border-left:4px solid #dc2626;padding-left:.75rem}
 .said{font-size:14px;padding-left:1.25rem}
-details{font-size:13px;opacity:.75} 
+details{font-size:13px;opacity:.75}
 svg text{font-size:11px;fill:currentColor;opacity:.75}
 """
 

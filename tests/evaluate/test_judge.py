@@ -1,6 +1,7 @@
 """Samples held against the data: what is measured, how it is recorded, and what is refused."""
 
 import json
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import load_config
 
 from aigc_jax.build import build
@@ -143,9 +145,28 @@ def test_training_measures_and_records(trained_run, capsys):
 
 
 def test_the_report_shows_them(trained_run):
-    _, workdir = trained_run
+    config, workdir = trained_run
     page = workdir.report.read_text("utf-8")
     assert "FD-digits" in page and "95 % interval" in page and "80 samples against 1,437 of digits" in page
+    assert "<b>FD-digits</b>, lower is better: how far" in page and "digits: train 1,437, test 360;" in page
+    assert "training examples of digits, drawn at random" in page and "grey levels (root mean square" in page
+    with Image.open(workdir.folder / "nearest.png") as nearest, Image.open(workdir.folder / "real.png") as real:
+        assert nearest.width > nearest.height and real.mode == "L"
+    workdir.report.unlink()
+    trained.evaluate(build(config), workdir)
+    assert workdir.report.read_text("utf-8") == page, "evaluating writes it anew"
+
+
+def test_a_report_of_several_shows_samples_of_equal_keys_or_none(trained_run, tmp_path):
+    _, workdir = trained_run
+    other = Workdir(shutil.copytree(workdir.folder, tmp_path / "other"))
+    page = report.page([workdir, other])
+    assert page.count("step_00000004.png</figcaption>") == 2
+    assert page.count("training examples of digits, drawn at random") == 1, "both have the same"
+    config = json.loads(other.config.read_text("utf-8"))
+    config["sample"]["condition"] = "each"
+    other.config.write_text(json.dumps(config), "utf-8")
+    assert "they were not drawn alike (sample.condition differ)" in report.page([workdir, other])
 
 
 def test_the_run_is_audited(trained_run, capsys):

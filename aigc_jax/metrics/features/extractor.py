@@ -88,14 +88,24 @@ class Extractor:
         devices = len(self._rows.device_set)
         size = min(self.batch or BATCH, -(-len(images) // devices)) * devices
         parts = [jax.device_get(self._compiled(batch)) for batch in _padded(images, size)]
-        found = (np.concatenate(each)[: len(images)] for each in zip(*parts, strict=True))
-        return Answers(*found)
+        found = Answers(*(np.concatenate(each)[: len(images)] for each in zip(*parts, strict=True)))
+        if not np.isfinite(found.features).all():
+            raise UserError(f'Features of the extractor "{self.name}" are not finite: its weights are damaged.')
+        return found
 
 
 def names() -> list[str]:
     """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
     networks = (name for name, module in _modules().items() if hasattr(module, "load"))
     return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
+
+
+def fitting(shape: Sequence[int]) -> list[str]:
+    """Extractors that take images of this shape [H, W, C]: networks that are not part of this package take any."""
+    from aigc_jax.metrics.features import small
+
+    shipped = {path.stem: path for path in SHIPPED.glob("*.safetensors")}
+    return [name for name in names() if name not in shipped or small.read(shipped[name]).shape == tuple(shape)]
 
 
 def sources() -> dict[str, Sequence[Any]]:
@@ -171,7 +181,7 @@ def checked(images: np.ndarray, shape: tuple[int, int, int] | None, name: str) -
         colour = "grey" if channels == 1 else "colour"
         raise UserError(
             f'The extractor "{name}" takes {colour} images of {height} × {width}, and these are '
-            f"{list(images.shape[1:])}: choose another extractor."
+            f"{list(images.shape[1:])}: choose one that takes them, of {', '.join(fitting(images.shape[1:]))}."
         )
     if images.dtype != np.uint8:
         wrong = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))
