@@ -29,6 +29,7 @@ TWINS = (  # what is long becomes short
 NOT_RUN = {  # the beginning of a command -> the reason
     "make quickstart": "CI runs it after the suite",
     "make test": "it is this suite",
+    "python -m pytest ": "tests of this suite",
     "make peers": "installs PyTorch, diffusers and transformers",
     "python3 -m venv": "CI makes its environment so, by the Makefile",
     "pip install -e .": "CI makes its environment so, by the Makefile",
@@ -44,9 +45,9 @@ NOT_RUN = {  # the beginning of a command -> the reason
     "python -m aigc_jax.evaluate folders REAL MADE --extractor=inception": "needs Inception's published weights; "
     "tests/evaluate/test_commands.py measures folders by an extractor of this package",
     "python -m aigc_jax.evaluate similarity TARGETS MADE --measures psnr ssim lpips_alex": "needs AlexNet's published "
-    "weights; tests/evaluate/commands/test_similarity.py",
+    "weights; tests/commands/test_similarity.py",
     "python -m aigc_jax.evaluate prefer score": "needs people's answers; tests/evaluate/test_pairs_in_browser.py",
-    "python -m aigc_jax.evaluate convert": "needs a published file; tests/evaluate/commands/test_convert.py",
+    "python -m aigc_jax.evaluate convert": "needs a published file; tests/commands/test_convert.py",
 }
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.ops import batch
 
 
@@ -37,5 +38,5 @@ def test_microbatches_hold_every_row_once():
     parts = batch.microbatches({"x": x}, 3)["x"]
     assert parts.shape == (3, 4, 2)
     assert sorted(np.asarray(parts).reshape(12, 2).tolist()) == x.tolist()
-    with pytest.raises(ValueError, match="12 examples"):
+    with pytest.raises(ConfigError, match="12 examples"):
         batch.microbatches({"x": x}, 5)
