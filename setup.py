@@ -60,7 +60,6 @@ setup(
         ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "pre-commit>=4"],
         "tensorflow": ["tensorflow"],  # preparing some of TFDS's own data sets
-        "torch": ["torch"],  # converting published weights, once
         "wandb": ["wandb"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],

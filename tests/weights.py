@@ -1,6 +1,7 @@
 """Random weights under the names and in the shapes of published files."""
 
 from functools import cache
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from aigc_jax.metrics.features.efficientnet_lite0 import EfficientNetLite0
 from aigc_jax.metrics.features.inception import Inception
 
+FILES = Path(__file__).parent / "metrics" / "features" / "files"  # that PyTorch wrote
 NETWORKS = {"inception": (Inception, 299), "efficientnet_lite0": (EfficientNetLite0, 224)}
 LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 ORDER = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}  # of Flax's axes, as PyTorch has them

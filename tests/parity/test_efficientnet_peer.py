@@ -1,11 +1,14 @@
 """EfficientNet-Lite0 against the package that its weights were published for, with those weights."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
 
 from aigc_jax import places
 from aigc_jax.evaluate.__main__ import main
+from aigc_jax.metrics.features import state
 from aigc_jax.metrics.features.efficientnet_lite0 import CLASSES, FEATURES, SIDE, prepared
 from aigc_jax.metrics.features.extractor import extractor
 
@@ -29,6 +32,17 @@ def ours(tmp_path_factory):
 @pytest.fixture(scope="module")
 def theirs():
     return peer.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=FILE).eval()
+
+
+def test_the_file_is_read_as_pytorch_reads_it(tmp_path):
+    expected = torch.load(FILE, map_location="cpu", weights_only=True)
+    torch.save(expected, tmp_path / "again.pth")  # in the newer format
+    for path in (Path(FILE), tmp_path / "again.pth"):
+        found = state.read(path)
+        assert list(found) == list(expected)
+        for name, tensor in expected.items():
+            assert found[name].dtype == tensor.numpy().dtype
+            np.testing.assert_array_equal(found[name], tensor.numpy(), strict=True)
 
 
 @torch.inference_mode()

