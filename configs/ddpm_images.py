@@ -10,7 +10,10 @@ after about 3,000 steps, and look at --mode=audit. Twenty thousand: train.steps=
 On a GPU: networks.net.channels=128, networks.net.blocks=2, data.batch_size=128, precision="bfloat16".
 By class: networks.net.classes, the number of classes.
 Hardware: 2 CPU cores, or any GPU.
-Measured: not yet measured.
+Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to train on) on 2 shared CPU cores, jax
+0.10.2, stopped after 3,475 of 5,000 steps: 3.341 bits/dim on the 71 test images after 3,000, still falling (3.822 after
+1,000, 3.479 after 2,000). Samples are clean shapes in flat colours on white, few of them an object at sight yet.
+Its whole time is not yet measured: 1.3 steps/s there, beside other work.
 """
 
 import ml_collections
