@@ -12,6 +12,7 @@ Hardware: 2 CPU cores, or any GPU.
 Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to train on) on 2 shared CPU cores, jax
 0.10.2, in 27 min: sharp outlines and flat colours, yellow faces and signs that one can name; about half of 36 are
 fragments of several emoji. The audit of 256 samples found no copies (p = 1).
+KID-efficientnet_lite0 of 500 samples 0.092.
 """
 
 import ml_collections

@@ -13,6 +13,7 @@ Hardware: 2 CPU cores, or any GPU.
 Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to train on) on 2 shared CPU cores, jax
 0.10.2, in 14 min: 4.137 bits/dim on the 71 test images after 3,000 steps, which is the checkpoint that is kept; 4.251
 after 6,000, for it overfits. Samples are blurred discs and squares in the right colours; few are an object.
+KID-efficientnet_lite0 of 500 samples 0.284.
 """
 
 import ml_collections
