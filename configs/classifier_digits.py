@@ -1,7 +1,7 @@
 """A classifier of 8 x 8 digits, whose features judge what is generated like them.
 
     python main.py --config=configs/classifier_digits.py --workdir=runs/classifier_digits
-    python -m aigc_jax.evaluate ship runs/classifier_digits digits
+    aigc_jax ship runs/classifier_digits digits
 
 The second line writes its weights where `evaluate.extractor="digits"` finds them; those of the package were made so.
 Hardware: 2 CPU cores. Time: 40 s. Expected: 98 % of the test images told rightly.

@@ -1,7 +1,7 @@
 """A classifier of Fashion-MNIST, whose features judge what is generated like it.
 
     python main.py --config=configs/classifier_fashion_mnist.py --workdir=runs/classifier_fashion_mnist
-    python -m aigc_jax.evaluate ship runs/classifier_fashion_mnist fashion_mnist
+    aigc_jax ship runs/classifier_fashion_mnist fashion_mnist
 
 The second line writes its weights where `evaluate.extractor="fashion_mnist"` finds them; those of the package were
 made so. Hardware: 2 CPU cores. Time: about 15 minutes. Expected: 90 % of the test

@@ -42,13 +42,14 @@ NOT_RUN = {  # the beginning of a command -> the reason
     "pip install --no-index": "for a GPU's machine without a network",
     "bash benchmarks/accelerator.sh": "needs a GPU",
     "docker ": "needs Docker; tests/test_launch.py reads the Dockerfile",
-    "python -m aigc_jax.evaluate folders REAL MADE --extractor=inception": "needs Inception's published weights; "
+    "aigc_jax folders REAL MADE --extractor=inception": "needs Inception's published weights; "
     "tests/evaluate/test_commands.py measures folders by an extractor of this package",
-    "python -m aigc_jax.evaluate similarity TARGETS MADE --measures psnr ssim lpips_alex": "needs AlexNet's published "
-    "weights; tests/commands/test_similarity.py",
-    "python -m aigc_jax.evaluate prefer score": "needs people's answers; tests/evaluate/test_pairs_in_browser.py",
-    "python -m aigc_jax.evaluate convert": "needs a published file; tests/commands/test_convert.py",
+    "aigc_jax similarity TARGETS MADE --measures psnr ssim lpips_alex": "needs AlexNet's published weights; "
+    "tests/commands/test_similarity.py",
+    "aigc_jax prefer score": "needs people's answers; tests/evaluate/test_pairs_in_browser.py",
+    "aigc_jax convert": "needs a published file; tests/commands/test_convert.py",
 }
+LONG = re.compile(r"^python -m aigc_jax\.(evaluate|train)(?= )")  # the same commands as those of `aigc_jax`
 
 
 def commands(page: str) -> Iterator[str]:
@@ -74,6 +75,7 @@ def bare(command: str) -> str:
 
 def reason(command: str) -> str | None:
     """Why a command is not run; None = it is."""
+    command = LONG.sub("aigc_jax", command)
     return next((why for beginning, why in NOT_RUN.items() if command.startswith(beginning)), None)
 
 

@@ -150,3 +150,44 @@ def test_launchers_are_valid_and_explain_themselves(path):
     assert content.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in content
     assert content.splitlines()[1].startswith("# "), "the arguments are explained on top"
+
+
+# How docs/step.md names code: "`name` of `file.py`"; "name(…)  …  (file.py)" in its diagram; a row of its first table.
+OF_FILE = re.compile(r"`([\w.]+)` of\s+`([\w/]+\.py)`")
+DRAWN = re.compile(r"^[ │]*([A-Za-z_][\w.]*)\(.*\((aigc_jax/[\w/]+\.py)\)$", re.MULTILINE)
+READ_IN_ORDER = re.compile(r"^\| `([\w/]+\.py)` \| (\d+) \| `(\w+)` \|", re.MULTILINE)
+
+
+def defined(path: Path) -> set[str]:
+    """The functions, classes, and their functions and fields as Class.name, of a file."""
+    names = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        for inner in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(inner, ast.FunctionDef):
+                names.add(f"{node.name}.{inner.name}")
+            elif isinstance(inner, ast.AnnAssign):
+                names.add(f"{node.name}.{ast.unparse(inner.target)}")
+    return names
+
+
+def test_the_files_and_functions_of_a_step_exist():
+    page = text("docs/step.md")
+    for path in re.findall(r"(?:aigc_jax|configs|tests)/[\w/]+\.py", page):
+        assert (ROOT / path).is_file(), f"docs/step.md names {path}"
+    in_order = [(name, path) for path, _, name in READ_IN_ORDER.findall(page)]
+    drawn, told = DRAWN.findall(page), OF_FILE.findall(page)
+    assert min(len(in_order), len(drawn), len(told)) >= 6
+    for name, path in [*in_order, *drawn, *told]:
+        assert name in defined(ROOT / path), f"docs/step.md names {name} of {path}"
+
+
+def test_the_path_of_a_step_is_at_most_six_files_of_the_length_it_says():
+    page = text("docs/step.md")
+    said = {path: int(lines) for path, lines, _ in READ_IN_ORDER.findall(page)}
+    found = {path: len(text(path).splitlines()) for path in said}
+    assert 0 < len(said) <= 6
+    assert all(abs(found[path] - said[path]) <= 0.1 * said[path] for path in said), found
+    total = int(re.search(r"about ([\d,]+) lines", page)[1].replace(",", ""))
+    assert abs(sum(found.values()) - total) <= 0.05 * total, sum(found.values())

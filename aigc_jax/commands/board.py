@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     if (path := options.records / PUBLISHED).is_file():
         tables.append(published(path))
     shown = f" --measures {' '.join(options.measures)}" if options.measures else ""
-    command = f"python -m aigc_jax.evaluate board {options.records} --out {options.out}{shown}"
+    command = f"aigc_jax board {options.records} --out {options.out}{shown}"
     page = options.out.with_suffix(".html")
     write_whole(options.out, markdown(tables, command))
     write_whole(page, hypertext(tables, command))

@@ -36,7 +36,7 @@ UNREAD = {
     "heic": "convert them to JPEG or PNG (the package pillow-heif reads them)",
     "heif": "convert them to JPEG or PNG (the package pillow-heif reads them)",
     "npy": "write the arrays as PNG files",
-    "npz": 'write the arrays as PNG files ("python -m aigc_jax.evaluate unpack FILE FOLDER" does)',
+    "npz": 'write the arrays as PNG files ("aigc_jax unpack FILE FOLDER" does)',
     "zip": "unpack them",
     "tar": "unpack them",
     "gz": "unpack them",

@@ -84,7 +84,7 @@ def _prepare(name: str, builder: Any, data_dir: Path) -> None:
     if not _fetched(builder, manual) and not connects():
         raise UserError(
             f'The data set "{name}" is not prepared in {data_dir}, and {SERVER[0]} cannot be reached: run '
-            f'"python -m aigc_jax.data prepare {name}" on a machine with network and copy {builder.data_dir} here, '
+            f'"aigc_jax data prepare {name}" on a machine with network and copy {builder.data_dir} here, '
             f"or put its files in {manual}."
         )
     try:
@@ -129,7 +129,7 @@ def load(
     if builder.info.file_format.value != FORMAT:
         raise UserError(
             f"{builder.data_dir} is in the format {builder.info.file_format.value}: prepare it as {FORMAT} "
-            f'in another data_dir with "python -m aigc_jax.data prepare {dataset} --data_dir=…".'
+            f'in another data_dir with "aigc_jax data prepare {dataset} --data_dir=…".'
         )
     shape = (height, width, 1 if channels == 1 else 3)
     found = image_sources(builder, shape, image=image, label=label or None, size=image_size)
