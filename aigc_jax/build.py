@@ -16,7 +16,7 @@ from aigc_jax import methods, nn, places
 from aigc_jax.config import bind, check, nearest
 from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.meaning import Meaning, difference, under
+from aigc_jax.data.meaning import Meaning, difference, recalled, under
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
@@ -47,13 +47,13 @@ def build(
     data_dir: str | Path | None = None,
     devices: Sequence[jax.Device] | None = None,
     kept: Meaning | None = None,
-    recalled: DataSet | None = None,
+    recall: bool = False,
 ) -> Run:
     """Checks every key of the configuration, and binds it to the code that reads it.
 
     data_dir: of prepared data sets; None = TFDS's own. devices: to run on; None = all. kept: what the data's numbers
-    mean to the run that there is (`Workdir.kept`); None = there is none. recalled: stands for the data set that the
-    configuration names, for sampling where that is not at hand; samples are not measured then.
+    mean to the run that there is (`Workdir.kept`); None = there is none. recall: what is kept stands for the data set,
+    which need not be at hand, for sampling; samples are not measured then.
     Raises ConfigError for a key that nothing reads, lacks, or holds a wrong value.
     """
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
@@ -69,8 +69,12 @@ def build(
 
     section = dict(config["data"])
     batch_size = check(section.pop("batch_size", None), Size, "data.batch_size")
-    data = recalled or catalogue.load(section, Path(data_dir) if data_dir else None)
-    data = under(data, kept) if kept and recalled is None else data
+    recall = recall and kept is not None  # a run from before that was kept needs its data
+    if kept is not None and recall:
+        data = recalled(kept)
+    else:
+        data = catalogue.load(section, Path(data_dir) if data_dir else None)
+        data = under(data, kept) if kept else data
     if "train" not in data.splits:
         raise ConfigError(
             " ".join([f"{data.name} has no split train to train on: {', '.join(data.splits)}.", *data.notes])
@@ -98,7 +102,7 @@ def build(
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
     _check_condition(data, sampling, programs)
-    judged = _judge(data, evaluation, sampling, method) if evaluation.samples and recalled is None else None
+    judged = _judge(data, evaluation, sampling, method) if evaluation.samples and not recall else None
     return Run(
         config=config,
         networks={name: described(learner.module) for name, learner in learners.items()},

@@ -7,6 +7,7 @@ its annotation, which gives every number its range (`aigc_jax.ranges`). So no ke
 hides in the code.
 """
 
+import ast
 import difflib
 import inspect
 import json
@@ -267,6 +268,16 @@ def _named(kind: Any) -> str:
         inner = f"{_named(arguments[0])}, …" if arguments[-1] is Ellipsis else ", ".join(map(_named, arguments))
         return f"a tuple ({inner})"
     return {int: "an int", float: "a float", bool: "true or false", str: "a string"}.get(kind, str(kind))
+
+
+def literal(text: str) -> Any:
+    """The value that a command line's text stands for; the text itself where it is no literal of Python."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def check_overrides(config: Mapping[str, Any], arguments: Iterable[str]) -> None:

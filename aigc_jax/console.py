@@ -129,5 +129,5 @@ def _flags(verb: str, arguments: Sequence[str]) -> list[str]:
     if not arguments or arguments[0].startswith("-"):
         return [*arguments]
     what, *rest = arguments
-    new = verb == "train" and not (Path(what).expanduser() / "config.json").is_file()
+    new = verb == "train" and not (expanded(what) / "config.json").is_file()
     return [f"--{'config' if new else 'workdir'}={what}", *rest]

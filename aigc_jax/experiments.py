@@ -1,6 +1,5 @@
 """Where configurations come from: this package, a file, or a finished run; and what a command line changes in them."""
 
-import ast
 import json
 import runpy
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,9 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from aigc_jax.config import REQUIRED, SECTIONS, check, check_overrides, experiment, leaves, nearest
+from aigc_jax.config import REQUIRED, SECTIONS, check, check_overrides, experiment, leaves, literal, nearest
 from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.places import expanded
 
 FOLDER = "configs"
 ALIKE = 0.75  # of two keys, from which one is taken for a misspelling of the other
@@ -32,7 +32,7 @@ def load(name: str) -> ConfigDict:
     Raises ConfigError where there is no such configuration, or its file cannot be run.
     """
     path, _, size = name.partition(":")
-    file = Path(path).expanduser() if "/" in path or path.endswith(".py") else shipped().get(path, Path(path))
+    file = expanded(path) if "/" in path or path.endswith(".py") else shipped().get(path, Path(path))
     if not file.is_file():
         raise ConfigError(_missing(path, file))
     try:
@@ -132,13 +132,4 @@ def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
             for part in section.split("."):
                 place = place[part]
             with config.unlocked():
-                place[leaf] = _literal(text)
-
-
-def _literal(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+                place[leaf] = literal(text)

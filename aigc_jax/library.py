@@ -13,7 +13,6 @@ from PIL import Image
 from aigc_jax import experiments
 from aigc_jax.build import build
 from aigc_jax.data.dataset import Medium
-from aigc_jax.data.meaning import recalled
 from aigc_jax.errors import UserError
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING
@@ -38,8 +37,7 @@ class Model:
         config = experiments.updated(recorded, {**({} if spread else ALONE), **settings}).to_dict()
         devices = None if spread else jax.local_devices()[:1]
         folder.check(config, MAY_CHANGE_AFTER)
-        kept = folder.kept()  # a run from before that was kept needs its data
-        self._run = build(config, devices=devices, recalled=kept and recalled(kept))
+        self._run = build(config, devices=devices, kept=folder.kept(), recall=True)
         self._state = trained.restore(self._run, folder)
         self.config: Mapping[str, Any] = self._run.config
         self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks

@@ -14,16 +14,14 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
     command.prepare_jax(asked.distributed)
     ahead.read_ahead(asked.config, asked.mode)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
-    from aigc_jax.data.meaning import recalled
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
 
     workdir = Workdir(asked.workdir)
     kept = workdir.kept()
-    if asked.mode == "sample" and kept:  # the data need not be there
+    if recall := asked.mode == "sample" and kept is not None:  # the data need not be there
         workdir.check(asked.config, MAY_CHANGE_AFTER)
-        return trained.sample(build(asked.config, recalled=recalled(kept)), workdir)
-    made = build(asked.config, asked.data_dir, kept=kept)
+    made = build(asked.config, asked.data_dir, kept=kept, recall=recall)
     if asked.mode == "train":
         loop.train(made, workdir, began)
     elif asked.mode == "audit":

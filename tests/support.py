@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+# A file that a page prints, for its reader to write.
+PRINTED_FILE = re.compile(r'^```python title="(?P<path>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
 
 

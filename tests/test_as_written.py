@@ -6,7 +6,6 @@ trainings are their tiny twins. `as_written.py` says which commands are not run,
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
-from support import ROOT, write_texts
+from support import PRINTED_FILE, ROOT, write_texts
 
 from aigc_jax.data import catalogue
 from aigc_jax.data.images import png
@@ -35,7 +34,6 @@ BEFORE = {  # what a page takes for done
     "docs/utility.md": [TINY.format("cddpm_digits", "cddpm")],
 }
 READ = [page for page in as_written.PAGES if any(as_written.reason(c) is None for c in as_written.commands(page))]
-PRINTED = re.compile(r'^```python title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)  # a file to write
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +98,10 @@ def test_the_commands_of_a_page(page, furnished, tmp_path):
     source, environment = furnished
     folder = tmp_path / "checkout"
     shutil.copytree(source, folder, symlinks=True)
-    for path, code in PRINTED.findall((ROOT / page).read_text("utf-8")):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(code, "utf-8")
+    for block in PRINTED_FILE.finditer((ROOT / page).read_text("utf-8")):
+        path = folder / block["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block["code"], "utf-8")
     for command in BEFORE.get(page, ()):
         run(command, folder, environment)
     for command in as_written.commands(page):

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from support import CONFIGS, ROOT, load_config
+from support import CONFIGS, PRINTED_FILE, ROOT, load_config
 
 import aigc_jax.data.sets
 import aigc_jax.methods
@@ -25,7 +25,6 @@ from aigc_jax.train.workdir import Workdir
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LAUNCHERS = sorted(path for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
-FILE = re.compile(r'^```python title="(?P<path>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # what it holds belongs to other pages
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
 ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]*)` \|", re.MULTILINE)
@@ -56,7 +55,7 @@ def printed(tmp_path, monkeypatch):
 
     def write(page: str) -> dict[str, Path]:
         files = {}
-        for block in FILE.finditer(text(page)):
+        for block in PRINTED_FILE.finditer(text(page)):
             followed = ROOT / block["path"]  # by who wrote the page's files into the checkout, as it asks for
             if followed.exists():
                 assert followed.read_text("utf-8") == block["code"], f"{block['path']} differs from {page}"
@@ -135,7 +134,7 @@ def test_the_readmes_list_every_configuration(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_named_configurations_and_keys_exist(page):
     content = page.read_text("utf-8")
-    new = {block["path"] for block in FILE.finditer(content)}
+    new = {block["path"] for block in PRINTED_FILE.finditer(content)}
     for path in set(re.findall(r"configs/\w+\.py", content)) - new:
         assert (ROOT / path).is_file(), f"{page.name} names {path}"
     known = set().union(*(leaves(load_config(name)) for name in CONFIGS))

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "evaluate": {"method", "data", "metrics", "train", "places", "ops", "config", "errors"},
     "commands": {"evaluate", "build", "data", "metrics", "train", "ops", "experiments", "places", "config", "errors"},
     "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
-    "experiments": {"config", "errors"},
+    "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
     "modes": {"build", "train", "evaluate", "data", "command", "ahead"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for

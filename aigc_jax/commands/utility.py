@@ -8,10 +8,10 @@ writes utility.json and utility.svg. Intervals are over trainings and test image
 """
 
 import argparse
-import runpy
 from pathlib import Path
 from typing import Any
 
+from aigc_jax import experiments
 from aigc_jax.build import bind_method, build_learners
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, naming
@@ -21,7 +21,9 @@ from aigc_jax.evaluate.utility import SOURCES, Point
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("made", metavar="MADE", type=Path)
-    parser.add_argument("--config", required=True, help="configuration file of a classifier; ':tiny' gives its twin")
+    parser.add_argument(
+        "--config", required=True, help="a classifier's configuration, by name or file; ':tiny' after it: its twin"
+    )
     parser.add_argument("--budgets", type=int, nargs="+", default=[100, 1000, 0], help="labels; 0 = all there are")
     parser.add_argument("--seeds", type=int, default=3, help="trainings for each point")
     parser.add_argument("--out", type=Path, required=True, help="folder for utility.json and utility.svg")
@@ -46,16 +48,10 @@ def run(options: argparse.Namespace) -> None:
     print(f"the curve: {picture}")
 
 
-def _configuration(named: str) -> Any:
-    path, _, size = named.partition(":")
-    if not Path(path).is_file():
-        raise ConfigError(f"There is no configuration file {path}: give a classifier's, such as those in configs/.")
-    get_config = runpy.run_path(path).get("get_config")
-    if get_config is None:
-        raise ConfigError(f"{path} defines no get_config(size): see configs/ for how one is written.")
-    config = get_config(size or "full").to_dict()
+def _configuration(name: str) -> Any:
+    config = experiments.load(name).to_dict()
     if config["method"]["name"] != "classifier":
-        raise ConfigError(f"{path} configures a {config['method']['name']}, and a classifier is needed.")
+        raise ConfigError(f"{name} configures a {config['method']['name']}, and a classifier is needed.")
     return config
 
 

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints a line for each checkpoint. Raises UserError where one is not as it was written, or there is none."""
-    folder = options.workdir.expanduser() / "checkpoints"
+    folder = options.workdir / "checkpoints"
     steps = saved(folder)
     if not steps:
         raise UserError(f"There is no checkpoint in {options.workdir}.")

@@ -11,7 +11,6 @@ section `data` of a configuration, as --key=value or key=value.
 """
 
 import argparse
-import ast
 import inspect
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_jax import command, console
-from aigc_jax.config import nearest
+from aigc_jax.config import literal, nearest
 from aigc_jax.data import catalogue
 from aigc_jax.data.files import printable
 from aigc_jax.errors import ConfigError
@@ -54,17 +53,8 @@ def section_of(name: str, settings: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f'"{setting}" is not understood: write --key=value.')
         if key not in keys:
             raise ConfigError(f'The data set "{name}" has no key "{key}".{nearest(key, keys)}')
-        section[key] = value if hints[key] is str else _value(value)
+        section[key] = value if hints[key] is str else literal(value)
     return section
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -92,6 +93,15 @@ class ArraySource:
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         return {name: array[indices] for name, array in self.arrays.items()}
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of all fields, with their names, dtypes and shapes."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.arrays.items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True)
 class TextSource(ArraySource):
@@ -102,10 +112,4 @@ class TextSource(ArraySource):
 
 def fingerprint(source: Source) -> str:
     """The SHA-256 of a split in memory; "" for one that streams."""
-    if source.arrays is None:
-        return ""
-    digest = hashlib.sha256()
-    for name, array in sorted(source.arrays.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return source.sha256 if isinstance(source, ArraySource) else ""

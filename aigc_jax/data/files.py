@@ -5,12 +5,14 @@ checkpoints), and the folders that archives, file servers and recycle bins leave
 """
 
 import os
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from aigc_jax.errors import UserError
 
+NAMED = 3  # files, folders or kinds of them that a line names
 LEFT_BEHIND = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"})
 
 
@@ -52,6 +54,23 @@ def listed(folder: Path, suffixes: Collection[str]) -> Listing:
 def printable(path: str | Path) -> str:
     """A file's name for a message, also where it is no UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def some(names: Iterable[str | Path], most: int = NAMED) -> str:
+    """The first of these names, for a message, and how many more there are."""
+    named = [printable(name) for name in names]
+    return ", ".join(named[:most]) + (f" and {len(named) - most:,} more" if len(named) > most else "")
+
+
+def counted(count: int, thing: str) -> str:
+    """'1 image', '1,420 images'."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+def passed_over(kinds: Counter[str]) -> str:
+    """A line about other files than those that were read. kinds: kind -> how many."""
+    named = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(NAMED))
+    return f"Other files passed over: {kinds.total():,} ({named}{', …' if len(kinds) > NAMED else ''})."
 
 
 def _left_behind(name: str) -> bool:

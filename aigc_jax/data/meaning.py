@@ -8,7 +8,7 @@ kept suffices to sample without the data: `recalled` makes the medium again.
 import dataclasses
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ import numpy as np
 
 from aigc_jax import data as package
 from aigc_jax.data.dataset import ArraySource, DataSet, fingerprint
+from aigc_jax.data.files import some
 from aigc_jax.data.text import TextMedium
-from aigc_jax.data.text_sets import recoded
 from aigc_jax.errors import UserError
 from aigc_jax.ops import densities
 
@@ -96,6 +96,10 @@ def under(data: DataSet, kept: Meaning) -> DataSet:
         return data  # the configuration is another one, which is refused by its own keys
     said = []
     if isinstance(data.medium, TextMedium) and data.medium.characters != kept.medium["characters"]:
+        from aigc_jax.data.text_sets import (
+            recoded,  # brings TFDS, which whoever reads a run's folder alone can do without
+        )
+
         data = recoded(data, replace(data.medium, characters=kept.medium["characters"]))
         said.append(f"The texts are read in the vocabulary that the run was trained with. {data.notes[-1]}")
     check(data, kept)
@@ -134,9 +138,9 @@ def difference(data: DataSet, kept: Meaning) -> str:
     if now == then:
         return ""
     new, gone = [name for name in now if name not in then], [name for name in then if name not in now]
-    parts = [f"has {_some(new)} besides" if new else "", f"lacks {_some(gone)}" if gone else ""]
-    differ = " and ".join(filter(None, parts)) or f"has them in another order ({_some(now)})"
-    return f"the classes {_some(then)}, and {data.name} {differ}"
+    parts = [f"has {some(new, NAMED)} besides" if new else "", f"lacks {some(gone, NAMED)}" if gone else ""]
+    differ = " and ".join(filter(None, parts)) or f"has them in another order ({some(now, NAMED)})"
+    return f"the classes {some(then, NAMED)}, and {data.name} {differ}"
 
 
 def _alike(data: DataSet, kept: Meaning) -> bool:
@@ -145,7 +149,3 @@ def _alike(data: DataSet, kept: Meaning) -> bool:
 
 def _classes(medium: Mapping[str, Any]) -> list[str]:
     return list(medium.get("images", medium).get("class_names", ()))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")

@@ -8,6 +8,7 @@ import json
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -27,6 +28,19 @@ CHARACTERS = 2**21  # of training texts, at most
 AT_A_TIME = 4096  # examples in memory
 
 
+def facts(run: Run) -> dict[str, Any]:
+    """What a run is made of and where it is: versions, devices, parameters, examples by split."""
+    return {
+        "aigc_jax": __version__,
+        "jax": jax.__version__,
+        "Python": platform.python_version(),
+        "device": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)),
+        "data": run.data.name,
+        "examples": {name: len(source) for name, source in run.data.splits.items()},
+    }
+
+
 def describe(workdir: Workdir, run: Run) -> None:
     """Writes about.json, and real training examples, as many as samples are drawn."""
     if jax.process_index():
@@ -39,17 +53,7 @@ def describe(workdir: Workdir, run: Run) -> None:
             Path(f"{workdir.real}.txt").write_text(picture, "utf-8")
         else:
             picture.save(f"{workdir.real}.png")
-    about = {
-        "aigc_jax": __version__,
-        "commit": commit(),
-        "jax": jax.__version__,
-        "Python": platform.python_version(),
-        "device": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)),
-        "data": run.data.name,
-        "examples": {name: len(source) for name, source in run.data.splits.items()},
-        "notes": [*run.data.notes, *run.data.changed],
-    }
+    about = {**facts(run), "commit": commit(), "notes": [*run.data.notes, *run.data.changed]}
     write_whole(workdir.about, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 
 

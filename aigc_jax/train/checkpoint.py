@@ -115,10 +115,8 @@ class Checkpoints:
             self._orbax.wait()
             if jax.process_index() == 0:
                 self._refuse_other_place()
-                for (
-                    item,
-                    wanted,
-                ) in leaves.items():  # a manifest vouches for what can be read back, and for nothing else
+                # A manifest vouches for what can be read back, and for nothing else.
+                for item, wanted in leaves.items():
                     if _described(self._saved(step, item)) != wanted:
                         raise OSError(f"{item} cannot be read back")
                 manifest.write(self.folder / str(step))

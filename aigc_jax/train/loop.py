@@ -1,12 +1,10 @@
 """The loop: one for every family. Train, with evaluation, samples and checkpoints on the way."""
 
-import platform
 from contextlib import ExitStack
 from itertools import count
 
 import jax
 
-from aigc_jax import __version__
 from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
 from aigc_jax.train import about, clock, records, report
@@ -59,12 +57,11 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
 
 def introduction(run: Run, workdir: Workdir) -> str:
     """What there is to know while programs compile, in one line."""
-    device, count = jax.devices()[0], jax.device_count()
-    weights = sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params))
-    splits = ", ".join(f"{name} {len(source):,}" for name, source in run.data.splits.items())
-    versions = f"aigc_jax {__version__}, jax {jax.__version__}, Python {platform.python_version()}"
+    of = about.facts(run)
+    splits = ", ".join(f"{name} {count:,}" for name, count in of["examples"].items())
+    versions = f"aigc_jax {of['aigc_jax']}, jax {of['jax']}, Python {of['Python']}"
     return (
-        f"{count} × {device.device_kind}; {versions}; {weights:,} parameters; {run.data.name}: {splits}; "
+        f"{of['device']}; {versions}; {of['parameters']:,} parameters; {of['data']}: {splits}; "
         f"programs compile now: look into {workdir.folder} meanwhile."
     )
 
@@ -127,7 +124,7 @@ def _train(
         records.keep_until(workdir, start)
         journal = Journal(workdir, start, pace.steps, run.tracking, run.config)
         closing.callback(journal.close)
-        for line in [*run.data.notes, *run.data.changed, *said, *_beginning(run, workdir, start)]:
+        for line in [*run.data.notes, *run.data.changed, *said, *_beginning(run, start)]:
             journal.say(line)
         _describe(state, workdir)
         tasks = Tasks(run, workdir, journal, checkpoints, timing, asked)
@@ -200,7 +197,7 @@ def _steps(start: int, per_call: int) -> count:
     return count(start + per_call, per_call)
 
 
-def _beginning(run: Run, workdir: Workdir, start: int) -> list[str]:
+def _beginning(run: Run, start: int) -> list[str]:
     return [f"Resuming from step {start} of {run.pace.steps}."] if start else []
 
 

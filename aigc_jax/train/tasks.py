@@ -74,9 +74,8 @@ class Tasks:
             _, kind, task = self._tasks[number]
             if number >= done:
                 if task == self._evaluate and self._run.judge and step == self._run.pace.steps and not done:
-                    with self._clock.during(
-                        "save"
-                    ):  # measuring may take as long as it likes now: nothing is lost by it
+                    # Measuring may take as long as it likes now: nothing is lost by it.
+                    with self._clock.during("save"):
                         self._checkpoints.save(state, held, {}, number)
                 try:
                     with self._clock.during(kind):

@@ -12,7 +12,7 @@ suffix; hidden files and other files are passed over. Images are cropped to thei
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,7 +20,7 @@ from typing import Annotated, Any, NamedTuple
 import tensorflow_datasets as tfds
 
 from aigc_jax.data.dataset import DataSet, Source
-from aigc_jax.data.files import listed, printable
+from aigc_jax.data.files import counted, listed, passed_over, printable, some
 from aigc_jax.data.images import Augmentation, image_dataset, png
 from aigc_jax.data.pictures import SUFFIXES, Picture, read_all, survey
 from aigc_jax.data.splits import SPLITS, split_of
@@ -41,7 +41,6 @@ UNREAD = {
     "tar": "unpack them",
     "gz": "unpack them",
 }  # suffix of files that people have instead of images -> what to do
-NAMED = 3  # files or folders that a line names
 LISTED = 12  # classes whose counts a line gives
 
 
@@ -145,7 +144,7 @@ def arrange(folder: Path, files: Sequence[Path], others: Sequence[Path]) -> tupl
     loose = ["/".join(names) for names in kept.values() if len(names) == deep + 1]
     if classes and loose:
         raise UserError(
-            f"{where} holds images beside the folders of its classes ({_some(sorted(classes))}): {_some(loose)}. "
+            f"{where} holds images beside the folders of its classes ({some(sorted(classes))}): {some(loose)}. "
             "Move these into a class or elsewhere."
         )
     images = [
@@ -154,13 +153,13 @@ def arrange(folder: Path, files: Sequence[Path], others: Sequence[Path]) -> tupl
     ]
     said = _said(splits, images)
     if stray := ["/".join(names) for file, names in parts.items() if file not in kept]:
-        said.append(f"Left out, beside the folders of the splits: {_some(stray)}.")
+        said.append(f"Left out, beside the folders of the splits: {some(stray)}.")
     held, seen = (
         {names[:depth] for names in found for depth in range(min(deep + 2, len(names)))}
         for found in (kept.values(), (file.relative_to(folder).parts for file in others))
     )
     if bare := sorted("/".join(names) for names in seen - held if names[:-1] in held):
-        said.append(f"Folders without images: {_some(bare)}.")
+        said.append(f"Folders without images: {some(bare)}.")
     return images, said
 
 
@@ -173,19 +172,19 @@ def _splits(where: str, folder: Path, found: Collection[tuple[str, ...]]) -> dic
         if inner:
             wrapped = f'give "{printable(folder / tops[0])}" as the path'
             remedy = wrapped if len(tops) == 1 else "put the splits outside and the classes inside them"
-            raise UserError(f"{where} holds its splits inside other folders ({_some(inner)}): {remedy}.")
+            raise UserError(f"{where} holds its splits inside other folders ({some(inner)}): {remedy}.")
         return {}
     if len(splits) < len(tops):
         raise UserError(
-            f"{where} holds folders of splits ({_some(splits)}) beside others "
-            f"({_some(top for top in tops if top not in splits)}): move the others out or into the splits, "
+            f"{where} holds folders of splits ({some(splits)}) beside others "
+            f"({some(top for top in tops if top not in splits)}): move the others out or into the splits, "
             "or, if all are classes, put them together into a folder named train."
         )
     twice = [top for top in splits if list(splits.values()).count(splits[top]) > 1]
     if twice:
-        raise UserError(f"{where} holds one split under several names ({_some(twice)}): put them into one folder.")
+        raise UserError(f"{where} holds one split under several names ({some(twice)}): put them into one folder.")
     if "train" not in splits.values():
-        raise UserError(f"{where} holds the splits {_some(splits)} and nothing to train on: add a folder named train.")
+        raise UserError(f"{where} holds the splits {some(splits)} and nothing to train on: add a folder named train.")
     return splits
 
 
@@ -206,7 +205,7 @@ def overview(folder: Path, images: Sequence[Image], splits: Mapping[str, Source]
         told = ""
     manner = "split by folders" if images[0].split else "split by content, as no folders are named train and test"
     counts = ", ".join(f"{split} {len(splits[split]):,}" for split in SPLITS if split in splits)
-    return f"Read from {printable(folder)}: {_number(len(images), 'image')}{told}; {manner}: {counts}."
+    return f"Read from {printable(folder)}: {counted(len(images), 'image')}{told}; {manner}: {counts}."
 
 
 def _said(splits: Mapping[str, str], images: Sequence[Image]) -> list[str]:
@@ -216,7 +215,7 @@ def _said(splits: Mapping[str, str], images: Sequence[Image]) -> list[str]:
     for split in splits.values() if len(splits) > 1 else ():
         other = {image.label for image in images if image.split != split}
         if alone := {image.label for image in images if image.split == split} - other:
-            said.append(f"Classes in the split {split} alone: {_some(sorted(alone))}.")
+            said.append(f"Classes in the split {split} alone: {some(sorted(alone))}.")
     return said
 
 
@@ -226,7 +225,7 @@ def notes(counts: Mapping[str, Any], size: int, colour: bool) -> list[str]:
     if counts["resized"]:
         shortest, longest = counts["shortest"], counts["longest"]
         sides = f"{shortest} pixels" if shortest == longest else f"{shortest} to {longest} pixels"
-        parts = [f"Resized to {size} × {size}: {_number(counts['resized'], 'image')}, with sides of {sides}"]
+        parts = [f"Resized to {size} × {size}: {counted(counts['resized'], 'image')}, with sides of {sides}"]
         parts += [f"{counts['cropped']:,} cropped to their central square"] if counts["cropped"] else []
         parts += [f"{counts['enlarged']:,} enlarged"] if counts["enlarged"] else []
         said.append(f"{', '.join(parts)}.")
@@ -239,7 +238,7 @@ def notes(counts: Mapping[str, Any], size: int, colour: bool) -> list[str]:
         ("leaked", "Of validation and test, also in train"),
     ):
         if counts[name]:
-            said.append(f"{line}: {_number(counts[name], 'image')}.")
+            said.append(f"{line}: {counted(counts[name], 'image')}.")
     return said
 
 
@@ -259,8 +258,7 @@ def load(*, data_dir: Path, path: str, image_size: Side, colour: bool, augment: 
         raise UserError(_none(folder, suffixes))
     images, said = arrange(folder, files, others)
     if others:
-        kinds = ", ".join(f"{suffix} {count:,}" for suffix, count in suffixes.most_common(NAMED))
-        said.append(f"Other files passed over: {len(others):,} ({kinds}{', …' if len(suffixes) > NAMED else ''}).")
+        said.append(passed_over(suffixes))
     shape = (image_size, image_size, 3 if colour else 1)
     builder = local_builder(FolderImages, _config(folder, images, shape), data_dir, examples=len(images))
     splits = image_sources(builder, shape)
@@ -268,7 +266,7 @@ def load(*, data_dir: Path, path: str, image_size: Side, colour: bool, augment: 
     arrays = splits["train"].arrays
     if arrays is not None and not images[0].split:  # drawn by content, a class of few images may be elsewhere
         untrained = [name for label, name in enumerate(class_names) if label not in arrays["label"]]
-        said += [f"Classes of which no image is in train: {_some(untrained)}."] if untrained else []
+        said += [f"Classes of which no image is in train: {some(untrained)}."] if untrained else []
     said = [overview(folder, images, splits), *said, *notes(builder.info.metadata, image_size, colour)]
     return image_dataset(
         "image_folder", splits, shape, class_names, Path(builder.data_dir), augment=augment, notes=tuple(said)
@@ -296,15 +294,5 @@ def _none(folder: Path, suffixes: Counter[str]) -> str:
     line = f'There is no image in "{printable(folder)}" (key "data.path")'
     for suffix, count in suffixes.most_common():
         if suffix in UNREAD:
-            return f"{line}, but {_number(count, f'.{suffix} file')}: {UNREAD[suffix]}."
+            return f"{line}, but {counted(count, f'.{suffix} file')}: {UNREAD[suffix]}."
     return f"{line}: {known} are read."
-
-
-def _some(found: Iterable[str]) -> str:
-    """The first few of these names."""
-    names = [printable(name) for name in found]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'s' * (count != 1)}"

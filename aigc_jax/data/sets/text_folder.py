@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.files import listed, printable
+from aigc_jax.data.files import counted, listed, passed_over, printable, some
 from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.splits import split_of
 from aigc_jax.data.store import fingerprint, local_builder, split_by_content
@@ -39,7 +39,6 @@ PASSAGE = 2000  # characters at most
 NEAR = 1000  # characters within which the end of a line is looked for, to split a book there
 RULES = "2"  # changes with what this file makes of the same bytes
 VERSION = "1.0.0"
-NAMED = 3  # kinds of other files that are named
 
 Documents = Literal["files", "blank_lines"]
 BLANK = re.compile(r"\n[^\S\n]*\n\s*")
@@ -139,7 +138,7 @@ def read_splits(
     read = [(named.get(file, ""), documents_of(read_file(file, counts), documents)) for file in files]
     found = [document for _, parts in read for document in parts]
     if not any(parts and split in ("", "train") for split, parts in read):
-        raise UserError(f'There is no text in {_some(files)} (key "data.path"): there is nothing to train on.')
+        raise UserError(f'There is no text in {some(files)} (key "data.path"): there is nothing to train on.')
     splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
     if named:
         for split, parts in read:
@@ -159,11 +158,6 @@ def read_splits(
     return {split: texts for split, texts in splits.items() if texts}, dict(counts)
 
 
-def _some(files: Sequence[Path]) -> str:
-    names = ", ".join(printable(file) for file in files[:NAMED])
-    return f"{names} and {len(files) - NAMED:,} more" if len(files) > NAMED else names
-
-
 def notes(
     counts: Mapping[str, Any], documents: Documents, others: Sequence[Path], by_name: bool, beside: Sequence[Path]
 ) -> list[str]:
@@ -175,8 +169,8 @@ def notes(
         split = "each by position: its last 5 % are test, the 5 % before validation"
     between = ", parted by blank lines" if documents == "blank_lines" else ""
     said = [
-        f"Read: {_counted(counts['files'], 'file')} with {counts['characters']:,} characters in "
-        f"{_counted(counts['documents'], 'document')}{between}; split {split}."
+        f"Read: {counted(counts['files'], 'file')} with {counts['characters']:,} characters in "
+        f"{counted(counts['documents'], 'document')}{between}; split {split}."
     ]
     for name, line in (
         ("wide", "Files read as UTF-16 or UTF-32"),
@@ -188,16 +182,10 @@ def notes(
         if counts[name]:
             said.append(f"{line}: {counts[name]:,}.")
     if beside:
-        said.append(f"Left out, beside the splits: {_some(beside)}.")
+        said.append(f"Left out, beside the splits: {some(beside)}.")
     if others:
-        kinds = Counter(printable(file.suffix.lower()) or "no suffix" for file in others).most_common()
-        named = ", ".join(f"{kind} {count:,}" for kind, count in kinds[:NAMED])
-        said.append(f"Other files passed over: {len(others):,} ({named}{', …' if len(kinds) > NAMED else ''}).")
+        said.append(passed_over(Counter(printable(file.suffix.lower()) or "no suffix" for file in others)))
     return said
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _found(path: Path) -> tuple[Sequence[Path], Sequence[Path]]:
