@@ -108,7 +108,7 @@ def _arrays(folder: Path) -> dict[str, np.ndarray]:
 
     index = folder / PARTS
     files = sorted({Path(file).name for file in _json(index)["weight_map"].values()}) if index.is_file() else [ARRAYS]
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for file in files:
         try:
             with safe_open(folder / file, framework="numpy") as arrays:
