@@ -13,12 +13,13 @@ statistics serve evaluation and sampling; the discriminator's blend those of rea
 images, so that its logits there differ somewhat from those it trains with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
@@ -68,18 +69,34 @@ def gan(
         }
         return initial_state(networks, frozen)
 
+    def judged(player: adversarial.Player) -> Callable:
+        """(bound discriminator, real, fake) -> (what the player minimises [B], the logits of each call [B]).
+
+        Flax carries batch statistics and dropout's key from one call to the next.
+        """
+
+        def play(module: nn.Module, real: Array, fake: Array) -> tuple[Array, list[Array]]:
+            logits: list[Array] = []
+
+            def critic(images: Array) -> Array:
+                logits.append(module(images, train=True))
+                return logits[-1]
+
+            return player(critic, real, fake), logits
+
+        return play
+
     def update_discriminator(key: Key, state: State, part: tuple[Array, Array]) -> tuple[State, Mapping[str, Array]]:
         def losses(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, Array]) -> tuple:
             real, z = part
-            fake_key, real_logit_key, fake_logit_key = jax.random.split(key, 3)
+            fake_key, critic_key = jax.random.split(key)
             # The statistics that the generator's pass moves are dropped: they are the generator's to move.
-            fake, _ = generator.apply(
-                state.params["generator"], state.extra.get("generator", {}), z, train=True, key=fake_key
-            )
+            fake, _ = generator.apply(*generator.of(state), z, train=True, key=fake_key)
             fake = jax.lax.stop_gradient(fake)
-            on_real, extra = discriminator.apply(params, extra, real, train=True, key=real_logit_key)
-            on_fake, extra = discriminator.apply(params, extra, fake, train=True, key=fake_logit_key)
-            each = game.discriminator(on_real, on_fake)
+            play = judged(game.discriminator)
+            (each, (on_real, on_fake)), extra = discriminator.apply(
+                params, extra, real, fake, key=critic_key, method=play
+            )
             metrics = {
                 "discriminator_loss": jnp.mean(each),
                 "real_logit": jnp.mean(on_real),
@@ -89,34 +106,33 @@ def gan(
 
         return discriminator.update(key, state, losses, part)
 
-    def update_generator(key: Key, state: State, z: Array) -> tuple[State, Mapping[str, Array]]:
-        def losses(params: PyTree, extra: PyTree, key: Key, z: Array) -> tuple:
-            fake_key, logit_key = jax.random.split(key)
+    def update_generator(key: Key, state: State, part: tuple[Array, Array]) -> tuple[State, Mapping[str, Array]]:
+        def losses(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, Array]) -> tuple:
+            real, z = part
+            fake_key, critic_key = jax.random.split(key)
             fake, extra = generator.apply(params, extra, z, train=True, key=fake_key)
-            logits, _ = discriminator.apply(
-                state.params["discriminator"], state.extra.get("discriminator", {}), fake, train=True, key=logit_key
-            )
-            each = game.generator(logits)
+            play = judged(game.generator)
+            (each, _), _ = discriminator.apply(*discriminator.of(state), real, fake, key=critic_key, method=play)
             return each, (extra, {"generator_loss": jnp.mean(each)})
 
-        return generator.update(key, state, losses, z)
+        return generator.update(key, state, losses, part)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         noise_key, discriminator_key, generator_key, new_noise_key = jax.random.split(key, 4)
         images = batch.target
-        parts = (images, noise(noise_key, images.shape[0]))
+        turns = microbatches((images, noise(noise_key, images.shape[0])), discriminator_steps)
         if discriminator_steps == 1:
-            state, metrics = update_discriminator(discriminator_key, state, parts)
+            state, metrics = update_discriminator(discriminator_key, state, jax.tree.map(lambda x: x[0], turns))
         else:
 
             def one(state: State, turn: tuple) -> tuple[State, Mapping[str, Array]]:
                 return update_discriminator(turn[0], state, turn[1])
 
             keys = jax.random.split(discriminator_key, discriminator_steps)
-            state, metrics = jax.lax.scan(one, state, (keys, microbatches(parts, discriminator_steps)))
+            state, metrics = jax.lax.scan(one, state, (keys, turns))
             metrics = jax.tree.map(jnp.mean, metrics)
-        fresh = noise(new_noise_key, images.shape[0] // discriminator_steps)
-        state, generator_metrics = update_generator(generator_key, state, fresh)
+        real = turns[0][-1]
+        state, generator_metrics = update_generator(generator_key, state, (real, noise(new_noise_key, real.shape[0])))
         return state, {**metrics, **generator_metrics}
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:

@@ -11,6 +11,7 @@ from aigc_jax.errors import UserError
 from aigc_jax.learner import Learner, ema
 from aigc_jax.methods.gan import NETWORKS, gan
 from aigc_jax.nn import dcgan, mlp
+from aigc_jax.ops import adversarial
 
 SHAPE = (4, 4, 1)
 LATENT = 3
@@ -198,3 +199,79 @@ def test_the_generator_learns_the_mean_of_a_point():
     state = jax.jit(lambda s: jax.lax.fori_loop(0, 1500, turn, s))(state)
     after = np.abs(method.sample(KEY, state, 64, None) - 0.4).mean()
     assert after < 0.15 < before
+
+
+def relativistic(critic, real, fake):
+    """Jolicoeur-Martineau 2018, arXiv:1807.00734, eq. 5: how much more real the real ones are."""
+    return jax.nn.softplus(critic(fake) - critic(real))
+
+
+def test_a_relativistic_game_trains_both_players_on_pairs(monkeypatch):
+    """Its generator needs real images, too: those of the discriminator's last update."""
+    monkeypatch.setitem(
+        adversarial.GAMES,
+        "hinge",
+        adversarial.Game(relativistic, lambda critic, real, fake: relativistic(critic, fake, real)),
+    )
+    rate = 0.1
+    learners = networks("mlp", optax.sgd(rate), optax.sgd(rate))
+    method, state = build(learners, 2, loss="hinge")
+    after, metrics = jax.jit(method.step)(KEY, state, BATCH)
+    g, d = learners["generator"].module, learners["discriminator"].module
+    z, fresh = manual_noise(KEY, 4)
+
+    def loss(discriminator, better, worse):
+        logits = [d.apply({"params": discriminator}, images) for images in (better, worse)]
+        return -jnp.mean(jnp.log(jax.nn.sigmoid(logits[0] - logits[1])))
+
+    generator, discriminator = state.params["generator"], state.params["discriminator"]
+    for rows in (slice(0, None, 2), slice(1, None, 2)):
+        real, fake = BATCH["image"][rows], g.apply({"params": generator}, z[rows])
+        slope = jax.grad(loss)(discriminator, real, fake)
+        discriminator = jax.tree.map(lambda p, s: p - rate * s, discriminator, slope)
+    slope = jax.grad(lambda p: loss(discriminator, g.apply({"params": p}, fresh), real))(generator)
+    generator = jax.tree.map(lambda p, s: p - rate * s, generator, slope)
+    for name, wanted in (("generator", generator), ("discriminator", discriminator)):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after.params[name], wanted)
+    assert {"real_logit", "fake_logit"} <= metrics.keys()
+
+
+def test_a_penalty_is_one_more_loss_of_the_discriminator():
+    """R1 in every second step, twice as heavy: the gradient is that of both losses added up by hand."""
+    learner = networks("dcgan")["discriminator"]
+    _, state = build(networks("dcgan"))
+    fake, gamma, key = BATCH["image"][::-1], 10.0, jax.random.key(5)
+
+    def play(module, real, fake):
+        return adversarial.GAMES["hinge"].discriminator(lambda images: module(images, train=True), real, fake)
+
+    def game(params, extra, key, real):
+        losses, extra = learner.apply(params, extra, real, fake, key=key, method=play)
+        return losses, (extra, {"loss": jnp.mean(losses)})
+
+    def penalty(params, extra, key, real):
+        def critic(images):
+            return learner.apply(params, extra, images, train=True, key=key)[0]
+
+        losses = gamma * adversarial.r1(critic, real, fake, key)
+        return losses, (extra, {"r1": jnp.mean(losses)})
+
+    @jax.jit
+    def gradient(state):
+        found = learner.gradient(key, state, game, BATCH["image"])
+        return learner.lazily(2, found, key, state, penalty, BATCH["image"])
+
+    def both(params, extra, weight):
+        def term(loss):
+            return jnp.mean(loss(params, extra, key, BATCH["image"])[0])
+
+        return term(game) + weight * term(penalty)
+
+    before, after = state.extra["discriminator"], gradient(state).extra
+    assert not same(before, after)
+    for step, weight in ((0, 2.0), (1, 0.0)):
+        found = gradient(state.replace(step=jnp.int32(step)))
+        wanted = jax.grad(both)(state.params["discriminator"], before, weight)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found.grads, wanted)
+        assert same(found.extra, after), "a penalty's passes move no statistics"
+        assert (float(found.metrics["r1"]) > 0) == (step == 0)
