@@ -17,6 +17,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
     full = dict(
         data=dict(
             name="digits",
+            target="label",
             batch_size=64,
         ),
         networks=dict(

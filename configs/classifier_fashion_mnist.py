@@ -21,6 +21,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             validation=0,
             pad=0,
             augment=("flip",),
+            target="label",
             batch_size=128,
         ),
         networks=dict(

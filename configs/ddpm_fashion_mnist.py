@@ -37,7 +37,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 attention=(),  # the middle, at 7 x 7, always has it
                 dropout=0.0,
                 groups=8,
-                classes=0,  # unconditional
+                label_classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),
@@ -51,12 +51,10 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             timesteps=1000,
             schedule="cosine",
             prediction="noise",
-            sampler="ddim",
-            sampler_steps=100,
-            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
             variance="small",
             clip=True,
             bound_terms=10,
+            drop=0.0,  # of what is given: for guidance
         ),
         train=dict(steps=3000),
         evaluate=dict(
@@ -66,7 +64,12 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             extractor="fashion_mnist",
             measures=("frechet", "kid", "precision_recall", "density_coverage"),
         ),
-        sample=dict(every=500),
+        sample=dict(
+            every=500,
+            sampler="ddim",
+            steps=100,
+            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
+        ),
         checkpoint=dict(every=500, best="bits_per_dim"),
     )
     tiny = {
@@ -75,7 +78,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
         "networks.net.groups": 2,
-        "method.sampler_steps": 3,
+        "sample.steps": 3,
         "method.bound_terms": 2,
     }
     return experiment(size, full, tiny)

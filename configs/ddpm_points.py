@@ -21,7 +21,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             name="points",
             density="ring",
             examples=100_000,
-            form="image",
             batch_size=256,
         ),
         networks=dict(
@@ -35,12 +34,10 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             timesteps=200,
             schedule="cosine",
             prediction="noise",
-            sampler="ancestral",
-            sampler_steps=200,
-            eta=0.0,
             variance="large",  # "small" narrows every mode, even with the best denoiser that there is
             clip=True,
             bound_terms=0,
+            drop=0.0,  # of what is given: for guidance
         ),
         train=dict(steps=8000, steps_per_call=100, log_every=1000),
         evaluate=dict(
@@ -48,7 +45,12 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             samples=10_000,
             measures=("jensen_shannon", "surprise", "off_data", "modes"),
         ),
-        sample=dict(n=4000),
+        sample=dict(
+            n=4000,
+            sampler="ancestral",
+            steps=200,
+            eta=0.0,
+        ),
         checkpoint=dict(every=4000),
     )
     tiny = {
@@ -57,7 +59,7 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.blocks": 1,
         "optimizers.net.warmup_steps": 2,
         "method.timesteps": 5,
-        "method.sampler_steps": 3,
+        "sample.steps": 3,
         "evaluate.samples": 16,
     }
     return experiment(size, full, tiny)

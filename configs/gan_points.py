@@ -21,7 +21,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             name="points",
             density="ring",
             examples=100_000,
-            form="image",
             batch_size=256,
         ),
         networks=dict(

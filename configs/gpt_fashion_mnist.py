@@ -18,16 +18,14 @@ from aigc_jax.config import experiment
 def get_config(size: str = "full") -> ml_collections.ConfigDict:
     full = dict(
         data=dict(
-            name="pixels",
-            images=dict(
-                name="idx",
-                path="/usr/share/datasets/fashion-mnist",
-                validation=0,
-                pad=0,
-                augment=(),
-            ),
+            name="idx",
+            path="/usr/share/datasets/fashion-mnist",
+            validation=0,
+            pad=0,
+            augment=(),
             batch_size=16,
         ),
+        codec=dict(name="levels"),  # a token for each pixel
         networks=dict(
             net=dict(
                 name="transformer.Transformer",
@@ -53,9 +51,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         ),
         method=dict(
             name="autoregressive",
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
         ),
         train=dict(steps=2000, steps_per_call=4),
         evaluate=dict(
@@ -65,11 +60,16 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             batch_size=50,
             budget=0.0,
         ),
-        sample=dict(every=1000),
+        sample=dict(
+            every=1000,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+        ),
         checkpoint=dict(every=500),
     )
     tiny = {
-        "data.images": dict(name="digits"),
+        "data": dict(name="digits", batch_size=8),
         "networks.net.layers": 1,
         "networks.net.width": 8,
         "networks.net.heads": 2,

@@ -21,9 +21,9 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             name="points",
             density="ring",
             examples=100_000,
-            form="tokens",
             batch_size=256,
         ),
+        codec=dict(name="levels"),  # x and y as a token each
         networks=dict(
             net=dict(
                 name="transformer.Transformer",
@@ -49,9 +49,6 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         ),
         method=dict(
             name="autoregressive",
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
         ),
         train=dict(steps=2000, steps_per_call=100, log_every=1000),
         evaluate=dict(
@@ -59,7 +56,12 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             samples=10_000,
             measures=("jensen_shannon", "surprise", "off_data", "modes"),
         ),
-        sample=dict(n=4000),
+        sample=dict(
+            n=4000,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+        ),
         checkpoint=dict(every=1000),
     )
     tiny = {

@@ -35,14 +35,16 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         ),
         method=dict(
             name="autoregressive",
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
         ),
         train=dict(steps=600, steps_per_call=20),
         evaluate=dict(batch_size=8),
         checkpoint=dict(every=600),
-        sample=dict(n=16),
+        sample=dict(
+            n=16,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+        ),
     )
     tiny = {
         "networks.net.width": 16,

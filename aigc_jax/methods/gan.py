@@ -14,21 +14,30 @@ images, so that its logits there differ somewhat from those it trains with.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
-from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import adversarial
 from aigc_jax.ops import latent as latents
-from aigc_jax.ops.batch import draw, microbatches
-from aigc_jax.ranges import Size
+from aigc_jax.ops.batch import draw, microbatches, spread
+from aigc_jax.ranges import Size, above
 
 NETWORKS = ("generator", "discriminator")
+FAR = 10.0  # standard deviations, which no draw in single precision reaches
+
+
+def plan(*, truncation: Annotated[float, above(0)] = FAR) -> Mapping[str, Any]:
+    """Settings of sampling as arrays.
+
+    truncation: noise beyond it is drawn again (Brock et al. 2019, arXiv:1809.11096, section 3.1).
+    """
+    return {"truncation": np.float32(truncation)}
 
 
 def gan(
@@ -51,9 +60,9 @@ def gan(
     def noise(key: Key, rows: int) -> Array:
         return draw(jax.random.normal, key, (rows, latent))
 
-    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
+    def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         generator_key, discriminator_key = jax.random.split(key)
-        images = batch["image"]
+        images = batch.target
         networks = {
             "generator": (generator, generator.init(generator_key, jnp.zeros((images.shape[0], latent)))),
             "discriminator": (discriminator, discriminator.init(discriminator_key, images)),
@@ -110,7 +119,7 @@ def gan(
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         noise_key, discriminator_key, generator_key, new_noise_key = jax.random.split(key, 4)
-        images = batch["image"]
+        images = batch.target
         turns = microbatches((images, noise(noise_key, images.shape[0])), discriminator_steps)
         if discriminator_steps == 1:
             state, metrics = update_discriminator(discriminator_key, state, jax.tree.map(lambda x: x[0], turns))
@@ -131,7 +140,7 @@ def gan(
 
         accuracy: the share told rightly, real and fake counted alike; 1/2 where it can only guess.
         """
-        real = batch["image"]
+        real = batch.target
         fake = generator.predict(state, noise(key, real.shape[0]))
         on_real, on_fake = discriminator.predict(state, real), discriminator.predict(state, fake)
         border = adversarial.threshold(loss)
@@ -142,13 +151,16 @@ def gan(
             "accuracy": Measure.of(jnp.mean(right, 0)),
         }
 
-    def sample(key: Key, state: State, n: int, condition: PyTree = None) -> Array:
-        """n images, float32 [n, H, W, C] in (-1, 1)."""
-        if condition is not None:
-            raise ConfigError("This GAN has no condition to sample under: leave sample.condition empty.")
-        return generator.predict(state, noise(key, n))
+    def generate(state: State, z: Array) -> Array:
+        """Images, float32 [n, H, W, C] in (-1, 1). z: [n, latent]."""
+        return generator.predict(state, z)
 
-    def walk(key: Key, state: State, n: int) -> Array:
-        return generator.predict(state, latents.walk(key, n, (latent,)))
+    def sample(keys: Array, state: State, given: Given, plan: Mapping[str, Any]) -> Array:
+        bound = plan["truncation"]
+        z = jax.vmap(lambda key: jax.random.truncated_normal(key, -bound, bound, (latent,)))(keys)
+        return generate(state, spread(z))
 
-    return Method(init, step, evaluate, sample, walk)
+    def walk(key: Key, state: State, n: int, given: Given) -> Array:
+        return generate(state, latents.walk(key, n, (latent,)))
+
+    return Method(init, step, evaluate, sample, plan, parts={"generate": generate, "walk": walk})
