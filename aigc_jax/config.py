@@ -22,9 +22,9 @@ import ml_collections
 from ml_collections.config_dict import placeholder
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.ranges import NotEmpty, Range
+from aigc_jax.ranges import NotEmpty, Range, Regular
 
-LIMITS = (Range, NotEmpty)
+LIMITS = (Range, NotEmpty, Regular)
 BOOLEANS = ("true", "t", "1", "false", "f", "0")  # as absl reads them
 REQUIRED = object()  # stands for a string that the command line has to give
 
@@ -86,6 +86,7 @@ OPTIMIZER: dict[str, Any] = dict(
     ema_decay=0.0,  # 0 = keep no average
     ema_warmup=False,
     accumulate=1,
+    trainable="",  # a pattern searched in the paths of weights: those move; "" = all
 )
 
 TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
@@ -101,7 +102,7 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "sample.n": 8,
 }
 
-SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen")
+SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen", "adapters")
 OPEN = "sample"  # the section of TRUNK that a method adds its own keys to: `Method.plan` checks them
 
 

@@ -32,7 +32,15 @@ MAY_IMPORT = {
     "train": {"method", "ops", "data", "metrics", "consoles", "places", "config", "errors"},
     "evaluate": {"method", "data", "metrics", "train", "places", "ops", "config", "errors"},
     "commands": {"evaluate", "build", "data", "metrics", "train", "ops", "experiments", "places", "config", "errors"},
-    "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
+    "lookup": {"nn", "config", "errors"},
+    "sources": {
+        *("lookup", "published", "adapters", "learner", "method"),
+        *("train", "data", "places", "config", "errors"),
+    },
+    "build": {
+        *("sources", "lookup", "codecs", "methods", "data", "train", "evaluate"),
+        *("learner", "method", "ops", "places", "config", "errors"),
+    },
     "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
     "modes": {"build", "train", "evaluate", "data", "command", "ahead"},

@@ -16,10 +16,10 @@ from flax import traverse_util
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Adapter
 from aigc_jax.method import Key, PyTree
-from aigc_jax.ranges import Size, above
+from aigc_jax.ranges import Pattern, Size, above
 
 
-def lora(base: PyTree, /, *, rank: Size, alpha: Annotated[float, above(0)], on: str) -> Adapter:
+def lora(base: PyTree, /, *, rank: Size, alpha: Annotated[float, above(0)], on: Pattern) -> Adapter:
     """An adapter of matrices: kernels [inputs, ...outputs] of fully connected layers.
 
     rank: columns of A. alpha: times A B / rank. on: a pattern searched in the paths of kernels, such as "attention".
