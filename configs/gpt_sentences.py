@@ -7,13 +7,10 @@ Hardware: 2 CPU cores. Time: under a minute. Expected: 99 samples of 100 are one
 Measured once, seed 0, with jax 0.10.2 in 14 s: 0.1242 bits/char; of 100 samples 99 are one of the four sentences.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
+get_config = Experiment(
+    full=dict(
         data=dict(
             name="sentences",
             length=24,  # the longest sentence has 20 characters
@@ -43,10 +40,10 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         evaluate=dict(batch_size=8),
         checkpoint=dict(every=600),
         sample=dict(n=16),
-    )
-    tiny = {
+    ),
+    tiny={
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-    }
-    return experiment(size, full, tiny)
+    },
+)
