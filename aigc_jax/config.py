@@ -1,14 +1,14 @@
-"""Configurations: how one is written, checked and bound to the code that reads it.
+"""Configurations: how one is completed, checked and bound to the code that reads it.
 
-A configuration file defines `get_config(size)` and returns `experiment(size, {...}, tiny={...})`.
-Each section is the keyword arguments of one function or network: what that signature does not
-name is refused, what it needs and does not get is asked for, and every value is held against
-its annotation, which gives every number its range (`aigc_jax.ranges`). So no key is read by nobody, and no default
-hides in the code.
+A configuration file gives sections (`experiments.Experiment`), which the trunk below completes. Each section is the
+keyword arguments of one function or network: what that signature does not name is refused, what it needs and does not
+get is asked for, and every value is held against its annotation, which gives every number its range
+(`aigc_jax.ranges`). So no key is read by nobody, and no default hides in the code.
 """
 
 import ast
 import difflib
+import functools
 import inspect
 import json
 import types
@@ -103,43 +103,83 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
 }
 
 SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen", "adapters")
+OPTIONAL = ("codec", "frozen", "adapters")
 OPEN = "sample"  # the section of TRUNK that a method adds its own keys to: `Method.plan` checks them
 
 
-def experiment(size: str, full: Mapping[str, Any], tiny: Mapping[str, Any]) -> ml_collections.ConfigDict:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `base` with `changes` over them, as new dictionaries.
+
+    Keys may be dotted. A section changes the keys that it gives; one with a `name` takes the whole place of the
+    section that was there, for the name chooses who reads the keys.
+    """
+    settings = {key: merged({}, value) if isinstance(value, Mapping) else value for key, value in base.items()}
+    for key, given in changes.items():
+        first, dot, rest = key.partition(".")
+        value = {rest: given} if dot else given
+        if isinstance(value, Mapping):
+            before = settings.get(first, {})
+            if dot and not isinstance(before, Mapping):
+                raise ConfigError(f'There is no configuration key "{key}": "{first}" is no section.')
+            kept = isinstance(before, Mapping) and (dot or "name" not in value)
+            value = merged(before if kept else {}, value)
+        settings[first] = value
+    return settings
+
+
+def has(settings: Mapping[str, Any], key: str) -> bool:
+    """Whether the settings have a dotted key, or a section."""
+    first, dot, rest = key.partition(".")
+    if not dot or first not in settings:
+        return key in settings
+    return isinstance(settings[first], Mapping) and has(settings[first], rest)
+
+
+def without(settings: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The settings less some dotted keys or sections. Raises ConfigError for one that is not there."""
+    settings = merged({}, settings)
+    for key in keys:
+        if not has(settings, key):
+            raise ConfigError(f'There is no configuration key "{key}" to leave out.{nearest(key, leaves(settings))}')
+        *sections, leaf = key.split(".")
+        del functools.reduce(dict.__getitem__, sections, settings)[leaf]
+    return settings
+
+
+def completed(full: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings over the defaults of trunk and optimizers. Raises ConfigError for a key that the trunk lacks."""
+    known = leaves(TRUNK)
+    for section, value in full.items():
+        if section in SECTIONS:
+            continue
+        if section not in TRUNK:
+            raise ConfigError(f'There is no configuration key "{section}".{nearest(section, (*TRUNK, *SECTIONS))}')
+        for key in leaves({section: value}):
+            if key not in known and key != "train.steps" and section != OPEN:
+                raise ConfigError(f'There is no configuration key "{key}".{nearest(key, (*known, "train.steps"))}')
+    settings = merged(TRUNK, full)
+    settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full.get("optimizers", {}).items()}
+    return settings
+
+
+def resolved(full: Mapping[str, Any], tiny: Mapping[str, Any], size: str = "full") -> ml_collections.ConfigDict:
     """The configuration of an experiment: `full`, or with size "tiny" its twin for tests.
 
-    full: the sections data, networks, optimizers, method and, where the family reads trained networks, frozen;
-    and what differs from TRUNK.
+    full: the sections data, networks, optimizers, method and, where there are any, codec and frozen; and what differs
+    from TRUNK.
     tiny: dotted key -> value, what is smaller in the twin besides TINY.
     """
     if size not in ("full", "tiny"):
         raise ConfigError(f'There is no size "{size}": use "full" (the default) or ":tiny" after the file\'s name.')
-    settings = _merge(TRUNK, full, allow=(*SECTIONS, "train.steps"))
-    settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full["optimizers"].items()}
+    if missing := [section for section in SECTIONS if section not in (*OPTIONAL, *full)]:
+        raise ConfigError(f"The configuration lacks the section {missing[0]}: it may be a part to start another from.")
+    settings = completed(full)
     if size == "tiny":
-        for key, value in {**TINY, **tiny}.items():
-            *parents, leaf = key.split(".")
-            place: Any = settings
-            for parent in parents:
-                place = place.get(parent, {})
-            if leaf not in place:
+        for key in tiny:
+            if not has(settings, key):
                 raise ConfigError(f'The tiny twin sets "{key}", which the full configuration does not have.')
-            place[leaf] = value
+        settings = merged(settings, {**TINY, **tiny})
     return ml_collections.ConfigDict(_placeholders(settings), convert_dict=True).lock()
-
-
-def _merge(base: Mapping[str, Any], given: Mapping[str, Any], allow: Iterable[str] = (), where: str = "") -> dict:
-    merged = {k: dict(v) if isinstance(v, Mapping) else v for k, v in base.items()}
-    for key, value in given.items():
-        path = f"{where}{key}"
-        if isinstance(value, Mapping) and key in base:
-            merged[key] = _merge(base[key], value, allow, f"{path}.")
-        elif key in base or path in allow or where == f"{OPEN}.":
-            merged[key] = dict(value) if isinstance(value, Mapping) else value
-        else:
-            raise ConfigError(f'There is no configuration key "{path}".{nearest(key, base)}')
-    return merged
 
 
 def _placeholders(tree: Any) -> Any:

@@ -8,24 +8,14 @@ Hardware: 2 CPU cores. Time: 40 s. Expected: 98 % of the test images told rightl
 Measured once, seed 0, with jax 0.10.2: 98.9 %.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="digits",
-            target="label",
-            batch_size=64,
-        ),
-        networks=dict(
-            net=dict(
-                name="convnet.ConvNet",
-                widths=(16, 32, 64),
-            ),
-        ),
+get_config = Experiment(
+    start="data/digits",
+    without=("evaluate",),
+    full=dict(
+        data=dict(target="label", batch_size=64),
+        networks=dict(net=dict(name="convnet.ConvNet", widths=(16, 32, 64))),
         optimizers=dict(
             net=dict(name="adamw", learning_rate=3e-3, schedule="cosine", warmup_steps=50, weight_decay=0.05),
         ),
@@ -34,9 +24,9 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             smoothing=0.0,  # smoothed labels draw a class's features together, and what differs within it is lost
         ),
         train=dict(steps=300),  # longer, and the training images' features part from those of others
-    )
-    tiny = {
+    ),
+    tiny={
         "networks.net.widths": (8, 16),
         "optimizers.net.warmup_steps": 2,
-    }
-    return experiment(size, full, tiny)
+    },
+)

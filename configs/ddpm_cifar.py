@@ -10,23 +10,12 @@ of 50,000 samples against the training split (table 1).
 Measured: not yet measured.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="tfds",
-            dataset="cifar10",
-            image="image",
-            label="label",
-            image_size=0,
-            pad=0,
-            augment=("flip",),
-            batch_size=128,
-        ),
+get_config = Experiment(
+    start="data/cifar10",
+    full=dict(
+        data=dict(batch_size=128),
         networks=dict(
             net=dict(
                 name="unet.UNet",
@@ -62,8 +51,8 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             eta=0.0,  # of ddim only
         ),
         checkpoint=dict(every=5000, best="bits_per_dim"),
-    )
-    tiny = {
+    ),
+    tiny={
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
@@ -71,5 +60,5 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         "networks.net.attention": (),
         "sample.steps": 3,
         "method.bound_terms": 2,
-    }
-    return experiment(size, full, tiny)
+    },
+)

@@ -10,22 +10,12 @@ entropy of the ring, of which the bound of the best denoiser with 200 steps has 
 0.005), and 3.9 % of the samples off the data. All densities: docs/ground-truth.md.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="points",
-            density="ring",
-            examples=100_000,
-            batch_size=256,
-        ),
-        networks=dict(
-            net=dict(name="mlp.Denoiser", width=96, blocks=2, octaves=3),
-        ),
+get_config = Experiment(
+    start="data/points",
+    full=dict(
+        networks=dict(net=dict(name="mlp.Denoiser", width=96, blocks=2, octaves=3)),
         optimizers=dict(
             net=dict(learning_rate=1e-3, schedule="cosine", warmup_steps=200, ema_decay=0.999, ema_warmup=True),
         ),
@@ -39,27 +29,15 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             bound_terms=0,
             drop=0.0,  # of what is given: for guidance
         ),
-        train=dict(steps=8000, steps_per_call=100, log_every=1000),
-        evaluate=dict(
-            batch_size=2000,
-            samples=10_000,
-            measures=("jensen_shannon", "surprise", "off_data", "modes"),
-        ),
-        sample=dict(
-            n=4000,
-            sampler="ancestral",
-            steps=200,
-            eta=0.0,
-        ),
+        train=dict(steps=8000),
+        sample=dict(sampler="ancestral", steps=200, eta=0.0),
         checkpoint=dict(every=4000),
-    )
-    tiny = {
-        "data.examples": 64,
+    ),
+    tiny={
         "networks.net.width": 8,
         "networks.net.blocks": 1,
         "optimizers.net.warmup_steps": 2,
         "method.timesteps": 5,
         "sample.steps": 3,
-        "evaluate.samples": 16,
-    }
-    return experiment(size, full, tiny)
+    },
+)

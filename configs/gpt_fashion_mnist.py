@@ -10,21 +10,12 @@ half an epoch. Of 64 samples about 50 are garments at sight, some torn; FD-fashi
 That was with train.steps_per_call=1; not yet measured with 4, which is rounding and time alone.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="idx",
-            path="/usr/share/datasets/fashion-mnist",
-            validation=0,
-            pad=0,
-            augment=(),
-            batch_size=16,
-        ),
+get_config = Experiment(
+    start="data/fashion_mnist",
+    full=dict(
+        data=dict(batch_size=16),
         codec=dict(name="levels"),  # a token for each pixel
         networks=dict(
             net=dict(
@@ -49,32 +40,17 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 ema_warmup=True,
             ),
         ),
-        method=dict(
-            name="autoregressive",
-        ),
+        method=dict(name="autoregressive"),
         train=dict(steps=2000, steps_per_call=4),
-        evaluate=dict(
-            samples=1000,
-            extractor="fashion_mnist",
-            measures=("frechet", "kid", "precision_recall", "density_coverage"),
-            batch_size=50,
-            budget=0.0,
-        ),
-        sample=dict(
-            every=1000,
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-        ),
+        evaluate=dict(batch_size=50, budget=0.0),
+        sample=dict(every=1000, temperature=1.0, top_k=0, top_p=1.0),
         checkpoint=dict(every=500),
-    )
-    tiny = {
+    ),
+    tiny={
         "data": dict(name="digits", batch_size=8),
         "networks.net.layers": 1,
         "networks.net.width": 8,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-        "evaluate.samples": 0,
-        "sample.every": 0,
-    }
-    return experiment(size, full, tiny)
+    },
+)

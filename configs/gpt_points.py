@@ -10,66 +10,15 @@ above the entropy of the ring; JS 0.007 bits (draws of the ring: 0.005), and 1.3
 1.1 %). All densities: docs/ground-truth.md.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="points",
-            density="ring",
-            examples=100_000,
-            batch_size=256,
-        ),
-        codec=dict(name="levels"),  # x and y as a token each
-        networks=dict(
-            net=dict(
-                name="transformer.Transformer",
-                layers=2,
-                width=64,
-                heads=4,
-                dropout=0.0,
-                tied=False,  # what a level means as x is not what it means as y
-                remat=False,
-            ),
-        ),
-        optimizers=dict(
-            net=dict(
-                name="adamw",
-                learning_rate=2e-3,
-                schedule="cosine",
-                warmup_steps=100,
-                b2=0.99,
-                clip_norm=1.0,
-                ema_decay=0.999,
-                ema_warmup=True,
-            ),
-        ),
-        method=dict(
-            name="autoregressive",
-        ),
-        train=dict(steps=2000, steps_per_call=100, log_every=1000),
-        evaluate=dict(
-            batch_size=2000,
-            samples=10_000,
-            measures=("jensen_shannon", "surprise", "off_data", "modes"),
-        ),
-        sample=dict(
-            n=4000,
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-        ),
-        checkpoint=dict(every=1000),
-    )
-    tiny = {
-        "data.examples": 64,
-        "networks.net.layers": 1,
-        "networks.net.width": 8,
-        "networks.net.heads": 2,
-        "optimizers.net.warmup_steps": 2,
-        "evaluate.samples": 16,
-    }
-    return experiment(size, full, tiny)
+get_config = Experiment(
+    start=("gpt_fashion_mnist", "data/points"),
+    full={
+        "evaluate.budget": 60.0,
+        "networks.net.layers": 2,  # untied: what a level means as x is not what it means as y
+        "optimizers.net.ema_decay": 0.999,
+        "checkpoint.every": 1000,
+    },
+    tiny={"data": dict(name="points", density="ring", examples=64, batch_size=8)},
+)

@@ -7,13 +7,10 @@ Hardware: 2 CPU cores. Time: under a minute. Expected: 99 samples of 100 are one
 Measured once, seed 0, with jax 0.10.2 in 14 s: 0.1242 bits/char; of 100 samples 99 are one of the four sentences.
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
+get_config = Experiment(
+    full=dict(
         data=dict(
             name="sentences",
             length=24,  # the longest sentence has 20 characters
@@ -33,22 +30,15 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
         optimizers=dict(
             net=dict(name="adamw", learning_rate=3e-3, schedule="cosine", warmup_steps=20, b2=0.99, clip_norm=1.0),
         ),
-        method=dict(
-            name="autoregressive",
-        ),
+        method=dict(name="autoregressive"),
         train=dict(steps=600, steps_per_call=20),
         evaluate=dict(batch_size=8),
         checkpoint=dict(every=600),
-        sample=dict(
-            n=16,
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-        ),
-    )
-    tiny = {
+        sample=dict(n=16, temperature=1.0, top_k=0, top_p=1.0),
+    ),
+    tiny={
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-    }
-    return experiment(size, full, tiny)
+    },
+)

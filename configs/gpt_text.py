@@ -12,14 +12,13 @@ file of 1.6 million characters) 800 steps, of which 700 on the way to 1500 and 1
 the file's marks, brackets and line lengths, and every second word is English.
 """
 
-import ml_collections
+from aigc_jax.config import REQUIRED
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import REQUIRED, experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
+get_config = Experiment(
+    start="gpt_tang",
+    full={
+        "data": dict(
             name="text_folder",
             path=REQUIRED,
             documents="files",  # "blank_lines": poems, recipes or messages that stand together in a file
@@ -27,49 +26,13 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             vocabulary_size=4000,  # of Chinese about 99 %, of an alphabet all
             batch_size=32,
         ),
-        networks=dict(
-            net=dict(
-                name="transformer.Transformer",
-                layers=4,
-                width=128,
-                heads=4,
-                dropout=0.1,  # a book of one's own is read many times
-                tied=True,
-                remat=False,  # True: less memory, a third more time
-            ),
-        ),
-        optimizers=dict(
-            net=dict(
-                name="adamw",
-                learning_rate=3e-3,
-                schedule="cosine",
-                warmup_steps=100,
-                b2=0.99,  # few tokens a batch: a longer average than the 0.95 of large batches
-                weight_decay=0.1,
-                clip_norm=1.0,
-            ),
-        ),
-        method=dict(
-            name="autoregressive",
-        ),
-        train=dict(steps=4000, steps_per_call=4),
-        evaluate=dict(batch_size=64, every=1000, samples=64, measures=("distinct_2", "copied_10")),
-        checkpoint=dict(every=1000, best="bits_per_char"),
-        sample=dict(
-            n=16,
-            every=1000,
-            temperature=0.9,
-            top_k=0,
-            top_p=0.95,
-        ),
-    )
-    tiny = {
-        "evaluate.samples": 0,
-        "data.length": 12,
-        "data.vocabulary_size": 40,
-        "networks.net.layers": 2,
-        "networks.net.width": 16,
-        "networks.net.heads": 2,
-        "optimizers.net.warmup_steps": 2,
-    }
-    return experiment(size, full, tiny)
+        "networks.net.width": 128,
+        "networks.net.dropout": 0.1,  # a book of one's own is read many times
+        "optimizers.net.learning_rate": 3e-3,
+        "train.steps": 4000,
+        "evaluate.every": 1000,
+        "evaluate.measures": ("distinct_2", "copied_10"),
+        "checkpoint.every": 1000,
+        "sample.every": 1000,
+    },
+)

@@ -14,21 +14,12 @@ images (reconstruction 1780.6, KL 55.4; 3.379 bits/dim), and bounds of -1836, -1
 samples; FD-fashion_mnist 3.31 (docs/board.md).
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="idx",
-            path="/usr/share/datasets/fashion-mnist",
-            validation=0,
-            pad=0,
-            augment=(),
-            batch_size=128,
-        ),
+get_config = Experiment(
+    start="data/fashion_mnist",
+    full=dict(
+        data=dict(batch_size=128),
         networks=dict(
             net=dict(
                 name="conv_vae.ConvVAE",
@@ -49,16 +40,12 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             importance_samples=(1, 10, 100),
         ),
         train=dict(steps=9380),  # 20 epochs
-        evaluate=dict(
-            samples=1000, extractor="fashion_mnist", measures=("frechet", "kid", "precision_recall", "density_coverage")
-        ),
         sample=dict(every=2345),
-    )
-    tiny = {
-        "evaluate.samples": 0,
+    ),
+    tiny={
         "networks.net.widths": (4, 4),
         "networks.net.hidden": 8,
         "networks.net.latent": 4,
         "method.importance_samples": (1, 2),
-    }
-    return experiment(size, full, tiny)
+    },
+)

@@ -269,6 +269,6 @@ def test_an_installed_package_works_in_any_folder(tmp_path):
         return subprocess.run(line, cwd=empty, capture_output=True, text=True, check=True, timeout=300).stdout
 
     assert [line.split()[0] for line in installed("configs").splitlines()] == CONFIGS
-    assert "Done: step 4 of 4" in installed("train", TINY, "--workdir=w")
+    assert "Done: step 4 of 4" in installed("train", "cddpm_digits:tiny", "--workdir=w")
     assert "samples of step 4" in installed("sample", "w")
     assert str(home) in installed("configs", "ddpm_digits")

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -79,15 +78,11 @@ def test_bad_data(tmp_path):
 
     images = write_images(tmp_path / "images")
     (images / "train" / "odd" / "001.png").write_bytes(b"not a picture")
-    shutil.copy(ROOT / "configs" / "dcgan_fashion_mnist.py", tmp_path / "folder.py")
-    text = (tmp_path / "folder.py").read_text("utf-8")
-    text = re.sub(
-        r"data=dict\(.*?\n        \),",
-        f'data=dict(name="image_folder", path="{images}", image_size=28, colour=False, augment=(), batch_size=8),',
-        text,
-        flags=re.DOTALL,
+    data = dict(name="image_folder", path=str(images), image_size=28, colour=False, augment=(), batch_size=8)
+    (tmp_path / "folder.py").write_text(
+        "from aigc_jax.experiments import Experiment\n\n"
+        f"get_config = Experiment(start='dcgan_fashion_mnist', full=dict(data={data}))\n"
     )
-    (tmp_path / "folder.py").write_text(text, "utf-8")
     refused(run(f"--config={tmp_path / 'folder.py'}:tiny", workdir), 1, r"001\.png")
 
     texts = write_texts(tmp_path / "texts")

@@ -158,11 +158,13 @@ READ_IN_ORDER = re.compile(r"^\| `([\w/]+\.py)` \| (\d+) \| `(\w+)` \|", re.MULT
 
 
 def defined(path: Path) -> set[str]:
-    """The functions, classes, and their functions and fields as Class.name, of a file."""
+    """The functions, values, classes, and their functions and fields as Class.name, of a file."""
     names = set()
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {ast.unparse(target) for target in node.targets}
         for inner in node.body if isinstance(node, ast.ClassDef) else ():
             if isinstance(inner, ast.FunctionDef):
                 names.add(f"{node.name}.{inner.name}")

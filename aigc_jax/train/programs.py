@@ -227,7 +227,7 @@ class Programs:
     def keys(self, stream: int, seed: int, numbers: np.ndarray) -> jax.Array:
         """The keys of examples [n], each a function of (the run's seed, stream, seed, its number)."""
         with jax.set_mesh(self.layout.mesh):
-            return self._keys(self.root, stream, seed, numbers)
+            return self._keys(self.root, np.uint32(stream), np.uint32(seed), np.asarray(numbers, np.uint32))
 
     def sample(self, keys: jax.Array, state: State, given: Stored, plan: PyTree) -> PyTree:
         """A sample for each key [n], as host arrays. given: stored rows; plan: `Method.plan`."""
