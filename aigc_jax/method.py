@@ -86,7 +86,7 @@ class Method(NamedTuple):
     in nor its place there matters.
     """
 
-    plan: Callable[..., PyTree] = dict
+    plan: Callable[..., PyTree] = lambda: {}
     """Settings of sampling -> arrays, such as temperatures or a table of steps: one program samples with any of them.
 
     The settings are the family's keys of the section `sample`.

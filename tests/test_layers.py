@@ -31,7 +31,10 @@ MAY_IMPORT = {
     "metrics": {"nn", "ops", "config", "errors"},
     "train": {"method", "ops", "data", "metrics", "consoles", "places", "config", "errors"},
     "evaluate": {"method", "data", "metrics", "train", "places", "ops", "config", "errors"},
-    "commands": {"evaluate", "build", "data", "metrics", "train", "ops", "experiments", "places", "config", "errors"},
+    "commands": {
+        *("evaluate", "build", "sources", "published", "lookup", "data", "metrics", "train"),
+        *("ops", "experiments", "places", "config", "errors"),
+    },
     "lookup": {"nn", "config", "errors"},
     "sources": {
         *("lookup", "published", "adapters", "learner", "method"),
