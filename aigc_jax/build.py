@@ -78,8 +78,8 @@ def build(
     codec = build_codec(config.get("codec", IDENTITY), frozen, data.made.facts)
     facts = {**data.given_facts, **codec.facts}
     learners = build_learners(config, facts)
-    data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))
     learners, bases, begin = sources.begun(config, learners, mesh)
+    data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))
     rules = [
         rule
         for module in (*(learner.module for learner in learners.values()), *frozen.values())

@@ -66,7 +66,8 @@ def _run(what: str, where: str) -> Source:
         checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
         variables = checkpoints.restore_network(name, step, place)
         if section := config.get("adapters", {}).get(name):
-            base = source(config["networks"][name]["start"], where).load(module, place)["params"]
+            own = lookup.network(networks[name], where, getattr(module, "dtype", None), {})
+            base = source(config["networks"][name]["start"], where).load(own, place)["params"]
             merge = adapter(section, base, f"{where}: adapters.{name}").merge
             variables["params"] = jax.jit(merge, out_shardings=place(base))(variables["params"], base)
         return variables
@@ -122,7 +123,7 @@ def load_frozen(
             raise ConfigError(f'"{where}.{min(fields)}": the weights say what network they are of: leave it out.')
         known = {} if found.network else facts
         modules[name] = lookup.network(found.network or fields, where, dtype, known)
-        variables[name] = found.load(modules[name], placing(mesh, modules[name]))
+        variables[name] = found.load(modules[name], _placing(mesh, modules[name]))
     return modules, variables
 
 
@@ -141,7 +142,7 @@ def begun(
         where, section = f"networks.{name}.start", adapting.get(name)
         text = check(config["networks"][name].get("start", ""), str, where)
         if text:
-            starts[name] = partial(source(text, where).load, learner.module, placing(mesh, learner.module))
+            starts[name] = partial(_loaded, text, where, learner.module, mesh)
         elif section:
             raise ConfigError(f'"adapters.{name}" adapts weights that are there: set --config.{where}=…')
         if section:
@@ -179,6 +180,9 @@ def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
             yield f"Not the same to {where}: it was trained on {differ}."
 
 
-def placing(mesh: Layout, module: linen.Module) -> Place:
-    """Where a network's variables live on a mesh."""
+def _loaded(text: str, where: str, module: linen.Module, mesh: Layout) -> PyTree:
+    return source(text, where).load(module, _placing(mesh, module))
+
+
+def _placing(mesh: Layout, module: linen.Module) -> Place:
     return partial(shardings, mesh, rules=lookup.rules(module))
