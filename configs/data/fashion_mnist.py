@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): 28 x 28 images of garments, in ten classes; 1,000 samples judged."""
+"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): 28 x 28 images of garments, ten classes; 1,000 samples judged."""
 
 from aigc_jax.experiments import Experiment
 
