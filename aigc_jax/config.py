@@ -73,6 +73,10 @@ TRUNK: dict[str, Any] = dict(
     ),
 )
 
+NETWORK: dict[str, Any] = dict(
+    start="",  # where its weights come from: `aigc_jax.sources`; "" = random numbers
+)
+
 OPTIMIZER: dict[str, Any] = dict(
     name="adam",
     learning_rate=1e-3,
@@ -147,7 +151,10 @@ def without(settings: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 
 def completed(full: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings over the defaults of trunk and optimizers. Raises ConfigError for a key that the trunk lacks."""
+    """The settings over the defaults of trunk, networks and optimizers.
+
+    Raises ConfigError for a key that the trunk lacks.
+    """
     known = leaves(TRUNK)
     for section, value in full.items():
         if section in SECTIONS:
@@ -158,7 +165,8 @@ def completed(full: Mapping[str, Any]) -> dict[str, Any]:
             if key not in known and key != "train.steps" and section != OPEN:
                 raise ConfigError(f'There is no configuration key "{key}".{nearest(key, (*known, "train.steps"))}')
     settings = merged(TRUNK, full)
-    settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full.get("optimizers", {}).items()}
+    for section, defaults in (("networks", NETWORK), ("optimizers", OPTIMIZER)):
+        settings[section] = {name: {**defaults, **given} for name, given in full.get(section, {}).items()}
     return settings
 
 
