@@ -101,15 +101,15 @@ def test_the_printed_data_set_loads(printed, tmp_path):
     module = "aigc_jax/data/sets/bars.py"
     assert list(printed("docs/add-a-data-set.md")) == [module]
     data, again = (catalogue.load({"name": "bars", "pad": 1}, tmp_path / copy) for copy in "ab")
-    assert data.facts == {"image_shape": (10, 10, 1), "classes": 2}
+    assert data.facts == {"shape": (10, 10, 1), "levels": 256, "label_classes": 2}
     rows = data.splits["train"][np.arange(200)]
     np.testing.assert_array_equal(rows["image"], again.splits["train"][np.arange(200)]["image"])
     for image, label in zip(rows["image"][..., 0], rows["label"], strict=True):
         lines = image if label else image.T
         assert np.all(lines == lines[0])
-    batch = data.medium.prepare(jax.random.key(0), rows, True)
-    assert batch["image"].shape == (200, 10, 10, 1) and set(np.unique(batch["image"])) == {-1, 1}
-    assert data.medium.write(np.asarray(batch["image"][:9]), tmp_path / "bars").is_file()
+    batch = data.prepare(jax.random.key(0), rows, True)
+    assert batch.target.shape == (200, 10, 10, 1) and set(np.unique(batch.target)) == {-1, 1}
+    assert data.made.show(rows["image"][:9]).write(tmp_path / "bars").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

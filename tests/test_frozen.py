@@ -39,23 +39,23 @@ def reader(learners, /, *, frozen: Any, weight: float):
         return weight * jnp.sum(codec.apply(state.frozen["codec"], images, method="encode")[0] ** 2, axis=-1)
 
     def init(key, batch, frozen):
-        return initial_state({"net": (net, net.init(key, batch["image"]))}, frozen)
+        return initial_state({"net": (net, net.init(key, batch.target))}, frozen)
 
     def step(key, state, batch):
-        target = distance(state, batch["image"])
+        target = distance(state, batch.target)
 
         def loss(params, extra, key, batch):
             output, extra = net.apply(params, extra, batch[0], train=True, key=key)
             losses = (output - batch[1]) ** 2
             return losses, (extra, {"loss": jnp.mean(losses)})
 
-        return net.update(key, state, loss, (batch["image"], target))
+        return net.update(key, state, loss, (batch.target, target))
 
     def evaluate(key, state, batch):
-        return {"target": Measure.of(distance(state, batch["image"]))}
+        return {"target": Measure.of(distance(state, batch.target))}
 
-    def sample(key, state, n, condition):
-        z = jax.random.normal(key, (n, codec.latent))
+    def sample(keys, state, given, plan):
+        z = jax.vmap(lambda key: jax.random.normal(key, (codec.latent,)))(keys)
         return jnp.tanh(codec.apply(state.frozen["codec"], z, method="decode")[..., 0])
 
     return Method(init, step, evaluate, sample)
@@ -105,9 +105,9 @@ def test_the_weights_of_another_run_arrive_averaged_and_on_the_mesh(config, code
     described = {k: tuple(v) if isinstance(v, list) else v for k, v in codec[1].recorded()[1]["net"].items()}
     assert described.pop("name") == "conv_vae.ConvVAE"
     images = run.data.splits["test"][np.arange(8)]
-    prepared = run.data.medium.prepare(jax.random.key(0), images, False)
+    prepared = run.data.prepare(jax.random.key(0), images, False)
     found = run.programs.method.evaluate(jax.random.key(0), state, prepared)["target"].total
-    mean, _ = ConvVAE(**described).apply({"params": expected}, prepared["image"], method="encode")
+    mean, _ = ConvVAE(**described).apply({"params": expected}, prepared.target, method="encode")
     np.testing.assert_allclose(found, np.sum(np.asarray(mean) ** 2, axis=-1), rtol=1e-4)
 
 
