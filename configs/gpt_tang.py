@@ -12,6 +12,10 @@ Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 70 min: 6.601 bi
 5-gram has 6.969 (python benchmarks/ngram.py --config=configs/gpt_tang.py). The samples have titles, verses
 of five or seven characters, and little sense from one verse to the next. With train.steps=1800, on cores of its own:
 6.792 bits/char in 31 min. Both with train.steps_per_call=1; not yet measured with 4, which is rounding and time alone.
+
+Table: Autoregressive | transformer | Tang poems |
+6.601 bits/char on the test poems (5-gram with Kneser-Ney: 6.969); 70 min
+表: 自回归模型 | Transformer | 唐诗 | 测试集 6.601 bits/字（Kneser-Ney 平滑的 5-gram：6.969）；70 分钟
 """
 
 from aigc_jax.experiments import Experiment

@@ -126,11 +126,6 @@ def test_the_tables_of_keys_are_those_of_the_code(heading, keys):
     assert printed == keys
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
-def test_the_readmes_list_every_configuration(page):
-    assert set(re.findall(r"^\| \[?`?(\w+)`?\]\(configs/\w+\.py\)", text(page), re.MULTILINE)) == set(CONFIGS)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_named_configurations_and_keys_exist(page):
     content = page.read_text("utf-8")
