@@ -13,12 +13,9 @@ Table: Autoregressive | transformer | four sentences | 0.1242 bits/char, 99 of 1
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
+    start="data/sentences",
     full=dict(
-        data=dict(
-            name="sentences",
-            length=24,  # the longest sentence has 20 characters
-            batch_size=8,  # each sentence twice
-        ),
+        data=dict(batch_size=8),  # each sentence twice
         networks=dict(
             net=dict(
                 name="transformer.Transformer",
@@ -40,7 +37,6 @@ get_config = Experiment(
             top_p=1.0,
         ),
         train=dict(steps=600, steps_per_call=20),
-        evaluate=dict(batch_size=8),
         checkpoint=dict(every=600),
         sample=dict(n=16),
     ),

@@ -21,14 +21,9 @@ Table: Autoregressive | transformer | Tang poems |
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
+    start="data/tang_poems",
     full=dict(
-        data=dict(
-            name="tang_poems",
-            path="data/chinese-poetry",
-            length=96,  # a poem of eight lines with its title
-            vocabulary_size=6000,  # 99.8 % of the characters
-            batch_size=32,
-        ),
+        data=dict(batch_size=32),
         networks=dict(
             net=dict(
                 name="transformer.Transformer",
@@ -58,16 +53,11 @@ get_config = Experiment(
             top_p=0.95,
         ),
         train=dict(steps=2400, steps_per_call=4),
-        evaluate=dict(
-            batch_size=64, every=600, samples=64, measures=("distinct_1", "distinct_2", "copied_5", "copied_10")
-        ),
+        evaluate=dict(every=600),
         checkpoint=dict(every=600, best="bits_per_char"),
         sample=dict(n=16, every=600),
     ),
     tiny={
-        "evaluate.samples": 0,
-        "data.length": 12,
-        "data.vocabulary_size": 40,
         "networks.net.layers": 2,
         "networks.net.width": 16,
         "networks.net.heads": 2,

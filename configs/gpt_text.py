@@ -17,26 +17,17 @@ not yet measured to its end: 2.813 bits/char on a book after 800 steps, too few 
 尚未训练到底：在一本书上训练 800 步后为 2.813 bits/字，步数太少（5-gram：2.434）
 """
 
-from aigc_jax.config import REQUIRED
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
-    start="gpt_tang",
+    start=("gpt_tang", "data/text_folder"),
     full={
-        "data": dict(
-            name="text_folder",
-            path=REQUIRED,
-            documents="files",  # "blank_lines": poems, recipes or messages that stand together in a file
-            length=128,
-            vocabulary_size=4000,  # of Chinese about 99 %, of an alphabet all
-            batch_size=32,
-        ),
+        "data.batch_size": 32,
         "networks.net.width": 128,
         "networks.net.dropout": 0.1,  # a book of one's own is read many times
         "optimizers.net.learning_rate": 3e-3,
         "train.steps": 4000,
         "evaluate.every": 1000,
-        "evaluate.measures": ("distinct_2", "copied_10"),
         "checkpoint.every": 1000,
         "sample.every": 1000,
     },
