@@ -12,23 +12,14 @@ import ast
 import re
 from pathlib import Path
 from textwrap import shorten
-from typing import NamedTuple
 
 from aigc_jax import experiments
 from aigc_jax.config import leaves, nearest
 from aigc_jax.errors import ConfigError
 
 WIDE = 96  # columns of a line
-ROW = r"^{}: (.+(?:\n.+)*?)(?=\n\w+: |\n\n|\Z)"  # a label, and text up to the next one
-
-
-class Row(NamedTuple):
-    """What the tables of experiments say of a configuration."""
-
-    family: str
-    model: str
-    data: str
-    result: str
+ROW = r"^{}: (.+(?:\n(?!Table: |表: ).+)*)"  # a label and its paragraph, up to the other label
+EXPERIMENT = ("family", "model", "data", "result")  # the columns of the table of experiments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     if options.name is None:
         width = max(map(len, found), default=0)
         for name, path in found.items():
-            said = "{}: {}; {}; {}".format(*row(path, "Table"))
+            said = "{family}: {model}; {data}; {result}".format(**row(path, "Table"))
             print(f"{name:<{width}}  {shorten(said, WIDE - width, placeholder=' ...')}")
         return
     if options.name not in found:
@@ -56,10 +47,13 @@ def head(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "-"
 
 
-def row(path: Path, label: str) -> Row:
-    """What a configuration's file says after a label, "Table" or "表", in its head. Raises ConfigError without it."""
+def row(path: Path, label: str, columns: tuple[str, ...] = EXPERIMENT) -> dict[str, str]:
+    """Column -> what the head of a file says of it after a label: "Table" in English, "表" in Chinese.
+
+    Raises ConfigError where a cell is missing.
+    """
     found = re.search(ROW.format(label), head(path), re.MULTILINE)
     cells = [cell.strip() for cell in " ".join(found[1].split()).split(" | ")] if found else []
-    if len(cells) != len(Row._fields):
-        raise ConfigError(f'The head of {path} lacks its row: write "{label}: {" | ".join(Row._fields)}".')
-    return Row(*cells)
+    if len(cells) != len(columns):
+        raise ConfigError(f'The head of {path} lacks its row: write "{label}: {" | ".join(columns)}".')
+    return dict(zip(columns, cells, strict=True))
