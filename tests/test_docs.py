@@ -18,7 +18,7 @@ import aigc_jax.data.sets
 import aigc_jax.methods
 import aigc_jax.nn
 from aigc_jax.build import build
-from aigc_jax.config import OPTIMIZER, TRUNK, leaves
+from aigc_jax.config import OPTIMIZER, TRUNK, leaves, merged
 from aigc_jax.data import catalogue
 from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir
@@ -95,6 +95,12 @@ def test_the_printed_tests_of_the_family_pass(printed):
     assert len(laws) == 2
     for law in laws:
         law()
+
+
+def test_the_printed_configuration_starts_from_another(printed):
+    config = load_file(printed("docs/configs.md")["wide.py"]).get_config()
+    changes = {"networks.net.channels": 64, "train.steps": 4000}
+    assert config.to_dict() == merged(load_config("ddpm_digits"), changes)
 
 
 def test_the_printed_data_set_loads(printed, tmp_path):
