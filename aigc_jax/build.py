@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
-from aigc_jax import methods, nn, places
+from aigc_jax import codecs, methods, nn, places
 from aigc_jax.config import bind, check, nearest
 from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import DataSet
@@ -20,18 +20,19 @@ from aigc_jax.data.meaning import Meaning, difference, recalled, under
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
-from aigc_jax.method import Method, PyTree
+from aigc_jax.method import KNOWN, Codec, Method, PyTree
 from aigc_jax.ops.optimizer import optimizer, rate_at
 from aigc_jax.ranges import Count, Part, Seed, Size
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
-from aigc_jax.train.run import Evaluation, Pace, Run, Sampling, conditions_of
+from aigc_jax.train.run import Evaluation, Pace, Run, Sampling
 from aigc_jax.train.sharding import Layout, Rules, layout, shardings
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
 
+IDENTITY = {"name": "identity"}  # the codec where a configuration has none
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -61,7 +62,8 @@ def build(
     saving = dict(config["checkpoint"])
     save_every = check(saving.pop("every"), Count, "checkpoint.every")
     evaluation = Evaluation(**bind(Evaluation, config["evaluate"], "evaluate"))
-    sampling = Sampling(**bind(Sampling, config["sample"], "sample"))
+    own = {key: value for key, value in config["sample"].items() if key in Sampling._fields}
+    sampling = Sampling(**bind(Sampling, own, "sample"))
     _check_intervals(pace, save_every, evaluation, sampling)
     keep = bind(Checkpoints, saving, "checkpoint")
     _check_best(keep["best"], save_every, evaluation)
@@ -84,15 +86,20 @@ def build(
         if evaluation.split in ("validation", "test"):  # spelled right: the data are too few, or all alike
             remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
         raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
-    learners = build_learners(config, data.facts)
     frozen, weights = load_frozen(config, mesh)
+    codec = build_codec(config.get("codec", IDENTITY), frozen, data.made.facts)
+    facts = {**data.given_facts, **codec.facts}
+    learners = build_learners(config, facts)
     data = dataclasses.replace(data, notes=(*data.notes, *meant_otherwise(config, data)))
     rules = [
         rule
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
         for rule in _rules(module)
     ]
-    method = bind_method(config["method"], learners, frozen, data.facts)
+    section = config.get("codec", IDENTITY)
+    codec_reads = getattr(_module(codecs, section["name"], "codec.name"), "FROZEN", ())
+    method = bind_method(config["method"], learners, frozen, facts, codec_reads)
+    reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and "codec" not in config))
     seed = check(config["seed"], Seed, "seed")
     if evaluation.batch_size % mesh.rows:
         raise ConfigError(
@@ -100,10 +107,8 @@ def build(
             f"set --config.evaluate.batch_size to a multiple of {mesh.rows}."
         )
     shapes = example(data.splits["train"], batch_size, mesh)
-    programs = Programs(method, data.medium.prepare, mesh, shapes, rules, seed, weights, pace.spike)
-    _check_condition(data, sampling, programs)
-    judged = _judge(data, evaluation, sampling, method) if evaluation.samples and not recall else None
-    return Run(
+    programs = Programs(method, codec, data, mesh, shapes, rules, seed, weights, pace.spike)
+    run = Run(
         config=config,
         networks={name: described(learner.module) for name, learner in learners.items()},
         data=data,
@@ -115,11 +120,33 @@ def build(
         save_every=save_every,
         evaluation=evaluation,
         sampling=sampling,
+        plan=planned(method, config["sample"]),
+        reads=reads,
         checkpoints=partial(Checkpoints, **keep),
         tracking=tracking,
-        judge=judged,
+        judge=None,
         rates={name: rate_of(settings, pace.steps) for name, settings in config["optimizers"].items()},
     )
+    run.asked(sampling.n)  # what cannot be asked is refused before anything is trained
+    return run._replace(judge=_judge(run)) if evaluation.samples and not recall else run
+
+
+def planned(method: Method, section: Mapping[str, Any]) -> PyTree:
+    """The method's plan of sampling, from the section `sample` without the keys that are every method's."""
+    own = {key: value for key, value in section.items() if key not in Sampling._fields}
+    if method.sample is None and not own:
+        return {}
+    return method.plan(**bind(method.plan, own, "sample"))
+
+
+def build_codec(section: Mapping[str, Any], frozen: Mapping[str, linen.Module], facts: Mapping[str, Any]) -> Codec:
+    """How targets are written for the method. facts: of the target."""
+    module = _module(codecs, section["name"], "codec.name")
+    lacking = [name for name in getattr(module, "FROZEN", ()) if name not in frozen]
+    if lacking:
+        raise ConfigError(f"codec {section['name']} reads a trained network: name it under frozen.{lacking[0]}.")
+    codec = getattr(module, section["name"])
+    return codec(facts, **bind(codec, section, "codec", {"frozen": frozen}))
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
@@ -134,7 +161,7 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
     learners: dict[str, Learner] = {}
     for name, section in config["networks"].items():
         network = _network(section["name"], f"networks.{name}.name")
-        module = network(**bind(network, section, f"networks.{name}", {**facts, "dtype": dtype}))
+        module = network(**bind(network, section, f"networks.{name}", facts), dtype=dtype)
         _check_facts(f"networks.{name}", module, facts)
         where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
         decay, warmup, accumulate = (
@@ -172,7 +199,7 @@ def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, line
             )
         fields = networks[source.network]
         network = _network(fields["name"], where)
-        modules[name] = network(**bind(network, fields, where, {"dtype": _dtype(config)}))
+        modules[name] = network(**bind(network, fields, where), dtype=_dtype(config))
         keep = {key: value for key, value in settings["checkpoint"].items() if key != "every"}
         checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
         place = partial(shardings, mesh, rules=_rules(modules[name]))
@@ -185,7 +212,7 @@ def meant_otherwise(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
     for name, section in config.get("frozen", {}).items():
         workdir = Workdir(section["workdir"])
         kept, fields = workdir.kept(), workdir.recorded()[1][section["network"]]
-        if kept and (fields.get("classes") or fields.get("vocabulary")) and (differ := difference(data, kept)):
+        if kept and (fields.get("label_classes") or fields.get("vocabulary")) and (differ := difference(data, kept)):
             yield f"Not the same to frozen.{name}: it was trained on {differ}."
 
 
@@ -201,6 +228,7 @@ def bind_method(
     learners: Mapping[str, Learner],
     frozen: Mapping[str, linen.Module],
     facts: Mapping[str, Any],
+    codec_reads: Sequence[str] = (),
 ) -> Method:
     """The family that `method.name` names, with its learners, its frozen networks and its keys bound."""
     module = _module(methods, section["name"], "method.name")
@@ -209,7 +237,8 @@ def bind_method(
             f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
             f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
         )
-    if set(reads := getattr(module, "FROZEN", ())) != set(frozen):
+    reads = {*getattr(module, "FROZEN", ()), *codec_reads}
+    if reads != set(frozen):
         raise ConfigError(
             f"method {section['name']} reads the trained networks {', '.join(reads) or 'none'}; "
             f"the configuration has {', '.join(frozen) or 'none'}: name them so under frozen."
@@ -223,27 +252,20 @@ def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> 
 
     And one of more classes than the data has: samples would be of classes that nothing trained.
     """
-    for field in ("vocabulary", "length", "classes"):
+    for field in ("vocabulary", "length", "classes", "label_classes"):
         given = getattr(module, field, 0)
-        if field in facts and (0 < given < facts[field] or (field == "classes" and given > facts[field])):
+        if field in facts and (0 < given < facts[field] or (field.endswith("classes") and given > facts[field])):
             raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: set it to that.')
 
 
-def _check_condition(data: DataSet, sampling: Sampling, programs: Programs) -> None:
-    """Refuses what cannot be asked of these data, or not of this network, which takes a second to trace."""
-    condition = conditions_of(data, programs, sampling.condition, sampling.n)
-    if condition is not None:
-        programs.trace_sample(sampling.n, condition)
-
-
-def _judge(data: DataSet, evaluation: Evaluation, sampling: Sampling, method: Method) -> Judge:
+def _judge(run: Run) -> Judge:
     """Of samples against the training split, with the evaluation split's for their floor."""
-    if method.sample is None:
+    if run.programs.method.sample is None:
         raise ConfigError("evaluate.samples asks for samples of a model that generates nothing: set it to 0.")
-    folders = places.weights(), places.cache("features")
+    evaluation, folders = run.evaluation, (places.weights(), places.cache("features"))
     wanted = evaluation.samples, evaluation.measures, evaluation.extractor
-    judged = judge(data, "train", evaluation.split, *wanted, *folders)
-    judged.check(data.medium.condition(sampling.condition, evaluation.samples))
+    judged = judge(run.data, "train", evaluation.split, *wanted, *folders)
+    judged.check(run.asked(evaluation.samples).rows)
     return judged
 
 

@@ -49,7 +49,7 @@ EXAMPLES = {
     "evaluate": ["aigc_jax evaluate runs/a --config.evaluate.split=train"],
     "sample": [
         "aigc_jax sample runs/a --config.sample.n=16 --config.sample.seed=1",
-        "aigc_jax sample runs/a --config.sample.condition=cat",
+        "aigc_jax sample runs/a --config.sample.given=cat",
     ],
     "audit": [
         "aigc_jax audit runs/a --config.sample.n=1000",

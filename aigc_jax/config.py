@@ -14,6 +14,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,8 +50,8 @@ TRUNK: dict[str, Any] = dict(
     sample=dict(
         every=0,  # steps; 0 = only after the last one
         n=64,
-        condition="",  # what to sample: a label, a prompt; "" = anything
-        seed=0,  # of the samples: another one gives others
+        given="",  # what to sample from: a class, a prompt, "split:test", a .jsonl file; "" = anything
+        seed=0,  # of the samples: another one gives others; the method's own settings stand here too
     ),
     checkpoint=dict(
         every=1000,
@@ -100,7 +101,9 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "sample.n": 8,
 }
 
-SECTIONS = ("data", "networks", "optimizers", "method", "frozen")
+SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen")
+OPTIONAL = ("codec", "frozen")
+OPEN = "sample"  # the section of TRUNK that a method adds its own keys to: `Method.plan` checks them
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def completed(full: Mapping[str, Any]) -> dict[str, Any]:
         if section not in TRUNK:
             raise ConfigError(f'There is no configuration key "{section}".{nearest(section, (*TRUNK, *SECTIONS))}')
         for key in leaves({section: value}):
-            if key not in known and key != "train.steps":
+            if key not in known and key != "train.steps" and section != OPEN:
                 raise ConfigError(f'There is no configuration key "{key}".{nearest(key, (*known, "train.steps"))}')
     settings = merged(TRUNK, full)
     settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full.get("optimizers", {}).items()}
@@ -161,13 +164,13 @@ def completed(full: Mapping[str, Any]) -> dict[str, Any]:
 def resolved(full: Mapping[str, Any], tiny: Mapping[str, Any], size: str = "full") -> ml_collections.ConfigDict:
     """The configuration of an experiment: `full`, or with size "tiny" its twin for tests.
 
-    full: the sections data, networks, optimizers, method and, where the family reads trained networks, frozen;
-    and what differs from TRUNK.
+    full: the sections data, networks, optimizers, method and, where there are any, codec and frozen; and what differs
+    from TRUNK.
     tiny: dotted key -> value, what is smaller in the twin besides TINY.
     """
     if size not in ("full", "tiny"):
         raise ConfigError(f'There is no size "{size}": use "full" (the default) or ":tiny" after the file\'s name.')
-    if missing := [section for section in SECTIONS if section != "frozen" and section not in full]:
+    if missing := [section for section in SECTIONS if section not in (*OPTIONAL, *full)]:
         raise ConfigError(f"The configuration lacks the section {missing[0]}: it may be a part to start another from.")
     settings = completed(full)
     if size == "tiny":
@@ -206,8 +209,8 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
     """The keyword arguments that `section` gives to `function`, checked against its signature.
 
     where: the section's dotted name, for messages. The key "name" chose the function and is
-    passed over unless the function takes it. facts: what the data set knows (image_shape,
-    vocabulary, ...); a parameter of that name that the section does not give is filled from it.
+    passed over unless the function takes it. facts: what the data set knows (shape, vocabulary, ...): they fill
+    parameters of their names that the section does not give and that have no default.
     Positional-only parameters are the caller's to give.
     """
     hints, parameters = annotations(function), settable_parameters(function)
@@ -219,11 +222,11 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
             raise ConfigError(f'Nothing reads the configuration key "{where}.{key}".{nearest(key, settable)}')
         arguments[key] = check(value, hints.get(key, Any), f"{where}.{key}")
     for name, parameter in parameters.items():
-        if name in arguments:
+        if name in arguments or parameter.default is not inspect.Parameter.empty:
             continue
         if facts is not None and name in facts:
             arguments[name] = facts[name]
-        elif parameter.default is inspect.Parameter.empty:
+        else:
             raise ConfigError(
                 f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): give it with '
                 f"--config.{where}.{name}=…, or add it to the file."
@@ -242,6 +245,7 @@ def settable_parameters(function: Callable) -> dict[str, inspect.Parameter]:
 
 def annotations(function: Callable) -> dict[str, Any]:
     """Parameter -> its annotation, with ranges; of a class, of its fields."""
+    function = function.func if isinstance(function, partial) else function
     hints = typing.get_type_hints(function, include_extras=True)
     if inspect.isclass(function):
         hints |= typing.get_type_hints(function.__init__, include_extras=True)

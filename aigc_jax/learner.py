@@ -33,6 +33,14 @@ def ema(decay: float, warmup: bool) -> Decay:
     return at
 
 
+class Gradient(NamedTuple):
+    """What a loss gives of one network, the means over the batch of all devices."""
+
+    grads: PyTree  # as the network's params
+    extra: PyTree  # the network's other collections after the loss's passes
+    metrics: Mapping[str, Array]  # the loss's own, scalars
+
+
 class Learner(NamedTuple):
     """A network, and how its weights move."""
 
@@ -54,6 +62,10 @@ class Learner(NamedTuple):
             where = f"networks.{self.name}.{error.field}"
             raise ConfigError(f'"{where}" is {error.value!r}, and {error.why}: set --config.{where}=…') from error
         return variables.pop("params"), variables
+
+    def of(self, state: State) -> tuple[PyTree, PyTree]:
+        """(params, extra) of this network in a state, not averaged: what `apply` takes."""
+        return state.params[self.name], state.extra.get(self.name, {})
 
     def apply(
         self, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None = None, **options: Any
@@ -86,19 +98,14 @@ class Learner(NamedTuple):
         batch: a pytree of arrays whose leading axis counts examples.
         Returns the state and the loss's metrics with the gradient's global norm beside them.
         """
-        params, extra = state.params[self.name], state.extra.get(self.name, {})
-        grads, extra, metrics = self._gradient(key, params, extra, loss, batch)
-        updates, opt_state = self.tx.update(grads, state.opt_state[self.name], params)
-        params = optax.apply_updates(params, updates)
-        state = state.replace(
-            params={**state.params, self.name: params},
-            opt_state={**state.opt_state, self.name: opt_state},
-            ema=self._averaged(state, params),
-            extra={**state.extra, self.name: extra} if extra else state.extra,
-        )
-        return state, {**metrics, f"{self.name}_gradient": optax.tree.norm(grads)}
+        found = self.gradient(key, state, loss, batch)
+        state, norm = self.move(state, found)
+        return state, {**found.metrics, **norm}
 
-    def _gradient(self, key: Key, params: PyTree, extra: PyTree, loss: Loss, batch: Any) -> tuple:
+    def gradient(self, key: Key, state: State, loss: Loss, batch: Any) -> "Gradient":
+        """The gradient of the mean of `loss` over the batch, and what else its passes give; nothing moves."""
+        params, extra = self.of(state)
+
         def mean_loss(params: PyTree, extra: PyTree, key: Key, part: Any) -> tuple:
             losses, aux = loss(params, extra, key, part)
             return jnp.mean(losses), aux
@@ -106,7 +113,7 @@ class Learner(NamedTuple):
         gradient = jax.grad(mean_loss, has_aux=True)
         if self.accumulate == 1:
             grads, (extra, metrics) = gradient(params, extra, key, batch)
-            return whole.mean(grads), extra, whole.mean(metrics)
+            return Gradient(whole.mean(grads), extra, whole.mean(metrics))
 
         def add(carry: tuple, part: tuple) -> tuple:
             total, extra = carry
@@ -117,7 +124,42 @@ class Learner(NamedTuple):
         parts = (jax.random.split(key, self.accumulate), whole.microbatches(batch, self.accumulate))
         (total, extra), metrics = jax.lax.scan(add, (jax.tree.map(jnp.zeros_like, params), extra), parts)
         grads = jax.tree.map(lambda g: g / self.accumulate, total)
-        return whole.mean(grads), extra, whole.mean(jax.tree.map(lambda m: jnp.mean(m, 0), metrics))
+        return Gradient(whole.mean(grads), extra, whole.mean(jax.tree.map(lambda m: jnp.mean(m, 0), metrics)))
+
+    def lazily(self, every: int, so_far: "Gradient", key: Key, state: State, loss: Loss, batch: Any) -> "Gradient":
+        """`so_far`, and in every `every`-th step also `every` times the gradient of a further loss.
+
+        Lazy regularisation (Karras et al. 2020, arXiv:1912.04958, appendix B): the factor keeps the weight of the
+        further loss. It stands before its metrics too, which are 0 in between: their means over steps are right.
+        """
+        held = state.replace(extra={**state.extra, self.name: so_far.extra}) if so_far.extra else state
+
+        def due() -> Gradient:
+            grads, extra, metrics = self.gradient(key, held, loss, batch)
+            grads = jax.tree.map(lambda old, new: old + every * new, so_far.grads, grads)
+            return Gradient(grads, extra, {**so_far.metrics, **jax.tree.map(lambda m: every * m, dict(metrics))})
+
+        def otherwise() -> Gradient:
+            zeros = {name: jnp.zeros(m.shape, m.dtype) for name, m in jax.eval_shape(due).metrics.items()}
+            return so_far._replace(metrics={**zeros, **so_far.metrics})
+
+        return jax.lax.cond(state.step % every == 0, due, otherwise)
+
+    def move(self, state: State, found: "Gradient") -> tuple[State, Mapping[str, Array]]:
+        """One step of the optimizer and of the averages along a gradient: once a step for each network.
+
+        Returns the state and {<network>_gradient: the gradient's global norm}.
+        """
+        params = state.params[self.name]
+        updates, opt_state = self.tx.update(found.grads, state.opt_state[self.name], params)
+        params = optax.apply_updates(params, updates)
+        state = state.replace(
+            params={**state.params, self.name: params},
+            opt_state={**state.opt_state, self.name: opt_state},
+            ema=self._averaged(state, params),
+            extra={**state.extra, self.name: found.extra} if found.extra else state.extra,
+        )
+        return state, {f"{self.name}_gradient": optax.tree.norm(found.grads)}
 
     def _averaged(self, state: State, params: PyTree) -> Mapping[str, PyTree]:
         def moved(key: str, decay: Decay) -> PyTree:

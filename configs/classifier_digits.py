@@ -17,7 +17,7 @@ get_config = Experiment(
     start="data/digits",
     without=("evaluate",),
     full=dict(
-        data=dict(batch_size=64),
+        data=dict(target="label", batch_size=64),
         networks=dict(net=dict(name="convnet.ConvNet", widths=(16, 32, 64))),
         optimizers=dict(
             net=dict(name="adamw", learning_rate=3e-3, schedule="cosine", warmup_steps=50, weight_decay=0.05),

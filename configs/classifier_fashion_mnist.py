@@ -17,6 +17,7 @@ get_config = Experiment(
     start=("classifier_digits", "data/fashion_mnist"),
     without=("evaluate",),
     full={
+        "data.target": "label",
         "data.augment": ("flip",),
         "data.batch_size": 128,
         "optimizers.net.warmup_steps": 200,

@@ -28,7 +28,7 @@ get_config = Experiment(
                 attention=(16,),
                 dropout=0.1,
                 groups=32,
-                classes=0,  # unconditional
+                label_classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),
@@ -40,16 +40,19 @@ get_config = Experiment(
             timesteps=1000,
             schedule="linear",
             prediction="noise",
-            sampler="ancestral",
-            sampler_steps=1000,
-            eta=0.0,  # of ddim only
             variance="large",  # β, the authors' choice for CIFAR-10
             clip=True,
             bound_terms=100,  # of 999; 0 = the exact sum, at ten times the cost
+            drop=0.0,  # of what is given: for guidance
         ),
         train=dict(steps=800_000),
         evaluate=dict(every=100_000),
-        sample=dict(every=20_000),
+        sample=dict(
+            every=20_000,
+            sampler="ancestral",
+            steps=1000,
+            eta=0.0,  # of ddim only
+        ),
         checkpoint=dict(every=5000, best="bits_per_dim"),
     ),
     tiny={
@@ -58,7 +61,7 @@ get_config = Experiment(
         "networks.net.blocks": 1,
         "networks.net.groups": 2,
         "networks.net.attention": (),
-        "method.sampler_steps": 3,
+        "sample.steps": 3,
         "method.bound_terms": 2,
     },
 )

@@ -29,7 +29,7 @@ get_config = Experiment(
                 attention=(),  # the middle, here at 4 x 4, always has it
                 dropout=0.0,
                 groups=8,
-                classes=0,  # unconditional
+                label_classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),
@@ -43,14 +43,17 @@ get_config = Experiment(
             timesteps=1000,
             schedule="cosine",
             prediction="noise",
-            sampler="ddim",
-            sampler_steps=100,
-            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
             variance="small",
             clip=True,
             bound_terms=50,  # fewer than 20 leave the number to chance
+            drop=0.0,  # of what is given: for guidance
         ),
         train=dict(steps=2000),
+        sample=dict(
+            sampler="ddim",
+            steps=100,
+            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
+        ),
         checkpoint=dict(every=500),
     ),
     tiny={
@@ -58,7 +61,7 @@ get_config = Experiment(
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
         "networks.net.groups": 2,
-        "method.sampler_steps": 3,
+        "sample.steps": 3,
         "method.bound_terms": 2,
     },
 )

@@ -8,7 +8,7 @@ docs/your-own-images.md says how the folder looks, and how to see whether the mo
 A few hundred images: it will repeat them before long; keep augment=("flip",) unless left and right mean something, stop
 after about 3,000 steps, and look at --mode=audit. Twenty thousand: train.steps=30000 or more, dropout=0.0.
 On a GPU: networks.net.channels=128, networks.net.blocks=2, data.batch_size=128, precision="bfloat16".
-By class: networks.net.classes, the number of classes.
+By class: networks.net.label_classes, the number of classes.
 Hardware: 2 CPU cores, or any GPU.
 Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to train on) on 2 shared CPU cores, jax
 0.10.2, stopped after 3,475 of 5,000 steps: 3.341 bits/dim on the 71 test images after 3,000, still falling (3.822 after

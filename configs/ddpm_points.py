@@ -28,14 +28,13 @@ get_config = Experiment(
             timesteps=200,
             schedule="cosine",
             prediction="noise",
-            sampler="ancestral",
-            sampler_steps=200,
-            eta=0.0,
             variance="large",  # "small" narrows every mode, even with the best denoiser that there is
             clip=True,
             bound_terms=0,
+            drop=0.0,  # of what is given: for guidance
         ),
         train=dict(steps=8000),
+        sample=dict(sampler="ancestral", steps=200, eta=0.0),
         checkpoint=dict(every=4000),
     ),
     tiny={
@@ -43,6 +42,6 @@ get_config = Experiment(
         "networks.net.blocks": 1,
         "optimizers.net.warmup_steps": 2,
         "method.timesteps": 5,
-        "method.sampler_steps": 3,
+        "sample.steps": 3,
     },
 )

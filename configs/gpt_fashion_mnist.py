@@ -19,11 +19,8 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     start="data/fashion_mnist",
     full=dict(
-        data=dict(
-            name="pixels",
-            images=dict(name="idx", path="/usr/share/datasets/fashion-mnist", validation=0, pad=0, augment=()),
-            batch_size=16,
-        ),
+        data=dict(batch_size=16),
+        codec=dict(name="levels"),  # a token for each pixel
         networks=dict(
             net=dict(
                 name="transformer.Transformer",
@@ -47,19 +44,14 @@ get_config = Experiment(
                 ema_warmup=True,
             ),
         ),
-        method=dict(
-            name="autoregressive",
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-        ),
+        method=dict(name="autoregressive"),
         train=dict(steps=2000, steps_per_call=4),
         evaluate=dict(batch_size=50, budget=0.0),
-        sample=dict(every=1000),
+        sample=dict(every=1000, temperature=1.0, top_k=0, top_p=1.0),
         checkpoint=dict(every=500),
     ),
     tiny={
-        "data.images": dict(name="digits"),
+        "data": dict(name="digits", batch_size=8),
         "networks.net.layers": 1,
         "networks.net.width": 8,
         "networks.net.heads": 2,

@@ -19,10 +19,10 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     start=("gpt_fashion_mnist", "data/points"),
     full={
-        "data.form": "tokens",
         "evaluate.budget": 60.0,
         "networks.net.layers": 2,  # untied: what a level means as x is not what it means as y
         "optimizers.net.ema_decay": 0.999,
         "checkpoint.every": 1000,
     },
+    tiny={"data": dict(name="points", density="ring", examples=64, batch_size=8)},
 )

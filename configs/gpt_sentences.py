@@ -30,15 +30,10 @@ get_config = Experiment(
         optimizers=dict(
             net=dict(name="adamw", learning_rate=3e-3, schedule="cosine", warmup_steps=20, b2=0.99, clip_norm=1.0),
         ),
-        method=dict(
-            name="autoregressive",
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-        ),
+        method=dict(name="autoregressive"),
         train=dict(steps=600, steps_per_call=20),
         checkpoint=dict(every=600),
-        sample=dict(n=16),
+        sample=dict(n=16, temperature=1.0, top_k=0, top_p=1.0),
     ),
     tiny={
         "networks.net.width": 16,

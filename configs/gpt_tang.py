@@ -4,7 +4,7 @@
     tar xzf chinese-poetry-2.0.1.tgz package/dist/quantangshi && mv package/dist/quantangshi data/chinese-poetry
     python main.py --config=configs/gpt_tang.py --workdir=runs/gpt_tang
 
-A prompt: --config.sample.condition=春江花月夜 (traditional characters).
+A prompt: --config.sample.given=春江花月夜 (traditional characters).
 Hardware: 2 CPU cores. Time: about 40 minutes.
 Expected: fewer bits a character on the test poems than the 5-gram with Kneser-Ney smoothing of
 `aigc_jax.metrics.ngram`, and samples in the form of a title and verses of equal length.
@@ -46,16 +46,11 @@ get_config = Experiment(
                 clip_norm=1.0,
             ),
         ),
-        method=dict(
-            name="autoregressive",
-            temperature=0.9,
-            top_k=0,
-            top_p=0.95,
-        ),
+        method=dict(name="autoregressive"),
         train=dict(steps=2400, steps_per_call=4),
         evaluate=dict(every=600),
         checkpoint=dict(every=600, best="bits_per_char"),
-        sample=dict(n=16, every=600),
+        sample=dict(n=16, every=600, temperature=0.9, top_k=0, top_p=0.95),
     ),
     tiny={
         "networks.net.layers": 2,

@@ -3,7 +3,7 @@
     python main.py --config=configs/gpt_text.py --workdir=runs/gpt_text --config.data.path=FOLDER
 
 FOLDER holds plain text files, or is one: a long book, or many files, in any language: docs/your-own-texts.md.
-A prompt: --config.sample.condition="The beginning". Hardware: 2 CPU cores. Time: about 15 minutes, by the 0.32 s of
+A prompt: --config.sample.given="The beginning". Hardware: 2 CPU cores. Time: about 15 minutes, by the 0.32 s of
 processor time that a step took. Expected: fewer bits a character on the test split than the 5-gram with Kneser-Ney
 smoothing of `aigc_jax.metrics.ngram` (python benchmarks/ngram.py --config=configs/gpt_text.py --path=FOLDER).
 Not yet measured in full. In part, once, seed 0, with jax 0.10.2: on the Jargon File 4.4.7 (Debian's jargon-text, one

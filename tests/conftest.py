@@ -53,9 +53,11 @@ def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     }
 
     def small(data: dict[str, Any]) -> dict[str, Any]:
-        if data["name"] == "pixels":
-            return {**data, "images": small(data["images"])}
-        kept = {key: data[key] for key in ("augment", "batch_size")} if data["name"] == "tfds" else data
+        kept = (
+            {key: data[key] for key in ("augment", "batch_size", "target") if key in data}
+            if data["name"] == "tfds"
+            else data
+        )
         return {**kept, **sources.get(data["name"], {})}
 
     return lambda config: {**config, "data": small(config["data"])}

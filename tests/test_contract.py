@@ -19,21 +19,23 @@ from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir
 
 STEPS = 3
-MEDIA = {  # data.name -> the medium, where it is not the name itself
+ALONE = 2e-5  # of values in [-1, 1]: products over other numbers of rows round otherwise
+KINDS = {  # data.name -> the kinds of its fields, where it is not the name itself
     **dict.fromkeys(("digits", "idx", "image_folder", "tfds"), "images"),
     **dict.fromkeys(("sentences", "tang_poems", "text_folder"), "texts"),
 }
 
 
 def signature(name):
-    """What decides which code a configuration runs: family, networks, medium, and whether classes are left out."""
+    """What decides which code a configuration runs: family, networks, data, codec, and whether labels are read."""
     config = load_config(name)
     networks = config["networks"].values()
     return (
         config["method"]["name"],
         tuple(sorted(network["name"] for network in networks)),
-        MEDIA.get(config["data"]["name"], config["data"]["name"]),
-        any(network.get("classes") == 0 for network in networks),
+        KINDS.get(config["data"]["name"], config["data"]["name"]),
+        config.get("codec", {}).get("name"),
+        any(network.get("label_classes") == 0 for network in networks),
     )
 
 
@@ -100,16 +102,17 @@ def test_step_keeps_the_tree_and_moves_every_weight(tiny, name):
 def test_same_key_same_bits_and_frozen_stays(tiny, name):
     run = build(tiny(name), devices=jax.devices()[:1])
     programs, method = run.programs, run.programs.method
-    frozen = {"given": jnp.arange(3.0)}
-    state = programs.init().replace(frozen=frozen)
+    state = programs.init()
+    assert not state.frozen, "no state holds what is frozen outside of a program"
     rows = run.data.splits["train"][np.arange(run.batch_size) % len(run.data.splits["train"])]
-    batch = run.data.medium.prepare(jax.random.key(5), {k: jnp.asarray(v) for k, v in rows.items()}, True)
-    step = jax.jit(method.step)
+    frozen = {**programs.frozen, "other": jnp.arange(3.0)}
+    batch = programs._batch(jax.random.key(5), frozen, {}, {k: jnp.asarray(v) for k, v in rows.items()}, True)
+    step, state = jax.jit(method.step), state.replace(frozen=frozen)
     one, _ = step(jax.random.key(1), state, batch)
     assert int(one.step) == 0, "the trainer counts"
     same, _ = step(jax.random.key(1), state, batch)
     jax.tree.map(np.testing.assert_array_equal, one, same)
-    np.testing.assert_array_equal(one.frozen["given"], frozen["given"])
+    jax.tree.map(np.testing.assert_array_equal, one.frozen, frozen)
 
 
 @EACH_SIGNATURE
@@ -167,11 +170,15 @@ def test_evaluating_and_sampling_change_nothing_and_stay_finite(tiny, name):
     assert measures == run.measure(state)
     if run.programs.method.sample is None:
         return
-    samples = run.programs.sample(jax.random.key(1), state, run.sampling.n)
-    assert len(samples) == run.sampling.n
-    assert np.all(np.isfinite(samples))
-    np.testing.assert_array_equal(samples, run.programs.sample(jax.random.key(1), state, run.sampling.n))
-    walks = run.programs.walks(jax.random.key(1), state, 3, ways=2)
+    given = run.asked(8).rows
+    keys = run.programs.keys(1, 0, np.arange(8, dtype=np.uint32))
+    samples = run.programs.sample(keys, state, given, run.plan)
+    assert samples.shape == (8, *samples.shape[1:]) and np.all(np.isfinite(samples))
+    np.testing.assert_array_equal(samples, run.programs.sample(keys, state, given, run.plan))
+    alone = run.programs.sample(keys[5:6], state, {name: rows[5:6] for name, rows in given.items()}, run.plan)
+    np.testing.assert_allclose(alone[0], samples[5], atol=ALONE, err_msg="a sample depends on those beside it")
+    assert not np.array_equal(samples[0], samples[1])
+    walks = run.programs.walks(jax.random.key(1), state, 3, [{name: rows[:3] for name, rows in given.items()}] * 2)
     if walks is not None:
         assert walks.shape == (6, *samples.shape[1:])
         assert np.all(np.isfinite(walks)) and not np.array_equal(walks[0], walks[3])

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from aigc_jax.data import catalogue
-from aigc_jax.data.points import PointMedium
+from aigc_jax.data.fields.points import Point
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.record import read
 from aigc_jax.ops import densities
@@ -69,13 +69,13 @@ def row_of(folder: Path) -> Row:
     evaluation = settings["evaluate"]
     split, evaluated = evaluation["split"], evaluation["batches"] * evaluation["batch_size"] or None  # None = all
     data = catalogue.load(section, None)
-    assert isinstance(data.medium, PointMedium)
-    points = data.splits[split][np.arange(len(data.splits[split]))]["image"].reshape(-1, 2)[:evaluated]
+    assert isinstance(data.made, Point)
+    points = data.splits[split][np.arange(len(data.splits[split]))][data.target][:evaluated]
     bits = _bits(measured(workdir.metrics, records[-1].step, split))
     # The points' own bits, not the entropy: what chance there is in them is then in both, and cancels.
-    own = float(np.mean(-np.log2(data.medium.density.masses[points[:, 0], points[:, 1]])))
+    own = float(np.mean(-np.log2(data.made.density.masses[points[:, 0], points[:, 1]])))
     return {
-        "density": data.medium.density.name,
+        "density": data.made.density.name,
         "family": settings["method"]["name"],
         "run": folder.resolve().name,
         "seconds": records[-1].seconds,

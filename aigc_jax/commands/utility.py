@@ -36,8 +36,7 @@ def run(options: argparse.Namespace) -> None:
     size, steps = section.pop("batch_size"), config["train"]["steps"]
     data = catalogue.load(section, None)
     real, test = (utility.labelled(data, split) for split in ("train", config["evaluate"]["split"]))
-    facts = {"image_shape": real.images.shape[1:], "classes": data.facts["classes"]}
-    method = bind_method(config["method"], build_learners(config, facts), {}, facts)
+    method = bind_method(config["method"], build_learners(config, data.facts), {}, data.facts)
     points = utility.curve(method, steps, size, real, made, test, options.budgets, options.seeds, _tell)
     options.out.mkdir(parents=True, exist_ok=True)
     record, picture = options.out / "utility.json", options.out / "utility.svg"

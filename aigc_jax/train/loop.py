@@ -184,7 +184,6 @@ def _start(run: Run, checkpoints: Checkpoints, timing: clock.Clock, newest: int 
     else:
         with timing.during("restore"):
             state, sums, done = checkpoints.restore(programs.described, programs.described_sums, newest)
-            state = programs.thawed(state)
     run.check_best()
     if compiled is not None:
         with timing.during("compile"):

@@ -21,7 +21,7 @@ WIDTH, HEIGHT, PAD = 420, 180, 8
 LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
 SAMPLES_SHOWN = 4
 # Settings that the keys of samples, and what is asked of them, depend on.
-KEYS = ("seed", "sample.seed", "sample.condition", "sample.n", "evaluate.batch_size")
+KEYS = ("seed", "sample.seed", "sample.given", "sample.n")
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 
 STYLE = """

@@ -106,7 +106,7 @@ def restore(run: Run, workdir: Workdir) -> State:
         run.check_best()
     if others := [key for key in changed if key.startswith("method.")]:
         print(f"Other settings than in training: {', '.join(others)}.")
-    return run.programs.thawed(checkpoints.restore_for_sampling(run.programs.described, step))
+    return checkpoints.restore_for_sampling(run.programs.described, step)
 
 
 def preferred(opened: Callable[[Path], Checkpoints], workdir: Workdir) -> tuple[Checkpoints, int]:

@@ -41,7 +41,7 @@ def test_figures_of_real_samples_are_their_floor(digits):
     count = 360  # all of the test split
     found = judging(digits, count)
     images = digits.splits["test"][np.arange(count)]["image"]
-    figures = {figure.protocol.measure: figure for figure in found.figures([found.look(images, None)], seed=0)}
+    figures = {figure.protocol.measure: figure for figure in found.figures([found.look({"image": images})], seed=0)}
     assert tuple(figures) == found.names
     for name in ("FD-digits", "precision", "recall", "density", "coverage"):
         assert figures[name].interval.value == pytest.approx(figures[name].floor), name
@@ -63,7 +63,7 @@ def test_worse_samples_have_worse_figures(digits):
     few = images[np.arange(360) % 12]  # twelve images again and again
 
     def values(samples):
-        parts = [found.look(part, None) for part in np.split(samples, [100, 101])]
+        parts = [found.look({"image": part}) for part in np.split(samples, [100, 101])]
         return {figure.protocol.measure: figure.interval.value for figure in found.figures(parts, seed=0)}
 
     good, bad, repeated = values(images), values(noisy), values(few)
@@ -75,12 +75,15 @@ def test_measures_by_class(digits):
     rows = digits.splits["test"][np.arange(360)]
     found = judging(digits, 360, ("classes", "class_accuracy"))
     right, wrong = (
-        {f.protocol.measure: f.interval.value for f in found.figures([found.look(rows["image"], labels)], seed=0)}
+        {
+            f.protocol.measure: f.interval.value
+            for f in found.figures([found.look({"image": rows["image"], "label": labels})], seed=0)
+        }
         for labels in (rows["label"], (rows["label"] + 1) % 10)
     )
     assert right["class_accuracy"] > 0.95 and wrong["class_accuracy"] < 0.05
     assert 0 <= right["class_JS"] < 0.02
-    rest = found.figures([found.look(rows["image"], None)], seed=0)
+    rest = found.figures([found.look({"image": rows["image"]})], seed=0)
     assert [figure.protocol.measure for figure in rest] == ["class_KL", "class_JS"]
     assert len(found.left_out) == 1 and "class_accuracy: Measures by class need samples of known" in found.left_out[0]
 
@@ -91,14 +94,14 @@ def test_what_is_refused(digits):
     with pytest.raises(ConfigError, match="names nothing"):
         judging(digits, 360, ())
     few = judging(digits, 20, ("frechet",))
-    assert not few.figures([few.look(digits.splits["test"][np.arange(20)]["image"], None)], seed=0)
+    assert not few.figures([few.look({"image": digits.splits["test"][np.arange(20)]["image"]})], seed=0)
     assert "needs more than 64 samples on each side, and there are 20" in few.left_out[0]
     with pytest.raises(UserError, match="2 of 3 samples hold NaN or infinity, the first is number 1"):
-        digits.medium.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
+        digits.made.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
     with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
         judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
     with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): set evaluate.samples=0"):
-        judging(replace(digits, medium=SimpleNamespace(kind="smells")), 100)
+        judging(replace(digits, fields={"image": SimpleNamespace(kind="smells")}), 100)
 
 
 SETTINGS = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits", "every": 2}
@@ -164,9 +167,9 @@ def test_a_report_of_several_shows_samples_of_equal_keys_or_none(trained_run, tm
     assert page.count("step_00000004.png</figcaption>") == 2
     assert page.count("training examples of digits, drawn at random") == 1, "both have the same"
     config = json.loads(other.config.read_text("utf-8"))
-    config["sample"]["condition"] = "each"
+    config["sample"]["given"] = "each"
     other.config.write_text(json.dumps(config), "utf-8")
-    assert "they were not drawn alike (sample.condition differ)" in report.page([workdir, other])
+    assert "they were not drawn alike (sample.given differ)" in report.page([workdir, other])
 
 
 def test_the_run_is_audited(trained_run, capsys):

@@ -156,7 +156,7 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
 
     size: of a batch.
     """
-    load, gradient, built = catalogue.load, Learner._gradient, Programs.__init__
+    load, gradient, built = catalogue.load, Learner.gradient, Programs.__init__
     traced = threading.local()  # spoilt: whether the batch is; programs are traced in two threads at once
 
     def without(batch: Any) -> Any:
@@ -190,10 +190,10 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
         return replace(data, splits=splits)
 
     def spoiling(self: Learner, *arguments: Any) -> Any:
-        grads, extra, metrics = gradient(self, *arguments)
-        return jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), grads), extra, metrics
+        found = gradient(self, *arguments)
+        return found._replace(grads=jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), found.grads))
 
-    changes = [(catalogue, "load", loaded), (Learner, "_gradient", spoiling), (Programs, "__init__", noting)]
+    changes = [(catalogue, "load", loaded), (Learner, "gradient", spoiling), (Programs, "__init__", noting)]
     changes += [(medium, "prepare", marking(medium.prepare)) for medium in (ImageMedium, TextMedium)]
     with ExitStack() as patched:
         for change in changes:
