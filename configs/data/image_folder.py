@@ -1,4 +1,8 @@
-"""A folder of your own images: docs/your-own-images.md. Few of them: samples and checkpoints come often."""
+"""A folder of your own images: docs/your-own-images.md. Few of them: samples and checkpoints come often.
+
+Table: your own images | a folder of them: [docs/your-own-images.md](docs/your-own-images.md)
+表: 自己的图片 | 一个图片目录：[docs/your-own-images.md](docs/your-own-images.md)
+"""
 
 from aigc_jax.config import REQUIRED
 from aigc_jax.experiments import Experiment

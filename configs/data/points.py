@@ -1,10 +1,14 @@
-"""Points of a known density in the plane, against which 10,000 samples are measured: docs/ground-truth.md."""
+"""Points of a known density in the plane, against which 10,000 samples are measured: docs/ground-truth.md.
+
+Table: points of known densities | nothing to do
+表: 已知分布的点 | 无需准备
+"""
 
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     full=dict(
-        data=dict(name="points", density="ring", examples=100_000, batch_size=256),
+        data=dict(name="points", density="ring", examples=100_000, form="image", batch_size=256),
         train=dict(steps_per_call=100, log_every=1000),
         evaluate=dict(
             batch_size=2000,
