@@ -8,7 +8,7 @@ from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     full=dict(
-        data=dict(name="points", density="ring", examples=100_000, form="image", batch_size=256),
+        data=dict(name="points", density="ring", examples=100_000, batch_size=256),
         train=dict(steps_per_call=100, log_every=1000),
         evaluate=dict(
             batch_size=2000,
