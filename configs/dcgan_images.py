@@ -24,7 +24,6 @@ from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start=("dcgan_fashion_mnist", "data/image_folder"),
-    without=("evaluate",),
     full={
         "data.batch_size": 64,
         "networks.generator.widths": (256, 128, 64),

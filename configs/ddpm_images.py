@@ -25,7 +25,6 @@ from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start=("ddpm_digits", "data/image_folder"),
-    without=("evaluate",),
     full={
         "data.batch_size": 32,
         "networks.net.multipliers": (1, 2, 3),  # the middle is at a quarter of the sides

@@ -10,5 +10,7 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="tfds", dataset="cifar10", image="image", label="label", image_size=0, pad=0, augment=("flip",)),
+        evaluate=dict(samples=0, extractor="", measures=()),  # judged by nothing but the method's own measures
     ),
+    tiny={"evaluate.samples": 0},
 )
