@@ -6,6 +6,9 @@
 The second line writes its weights where `evaluate.extractor="digits"` finds them; those of the package were made so.
 Hardware: 2 CPU cores. Time: 40 s. Expected: 98 % of the test images told rightly.
 Measured once, seed 0, with jax 0.10.2: 98.9 %.
+
+Table: Classifier | convolutional | digits, 8 × 8 | 98.9 % of the test images; the extractor `digits`
+表: 分类器 | 卷积 | 8 × 8 手写数字 | 测试集正确率 98.9 %；即特征提取器 `digits`
 """
 
 from aigc_jax.experiments import Experiment

@@ -6,6 +6,9 @@
 The second line writes its weights where `evaluate.extractor="fashion_mnist"` finds them; those of the package were
 made so. Hardware: 2 CPU cores. Time: about 15 minutes. Expected: 90 % of the test
 images told rightly. Measured once, seed 0, with jax 0.10.2 on cores shared with others in 46 min: 89.7 %.
+
+Table: Classifier | convolutional | Fashion-MNIST | 89.7 % of the test images; the extractor `fashion_mnist`
+表: 分类器 | 卷积 | Fashion-MNIST | 测试集正确率 89.7 %；即特征提取器 `fashion_mnist`
 """
 
 from aigc_jax.experiments import Experiment

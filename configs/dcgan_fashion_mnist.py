@@ -9,6 +9,9 @@ On a GPU: train.steps_per_call=10, for one step does not fill it: with 8 an H200
 Hardware: 2 CPU cores. Time: about 30 minutes. Expected: crisp garments, some of them ill-formed.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 24 min: shirts, trousers, dresses, shoes and boots with
 sharp outlines and patterns; about one in five is ill-formed, and bags are rare. The discriminator is right about 61 %.
+
+Table: GAN | DCGAN | Fashion-MNIST | sharp garments, one in five ill-formed; 24 min
+表: GAN | DCGAN | Fashion-MNIST | 轮廓清晰的服装，约五分之一变形；24 分钟
 """
 
 from aigc_jax.experiments import Experiment

@@ -13,13 +13,17 @@ Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to
 0.10.2, in 27 min: sharp outlines and flat colours, yellow faces and signs that one can name; about half of 36 are
 fragments of several emoji. The audit of 256 samples found no copies (p = 1).
 KID-efficientnet_lite0 of 500 samples 0.092.
+
+Table: GAN | DCGAN | your own images |
+of 1,420 emoji: sharp forms, half of them fragments, no copies among 256; 27 min on shared cores
+表: GAN | DCGAN | 自己的图片 |
+1,420 个表情符号：轮廓清晰，约一半是残片，256 个样本中没有复制；27 分钟（与其他任务共用 CPU 核）
 """
 
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start=("dcgan_fashion_mnist", "data/image_folder"),
-    without=("evaluate",),
     full={
         "data.batch_size": 64,
         "networks.generator.widths": (256, 128, 64),

@@ -9,6 +9,9 @@ Expected: digits of which most can be read, and about 4.3 bits/dim on the test s
 Measured once, seed 0, with jax 0.10.2: 1 min 56 s with the evaluation, 4.316 bits/dim. The bound counts
 256 grey levels, of which these images show 17: it is a figure to compare runs by, not a good likelihood.
 FD-digits of 360 samples: 0.478, with a 95 % interval from 0.07 to 0.84, where real images reach 0.396.
+
+Table: Diffusion | U-Net, cosine schedule, DDIM | digits, 8 × 8 | 4.316 bits/dim on the test images; 1 min 56 s
+表: 扩散模型 | U-Net、余弦噪声调度、DDIM | 8 × 8 手写数字 | 测试集 4.316 bits/dim；1 分 56 秒
 """
 
 from aigc_jax.experiments import Experiment

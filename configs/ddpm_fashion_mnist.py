@@ -11,6 +11,9 @@ Measured once, seed 0, with jax 0.10.2 in 31 min 20 s: 3.760 bits/dim (10 random
 images; 4.038 after 1,000 steps, 3.841 after 2,000), 3.63 [3.52, 3.75] on all 10,000; FD-fashion_mnist 0.52
 (docs/board.md). Of 64 samples about 60 are garments at sight, with folds, heels and handles; the others mix two.
 With eta=0 the weights of step 1,000 left about one sample in four as noise.
+
+Table: Diffusion | U-Net, cosine schedule, DDIM | Fashion-MNIST | 3.63 bits/dim on the test images, FD 0.52; 31 min
+表: 扩散模型 | U-Net、余弦噪声调度、DDIM | Fashion-MNIST | 测试集 3.63 bits/dim，FD 0.52；31 分钟
 """
 
 from aigc_jax.experiments import Experiment

@@ -14,13 +14,17 @@ Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to
 0.10.2, stopped after 3,475 of 5,000 steps: 3.341 bits/dim on the 71 test images after 3,000, still falling (3.822 after
 1,000, 3.479 after 2,000). Samples are clean shapes in flat colours on white, few of them an object at sight yet.
 Its whole time is not yet measured: 1.3 steps/s there, beside other work.
+
+Table: Diffusion | U-Net, cosine schedule, DDIM | your own images |
+3.341 bits/dim on the 71 test images of 1,420 emoji after 3,000 of 5,000 steps, still falling
+表: 扩散模型 | U-Net、余弦噪声调度、DDIM | 自己的图片 |
+1,420 个表情符号中 71 张测试图 3.341 bits/dim（5,000 步中的前 3,000 步，仍在下降）
 """
 
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start=("ddpm_digits", "data/image_folder"),
-    without=("evaluate",),
     full={
         "data.batch_size": 32,
         "networks.net.multipliers": (1, 2, 3),  # the middle is at a quarter of the sides

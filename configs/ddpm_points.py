@@ -8,6 +8,10 @@ Expected: eight Gaussians, and thin bridges between them.
 Measured once, seed 0, on 2 busy CPU cores with jax 0.10.2 in 1 min 07 s: 6.451 bits/dim, 0.45 bits a point above the
 entropy of the ring, of which the bound of the best denoiser with 200 steps has 0.43; JS 0.016 bits (draws of the ring:
 0.005), and 3.9 % of the samples off the data. All densities: docs/ground-truth.md.
+
+Table: Diffusion | fully connected, cosine schedule | a known density in the plane |
+0.45 bits a point above the entropy, of which the bound has 0.43; 1 min 07 s
+表: 扩散模型 | 全连接、余弦噪声调度 | 平面上的已知分布 | 每点比熵多 0.45 bits，其中 0.43 来自下界本身；1 分 07 秒
 """
 
 from aigc_jax.experiments import Experiment

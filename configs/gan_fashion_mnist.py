@@ -9,6 +9,9 @@ noisy at their edges; the discriminator's accuracy stays between 0.5 and 0.95.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 7 min: shirts, trousers, dresses, bags, shoes and
 boots, speckled, about one in eight a smear; the discriminator is right about 69 % of test images and fakes;
 FD-fashion_mnist 2.27 (docs/board.md).
+
+Table: GAN | fully connected | Fashion-MNIST | garments, speckled, FD 2.27; 7 min
+表: GAN | 全连接 | Fashion-MNIST | 可辨认的服装，有噪点，FD 2.27；7 分钟
 """
 
 from aigc_jax.experiments import Experiment

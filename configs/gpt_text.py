@@ -10,28 +10,24 @@ Not yet measured in full. In part, once, seed 0, with jax 0.10.2: on the Jargon 
 file of 1.6 million characters) 800 steps, of which 700 on the way to 1500 and 100 on the way to 800, took 13 min on
 2 crowded cores and gave 2.813 bits/char on the test split, where the 5-gram has 2.434: too few steps. The samples have
 the file's marks, brackets and line lengths, and every second word is English.
+
+Table: Autoregressive | transformer | your own texts |
+not yet measured to its end: 2.813 bits/char on a book after 800 steps, too few (5-gram: 2.434)
+表: 自回归模型 | Transformer | 自己的文本 |
+尚未训练到底：在一本书上训练 800 步后为 2.813 bits/字，步数太少（5-gram：2.434）
 """
 
-from aigc_jax.config import REQUIRED
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
-    start="gpt_tang",
+    start=("gpt_tang", "data/text_folder"),
     full={
-        "data": dict(
-            name="text_folder",
-            path=REQUIRED,
-            documents="files",  # "blank_lines": poems, recipes or messages that stand together in a file
-            length=128,
-            vocabulary_size=4000,  # of Chinese about 99 %, of an alphabet all
-            batch_size=32,
-        ),
+        "data.batch_size": 32,
         "networks.net.width": 128,
         "networks.net.dropout": 0.1,  # a book of one's own is read many times
         "optimizers.net.learning_rate": 3e-3,
         "train.steps": 4000,
         "evaluate.every": 1000,
-        "evaluate.measures": ("distinct_2", "copied_10"),
         "checkpoint.every": 1000,
         "sample.every": 1000,
     },

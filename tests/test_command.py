@@ -116,16 +116,16 @@ def test_a_whole_run_and_what_its_folder_refuses(tmp_path):
     texts = [json.loads(line)["text"] for line in lines]
     assert len(texts) == 11 and len(set(texts)) > 8, "batches differ"
 
-    changed = run(SMALL, workdir, "--config.method.temperature=0.5", "--mode=sample")
-    assert "Other settings than in training: method.temperature." in changed.stdout
-    refused(run(SMALL, workdir, "--config.method.temperature=0.5"), 1, "another configuration.*method.temperature")
+    changed = run(SMALL, workdir, "--config.sample.temperature=0.5", "--mode=sample")
+    assert changed.returncode == 0 and "_1.jsonl" in changed.stdout, "other samples, beside the first ones"
+    refused(run(SMALL, workdir, "--config.sample.warmth=0.5", "--mode=sample"), 2, "sample.warmth")
     refused(run(SMALL, workdir, "--config.networks.net.width=32", "--mode=sample"), 1, "networks.net.width")
 
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     refused(
         run(SMALL, workdir, "--config.optimizers.net.learning_rate=0.5"), 1, "another configuration", "learning_rate"
     )
-    refused(run(SMALL, workdir, "--config.sample.condition=★", "--mode=sample"), 2, "★")
+    refused(run(SMALL, workdir, "--config.sample.given=★", "--mode=sample"), 2, "★")
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}, "nothing is lost"
 
 

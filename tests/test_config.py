@@ -1,8 +1,10 @@
 """A configuration that is wrong is refused in one line that names the key."""
 
+import runpy
 from typing import Literal
 
 import pytest
+from support import ROOT
 
 from aigc_jax import command, experiments
 from aigc_jax import config as c
@@ -84,8 +86,8 @@ def test_the_tiny_twin_changes_only_keys_that_exist():
 def test_an_unknown_section_or_key_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match=r'"trian".*Did you mean "train"'):
         c.resolved(full(trian={}), {})
-    with pytest.raises(ConfigError, match=r'"sample.nn"'):
-        c.resolved(full(sample={"nn": 3}), {})
+    with pytest.raises(ConfigError, match=r'"evaluate.nn"'):
+        c.resolved(full(evaluate={"nn": 3}), {})
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,8 @@ DIGITS = experiments.load("ddpm_digits").to_dict()
 def test_an_experiment_changes_what_it_starts_from():
     changes = {"networks.net.channels": 64, "sample": {"n": 9}, "evaluate.every": 5}
     wanted = c.merged(DIGITS, changes)
-    del wanted["networks"]["net"]["classes"]
-    found = Experiment(start="ddpm_digits", without=("networks.net.classes",), full=changes)
+    del wanted["networks"]["net"]["remat"]
+    found = Experiment(start="ddpm_digits", without=("networks.net.remat",), full=changes)
     assert found().to_dict() == wanted
     assert experiments.load("ddpm_digits").to_dict() == DIGITS
 
@@ -218,3 +220,10 @@ def test_a_file_anywhere_starts_from_a_name_or_from_the_file_beside_it(tmp_path,
     monkeypatch.chdir(tmp_path)
     assert experiments.load("mine/second.py").to_dict() == {**c.merged(DIGITS, {"train.steps": 7}), "seed": 5}
     assert experiments.load("mine/second.py:tiny").train.steps == 3
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "data").glob("*.py")), ids=lambda path: path.stem)
+def test_the_part_of_a_data_set_says_how_its_samples_are_judged(path):
+    """Also where they are not: an experiment on other data is then not judged as on the first."""
+    full, _ = runpy.run_path(str(path))["get_config"].settings()
+    assert full["data"]["name"] and {"samples", "extractor", "measures"} <= full["evaluate"].keys()

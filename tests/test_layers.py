@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "published": {"format", "weights", "config", "errors"},
     "adapters": {"learner", "method", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
+    "codecs": {"method", "ops", "errors"},
     "data": {"method", "ops", "consoles", "places", "config", "errors"},
     "places": {"errors"},
     "metrics": {"nn", "ops", "config", "errors"},

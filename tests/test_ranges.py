@@ -13,7 +13,7 @@ from support import load_config
 
 from aigc_jax import adapters, methods, nn
 from aigc_jax.build import build
-from aigc_jax.config import OPTIMIZER, TRUNK, annotations, bind, check, leaves, settable_parameters
+from aigc_jax.config import OPTIMIZER, TRUNK, annotations, check, leaves, settable_parameters
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
 from aigc_jax.ops.optimizer import optimizer
@@ -135,7 +135,7 @@ WRONG = {  # what cannot work, by its key
     "networks.net.groups": 0,
     "networks.net.classes": -1,
     "method.timesteps": 1,
-    "method.sampler_steps": 0,
+    "sample.steps": 0,
     "method.eta": 1.5,
     "method.bound_terms": -1,
 }
@@ -208,18 +208,18 @@ def test_sizes_that_work_are_advised(on_small_data, key, value, said):
 
 
 ASKED = {  # what sampling and evaluation cannot do, by configuration
-    ("gpt_sentences", "sample.condition", "Zebra"): "is not in the vocabulary",
-    ("gpt_sentences", "sample.condition", "人" * 30): "The prompt",
-    ("ddpm_digits", "sample.condition", "3"): "takes no condition",
-    ("ddpm_digits", "sample.condition", "elephant"): "takes no condition",
-    ("cddpm_digits", "sample.condition", "elephant"): 'There is no class "elephant"',
-    ("classifier_digits", "sample.condition", "elephant"): "generates nothing",
+    ("gpt_sentences", "sample.given", "Zebra"): "is not in the vocabulary",
+    ("gpt_sentences", "sample.given", "人" * 30): "The prompt",
+    ("ddpm_digits", "sample.given", "3"): "is given nothing",
+    ("ddpm_digits", "sample.given", "elephant"): "is given nothing",
+    ("cddpm_digits", "sample.given", "elephant"): 'There is no class "elephant"',
+    ("classifier_digits", "sample.given", "elephant"): "is given nothing",
     ("ddpm_digits", "evaluate.split", "tset"): 'Did you mean "test"',
     ("ddpm_digits", "evaluate.extractor", "fashion_mnist"): "takes grey images of 28 × 28, and these are",
-    ("ddpm_digits", "evaluate.measures", ("class_accuracy",)): "sample.condition=each",
-    ("classifier_digits", "sample.condition", "3"): "generates nothing",
-    ("gan_points", "sample.condition", "3"): "no condition",
-    ("gpt_points", "sample.condition", "3"): "take no prompt",
+    ("ddpm_digits", "evaluate.measures", ("class_accuracy",)): "sample.given=each",
+    ("classifier_digits", "sample.given", "3"): "is given nothing",
+    ("gan_points", "sample.given", "3"): "is given nothing",
+    ("gpt_points", "sample.given", "3"): "is given nothing",
 }
 
 
@@ -244,7 +244,7 @@ def test_a_measure_that_needs_more_samples_is_passed_over_where_others_remain(ca
 
 def test_what_can_be_asked_passes():
     config = load_config("cddpm_digits", "tiny")
-    config["sample"]["condition"] = "each"
+    config["sample"]["given"] = "each"
     config["evaluate"] = {**config["evaluate"], "samples": 20, "measures": ("class_accuracy",), "extractor": "digits"}
     assert build(config).judge is not None
-    assert bind(Sampling, config["sample"], "sample")["condition"] == "each"
+    assert build(config).sampling.given == "each"

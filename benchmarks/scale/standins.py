@@ -40,8 +40,6 @@ def write_texts(folder: Path) -> Path:
 def small_data(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The section `data` with files made in `folder` in place of those it names."""
     name = section["name"]
-    if name == "pixels":
-        return {**section, "images": small_data(section["images"], folder)}
     if name == "idx":
         return {**section, "path": str(standin.idx(folder / "idx", CLASSES))}
     if name == "tang_poems":

@@ -1,4 +1,10 @@
-"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): 28 x 28 images of garments, ten classes; 1,000 samples judged."""
+"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): 28 x 28 images of garments, ten classes; 1,000 samples judged.
+
+Table: Fashion-MNIST | `apt-get install dataset-fashion-mnist` (Debian, Ubuntu), or any folder with the four IDX
+files: `--config.data.path=FOLDER`
+表: Fashion-MNIST |
+`apt-get install dataset-fashion-mnist`（Debian、Ubuntu），或任何包含四个 IDX 文件的目录：`--config.data.path=FOLDER`
+"""
 
 from aigc_jax.experiments import Experiment
 

@@ -1,4 +1,8 @@
-"""Points of a known density in the plane, against which 10,000 samples are measured: docs/ground-truth.md."""
+"""Points of a known density in the plane, against which 10,000 samples are measured: docs/ground-truth.md.
+
+Table: points of known densities | nothing to do
+表: 已知分布的点 | 无需准备
+"""
 
 from aigc_jax.experiments import Experiment
 

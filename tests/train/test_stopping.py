@@ -19,7 +19,7 @@ from aigc_jax.train.workdir import Workdir
 
 SETTINGS = {  # evaluation and sampling take seconds, steps none
     "method.bound_terms": 10,
-    "method.sampler_steps": 40,
+    "sample.steps": 40,
     "evaluate.batches": 0,
     "evaluate.batch_size": 32,
     "sample.every": 2,
