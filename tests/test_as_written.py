@@ -19,7 +19,7 @@ from PIL import Image
 from support import PRINTED_FILE, ROOT, write_texts
 
 from aigc_jax.data import catalogue
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 
 TINY = "python main.py --config=configs/{}.py:tiny --workdir=runs/{}"
 UNPACK = "aigc_jax unpack runs/ddpm/samples/sample_00000004.npz samples/{}"
