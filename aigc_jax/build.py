@@ -1,46 +1,34 @@
 """From a configuration to a run. The only place that imports a family or a network by name."""
 
 import dataclasses
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen
 
-from aigc_jax import codecs, methods, nn, places
+from aigc_jax import codecs, lookup, methods, places, sources
 from aigc_jax.config import bind, check, nearest
 from aigc_jax.data import catalogue
-from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.meaning import Meaning, difference, recalled, under
+from aigc_jax.data.meaning import Meaning, recalled, under
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import KNOWN, Codec, Method, PyTree
 from aigc_jax.ops.optimizer import optimizer, rate_at
-from aigc_jax.ranges import Count, Part, Seed, Size
+from aigc_jax.ranges import Count, Part, Pattern, Seed, Size
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
 from aigc_jax.train.run import Evaluation, Pace, Run, Sampling
-from aigc_jax.train.sharding import Layout, Rules, layout, shardings
-from aigc_jax.train.trained import preferred
-from aigc_jax.train.workdir import Workdir
+from aigc_jax.train.sharding import layout
 
 IDENTITY = {"name": "identity"}  # the codec where a configuration has none
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-
-
-class Source(NamedTuple):
-    """Section `frozen.<name>`: a network of a finished run."""
-
-    workdir: str
-    network: str
 
 
 def build(
@@ -86,18 +74,19 @@ def build(
         if evaluation.split in ("validation", "test"):  # spelled right: the data are too few, or all alike
             remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
         raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
-    frozen, weights = load_frozen(config, mesh)
+    frozen, weights = sources.load_frozen(config, mesh, _dtype(config), {**data.given_facts, **data.made.facts})
     codec = build_codec(config.get("codec", IDENTITY), frozen, data.made.facts)
     facts = {**data.given_facts, **codec.facts}
     learners = build_learners(config, facts)
-    data = dataclasses.replace(data, notes=(*data.notes, *meant_otherwise(config, data)))
+    learners, bases, begin = sources.begun(config, learners, mesh)
+    data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))
     rules = [
         rule
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
-        for rule in _rules(module)
+        for rule in lookup.rules(module)
     ]
     section = config.get("codec", IDENTITY)
-    codec_reads = getattr(_module(codecs, section["name"], "codec.name"), "FROZEN", ())
+    codec_reads = getattr(lookup.module(codecs, section["name"], "codec.name"), "FROZEN", ())
     method = bind_method(config["method"], learners, frozen, facts, codec_reads)
     reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and "codec" not in config))
     seed = check(config["seed"], Seed, "seed")
@@ -107,10 +96,10 @@ def build(
             f"set --config.evaluate.batch_size to a multiple of {mesh.rows}."
         )
     shapes = example(data.splits["train"], batch_size, mesh)
-    programs = Programs(method, codec, data, mesh, shapes, rules, seed, weights, pace.spike)
+    programs = Programs(method, codec, data, mesh, shapes, rules, seed, {**weights, **bases}, pace.spike, begin)
     run = Run(
         config=config,
-        networks={name: described(learner.module) for name, learner in learners.items()},
+        networks={name: lookup.described(learner.module) for name, learner in learners.items()},
         data=data,
         feeds={split: Feed(source, programs) for split, source in data.splits.items()},
         batch_size=batch_size,
@@ -141,7 +130,7 @@ def planned(method: Method, section: Mapping[str, Any]) -> PyTree:
 
 def build_codec(section: Mapping[str, Any], frozen: Mapping[str, linen.Module], facts: Mapping[str, Any]) -> Codec:
     """How targets are written for the method. facts: of the target."""
-    module = _module(codecs, section["name"], "codec.name")
+    module = lookup.module(codecs, section["name"], "codec.name")
     lacking = [name for name in getattr(module, "FROZEN", ()) if name not in frozen]
     if lacking:
         raise ConfigError(f"codec {section['name']} reads a trained network: name it under frozen.{lacking[0]}.")
@@ -160,17 +149,17 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
         )
     learners: dict[str, Learner] = {}
     for name, section in config["networks"].items():
-        network = _network(section["name"], f"networks.{name}.name")
-        module = network(**bind(network, section, f"networks.{name}", facts), dtype=dtype)
+        fields = {key: value for key, value in section.items() if key != "start"}  # `sources` reads it
+        module = lookup.network(fields, f"networks.{name}", dtype, facts)
         _check_facts(f"networks.{name}", module, facts)
         where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
-        decay, warmup, accumulate = (
-            check(settings.pop(key, None), kind, f"{where}.{key}")
-            for key, kind in (("ema_decay", Part), ("ema_warmup", bool), ("accumulate", Size))
+        own = (("ema_decay", Part), ("ema_warmup", bool), ("accumulate", Size), ("trainable", Pattern))
+        decay, warmup, accumulate, trainable = (
+            check(settings.pop(key, None), kind, f"{where}.{key}") for key, kind in own
         )
         kind = check(settings["name"], optimizer.__annotations__["kind"], f"{where}.name")
         tx = optimizer(kind, steps, **bind(optimizer, settings, where))
-        learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate)
+        learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate, trainable)
     return learners
 
 
@@ -178,49 +167,6 @@ def rate_of(settings: Mapping[str, Any], steps: int) -> Callable[[int], float]:
     """Updates done -> the learning rate of the last of them. settings: a section `optimizers.<network>`."""
     peak, schedule, warmup = settings["learning_rate"], settings["schedule"], settings["warmup_steps"]
     return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0))
-
-
-def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, linen.Module], dict[str, PyTree]]:
-    """The trained networks that the method reads: their modules, and their variables on the mesh.
-
-    Each is a network of another run, read from that run's work directory alone: neither its data nor its
-    configuration file are needed. Raises UserError where there is no such run.
-    """
-    modules: dict[str, linen.Module] = {}
-    variables: dict[str, PyTree] = {}
-    for name, section in config.get("frozen", {}).items():
-        where = f"frozen.{name}"
-        source = Source(**bind(Source, section, where))
-        workdir = Workdir(source.workdir)
-        settings, networks = workdir.recorded()
-        if source.network not in networks:
-            raise ConfigError(
-                f'{where}.network: {workdir.folder} has no "{source.network}".{nearest(source.network, networks)}'
-            )
-        fields = networks[source.network]
-        network = _network(fields["name"], where)
-        modules[name] = network(**bind(network, fields, where), dtype=_dtype(config))
-        keep = {key: value for key, value in settings["checkpoint"].items() if key != "every"}
-        checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
-        place = partial(shardings, mesh, rules=_rules(modules[name]))
-        variables[name] = checkpoints.restore_network(source.network, step, place)
-    return modules, variables
-
-
-def meant_otherwise(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
-    """A line for each trained network to which classes or characters mean something else than they do here."""
-    for name, section in config.get("frozen", {}).items():
-        workdir = Workdir(section["workdir"])
-        kept, fields = workdir.kept(), workdir.recorded()[1][section["network"]]
-        if kept and (fields.get("label_classes") or fields.get("vocabulary")) and (differ := difference(data, kept)):
-            yield f"Not the same to frozen.{name}: it was trained on {differ}."
-
-
-def described(module: linen.Module) -> dict[str, Any]:
-    """What a network was built from: its class, as `networks.*.name` has it, and its fields."""
-    file, kind = type(module).__module__.rpartition(".")[2], type(module).__name__
-    fields = [field.name for field in dataclasses.fields(module) if field.name not in ("parent", "name", "dtype")]
-    return {"name": f"{file}.{kind}", **{field: getattr(module, field) for field in fields}}
 
 
 def bind_method(
@@ -231,7 +177,7 @@ def bind_method(
     codec_reads: Sequence[str] = (),
 ) -> Method:
     """The family that `method.name` names, with its learners, its frozen networks and its keys bound."""
-    module = _module(methods, section["name"], "method.name")
+    module = lookup.module(methods, section["name"], "method.name")
     if set(module.NETWORKS) != set(learners):
         raise ConfigError(
             f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
@@ -269,34 +215,11 @@ def _judge(run: Run) -> Judge:
     return judged
 
 
-def _rules(module: linen.Module) -> Rules:
-    """What the network splits over the mesh's tensor axis."""
-    return getattr(module, "TENSOR_RULES", ())
-
-
 def _dtype(config: Mapping[str, Any]) -> Any:
     precision = config["precision"]
     if precision not in PRECISIONS:
         raise ConfigError(f'precision: there is no "{precision}".{nearest(precision, PRECISIONS)}')
     return PRECISIONS[precision]
-
-
-def _network(name: str, where: str) -> Callable[..., Any]:
-    module_name, _, class_name = name.partition(".")
-    module = _module(nn, module_name, where)
-    classes = [
-        key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__
-    ]
-    if class_name not in classes:
-        raise ConfigError(f'{where}: {module_name} has no network "{class_name}".{nearest(class_name, classes)}')
-    return getattr(module, class_name)
-
-
-def _module(package: Any, name: str, where: str) -> Any:
-    known = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    if name not in known:
-        raise ConfigError(f'{where}: there is no "{name}".{nearest(name, known)}')
-    return importlib.import_module(f"{package.__name__}.{name}")
 
 
 def _check_best(best: str, save_every: int, evaluation: Evaluation) -> None:

@@ -22,9 +22,9 @@ import ml_collections
 from ml_collections.config_dict import placeholder
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.ranges import NotEmpty, Range
+from aigc_jax.ranges import NotEmpty, Range, Regular
 
-LIMITS = (Range, NotEmpty)
+LIMITS = (Range, NotEmpty, Regular)
 BOOLEANS = ("true", "t", "1", "false", "f", "0")  # as absl reads them
 REQUIRED = object()  # stands for a string that the command line has to give
 
@@ -73,6 +73,10 @@ TRUNK: dict[str, Any] = dict(
     ),
 )
 
+NETWORK: dict[str, Any] = dict(
+    start="",  # where its weights come from: `aigc_jax.sources`; "" = random numbers
+)
+
 OPTIMIZER: dict[str, Any] = dict(
     name="adam",
     learning_rate=1e-3,
@@ -86,6 +90,7 @@ OPTIMIZER: dict[str, Any] = dict(
     ema_decay=0.0,  # 0 = keep no average
     ema_warmup=False,
     accumulate=1,
+    trainable="",  # a pattern searched in the paths of weights: those move; "" = all
 )
 
 TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
@@ -101,8 +106,8 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "sample.n": 8,
 }
 
-SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen")
-OPTIONAL = ("codec", "frozen")
+SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen", "adapters")
+OPTIONAL = ("codec", "frozen", "adapters")
 OPEN = "sample"  # the section of TRUNK that a method adds its own keys to: `Method.plan` checks them
 
 
@@ -146,7 +151,10 @@ def without(settings: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 
 def completed(full: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings over the defaults of trunk and optimizers. Raises ConfigError for a key that the trunk lacks."""
+    """The settings over the defaults of trunk, networks and optimizers.
+
+    Raises ConfigError for a key that the trunk lacks.
+    """
     known = leaves(TRUNK)
     for section, value in full.items():
         if section in SECTIONS:
@@ -157,7 +165,8 @@ def completed(full: Mapping[str, Any]) -> dict[str, Any]:
             if key not in known and key != "train.steps" and section != OPEN:
                 raise ConfigError(f'There is no configuration key "{key}".{nearest(key, (*known, "train.steps"))}')
     settings = merged(TRUNK, full)
-    settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full.get("optimizers", {}).items()}
+    for section, defaults in (("networks", NETWORK), ("optimizers", OPTIMIZER)):
+        settings[section] = {name: {**defaults, **given} for name, given in full.get(section, {}).items()}
     return settings
 
 

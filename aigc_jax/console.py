@@ -43,6 +43,7 @@ VERBS = (
     },
     {
         "convert": ("FILE ... --name=NAME", "bring in the published weights of an extractor"),
+        "export": ("RUN FOLDER", "write a trained network as a folder of weights"),
         "ship": ("RUN NAME", "make an extractor of a classifier that was trained here"),
     },
 )

@@ -1,4 +1,4 @@
-"""Writes keys.md: the keys of networks, methods and data sets, from the signatures that read them.
+"""Writes keys.md: the keys of networks, methods, adapters and data sets, from the signatures that read them.
 
     python docs/keys.py
 
@@ -22,7 +22,7 @@ from flax import linen
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from aigc_jax import methods, nn  # noqa: E402
+from aigc_jax import adapters, methods, nn  # noqa: E402
 from aigc_jax.config import annotations, settable_parameters  # noqa: E402
 from aigc_jax.data import sets  # noqa: E402
 
@@ -30,7 +30,7 @@ PAGE = ROOT / "docs" / "keys.md"
 # By the data set, `precision` and the section `frozen`; so are the `classes` without which a network cannot be.
 FILLED_IN = {"image_shape", "vocabulary", "length", "pad", "bos", "eos", "unit", "dtype", "frozen"}
 HEAD = """\
-# Keys of networks, methods and data sets
+# Keys of networks, methods, adapters and data sets
 
 `python docs/keys.py` writes this page from the signatures in the code; edit those. The keys of the trunk and of the
 optimizers are in [configs.md](configs.md). Left out are the parameters that the data set, `precision` or
@@ -118,6 +118,11 @@ def page() -> str:
             parts.append(section(name, network, network.__doc__, FILLED_IN))
     parts.append("## Methods: `method`\n")
     for module in modules(methods):
+        name = module.__name__.rpartition(".")[2]
+        function = getattr(module, name)
+        parts.append(section(name, function, function.__doc__, FILLED_IN))
+    parts.append("## Adapters: `adapters.<network>`\n")
+    for module in modules(adapters):
         name = module.__name__.rpartition(".")[2]
         function = getattr(module, name)
         parts.append(section(name, function, function.__doc__, FILLED_IN))

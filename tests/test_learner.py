@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.learner import Learner, ema, initial_state
+from aigc_jax.learner import Adapter, Learner, ema, initial_state
 from aigc_jax.ops.batch import AXIS
 from aigc_jax.train import guard
 
@@ -29,12 +29,16 @@ def setup(**changes):
         {"net": (learner, learner.init(jax.random.key(0), x))}, {"given": jnp.ones(2)}, pool=jnp.zeros(1)
     )
 
+    return learner, state, squares(learner), {"x": x, "y": y}
+
+
+def squares(learner):
     def loss(params, extra, key, batch):
         prediction, extra = learner.apply(params, extra, batch["x"])
         losses = (prediction - batch["y"]) ** 2
         return losses, (extra, {"loss": jnp.mean(losses)})
 
-    return learner, state, loss, {"x": x, "y": y}
+    return loss
 
 
 def test_one_step_of_gradient_descent_is_the_formula():
@@ -190,3 +194,67 @@ def test_a_lazy_loss_is_the_same_on_devices_that_each_see_their_rows():
         copies, apart = mapped(copies, halves)
         for one, each in zip(jax.tree.leaves((state, metrics)), jax.tree.leaves((copies, apart)), strict=True):
             np.testing.assert_allclose(each, jnp.stack([one] * 2), rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_stay_have_neither_gradient_nor_state_nor_part_in_the_norm():
+    learner, state, loss, batch = setup(tx=optax.adam(0.1), trainable="bias")
+    x = batch["x"]
+    state = initial_state({"net": (learner, learner.init(jax.random.key(0), x))}, {})
+    after, metrics = learner.update(jax.random.key(2), state, loss, batch)
+    before, after_weights = (s.params["net"]["Dense_0"] for s in (state, after))
+    np.testing.assert_array_equal(before["kernel"], after_weights["kernel"])
+    slope = 2 * np.mean(x @ before["kernel"][:, 0] + before["bias"] - batch["y"])
+    np.testing.assert_allclose(metrics["net_gradient"], abs(slope), rtol=1e-5)
+    np.testing.assert_allclose(after_weights["bias"], before["bias"] - 0.1 * np.sign(slope), rtol=1e-4)
+    assert [leaf.shape for leaf in jax.tree.leaves(after.opt_state)] == [(), (1,), (1,)]
+
+
+def test_a_network_starts_from_what_it_is_given_and_its_average_too():
+    learner, state, *_ = setup()
+    given = jax.tree.map(lambda w: w + 1, state.params["net"])
+    own = learner.init(jax.random.key(0), jnp.zeros((8, 3)))
+    begun = initial_state({"net": (learner, own)}, {"networks.net": {"params": given}})
+    for found in (begun.params["net"], begun.ema["net"]):
+        jax.tree.map(np.testing.assert_array_equal, found, given)
+    wrong = {"Dense_0": {"kernel": given["Dense_0"]["kernel"][:2]}, "Dense_1": given["Dense_0"]}
+    with pytest.raises(ConfigError) as error:
+        initial_state({"net": (learner, own)}, {"networks.net": {"params": wrong}})
+    for said in (
+        "Dense_0/bias is absent there and float32[1] in this configuration",
+        "Dense_0/kernel is float32[2, 1] there and float32[3, 1] in this configuration",
+        "Dense_1/bias is float32[1] there and absent in this configuration",
+    ):
+        assert said in str(error.value)
+
+
+def doubled(base):
+    """An adapter of one number, which all weights are multiplied with, and a count of its merges."""
+    merges = []
+
+    def merge(params, weights):
+        merges.append(1)
+        return jax.tree.map(lambda w: params["by"] * w, weights)
+
+    return Adapter(base, lambda key: {"by": jnp.float32(1.0)}, merge), merges
+
+
+def test_an_adapter_is_what_moves_and_its_base_is_read():
+    learner, state, loss, batch = setup()
+    base = state.params["net"]
+    adapter, merges = doubled(base)
+    learner = learner._replace(adapter=adapter, averages={})
+    frozen = {"networks.net": {"params": base}}
+    state = initial_state({"net": (learner, learner.init(jax.random.key(0), batch["x"]))}, frozen)
+    after, _ = learner.update(jax.random.key(2), state, loss, batch)
+    assert after.frozen is state.frozen
+    output = batch["x"] @ base["Dense_0"]["kernel"][:, 0] + base["Dense_0"]["bias"]
+    by = 1 - 0.1 * np.mean(2 * (output - batch["y"]) * output)
+    np.testing.assert_allclose(after.params["net"]["by"], by, rtol=1e-5)
+    merged, _ = learner.of(after)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, by * b, rtol=1e-5), merged, base)
+    np.testing.assert_allclose(learner.predict(after, batch["x"]), by * output, rtol=1e-5)
+    merges.clear()
+    settled = learner.settled(after)
+    for _ in range(3):
+        np.testing.assert_allclose(learner.predict(settled, batch["x"]), by * output, rtol=1e-5)
+    assert len(merges) == 1, "once for any number of calls"

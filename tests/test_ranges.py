@@ -11,8 +11,8 @@ import pytest
 from flax import linen
 from support import load_config
 
-from aigc_jax import methods, nn
-from aigc_jax.build import Source, build
+from aigc_jax import adapters, methods, nn
+from aigc_jax.build import build
 from aigc_jax.config import OPTIMIZER, TRUNK, annotations, check, leaves, settable_parameters
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
@@ -33,8 +33,9 @@ def files(package):
 
 def readers():
     """Everything that a section is bound to, by the section's name and its own."""
-    yield from (("trunk", each) for each in (Pace, Evaluation, Sampling, Tracking, Checkpoints, layout, Source))
+    yield from (("trunk", each) for each in (Pace, Evaluation, Sampling, Tracking, Checkpoints, layout))
     yield "optimizers", optimizer
+    yield from (("adapters", getattr(module, module.__name__.rpartition(".")[2])) for module in files(adapters))
     yield from (("method", getattr(module, module.__name__.rpartition(".")[2])) for module in files(methods))
     yield from (("data", catalogue.loader(name)) for name in catalogue.names())
     for module in files(nn):

@@ -35,6 +35,11 @@ class ConvVAE(nn.Module):
         outputs = (*self.widths[-2::-1], channels * self.parameters)
         self.doublings = [Double(features, bias=True, dtype=self.dtype) for features in outputs]
 
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, *self.shape)),), {}
+
     def encode(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Images [B, H, W, C] -> mean and log-variance of q(z | x), float32 [B, latent] each."""
         x = images

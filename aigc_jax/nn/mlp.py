@@ -63,6 +63,11 @@ class VAE(nn.Module):
         self.decoder = [nn.Dense(width, dtype=self.dtype) for width in reversed(self.widths)]
         self.output = nn.Dense(math.prod(self.shape) * self.parameters, dtype=self.dtype)
 
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, *self.shape)),), {}
+
     def encode(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Images [B, H, W, C] -> mean and log-variance of q(z | x), float32 [B, latent] each."""
         x = images.reshape(images.shape[0], -1)

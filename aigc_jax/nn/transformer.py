@@ -184,6 +184,11 @@ class Transformer(nn.Module):
         return self._logits(x)[:rows], tuple(filled)
 
     @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, self.length), jnp.int32),), {"causal": True, "train": False}
+
+    @nn.nowrap
     def empty_cache(self, batch: int, room: int) -> Cache:
         """The cache before the first token of `batch` sequences, with room for as many tokens, at most `length`."""
         if batch == 1 and gpu_in_half(self.dtype):

@@ -46,6 +46,7 @@ class Programs:
     as they are stored. rules: what the networks split over the mesh's tensor axis.
     frozen: pretrained weights that the method and the codec read; they are never saved.
     spike: a gradient this many times larger than usual is no update; 0 = however large it is.
+    begin: loads what networks start from, as `initial_state` finds it among the frozen.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class Programs:
         seed: int,
         frozen: Frozen,
         spike: float,
+        begin: Callable[[], Frozen] = dict,
     ):
         self.layout, self.method, self.codec, self._data = layout, method, codec, data
-        self._example, self._spike = example, spike
+        self._example, self._begin, self._spike = example, begin, spike
         # Under jit of their own, so that what is traced for the shapes is not traced again for the programs.
         self._init, self._update = jax.jit(self._first_state), jax.jit(self._moved)
         with jax.set_mesh(layout.mesh):
@@ -98,7 +100,7 @@ class Programs:
     def init(self) -> State:
         """The state before the first step, made in shards: no device holds it whole."""
         with jax.set_mesh(self.layout.mesh):
-            return run_once(self._init, out_shardings=self.shardings)(self.root, self.frozen)
+            return run_once(self._init, out_shardings=self.shardings)(self.root, {**self.frozen, **self._begin()})
 
     # Training
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from weights import state_dictionary
+from state_dictionaries import state_dictionary
 
 from aigc_jax.metrics.features import state
 from aigc_jax.metrics.features.extractor import Extractor
