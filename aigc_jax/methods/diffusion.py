@@ -23,7 +23,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import diffusion as ops
 from aigc_jax.ops import latent, samplers
-from aigc_jax.ops.batch import draw
+from aigc_jax.ops.batch import draw, per_example
 from aigc_jax.ranges import Count, Share, Size, at_least
 
 NETWORKS = ("net",)
@@ -82,7 +82,7 @@ def diffusion(
         t = draw(jax.random.randint, time_key, x0.shape[:1], 1, timesteps + 1)
         x, target = noised(noise_key, x0, t)
         output, extra = net.apply(params, extra, x, t, *labels(batch), train=True, key=dropout_key)
-        losses = _means(jnp.square(target - output))
+        losses = per_example(jnp.mean, jnp.square(target - output))
         return losses, (extra, {"simple": jnp.mean(losses)})
 
     def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
@@ -108,7 +108,7 @@ def diffusion(
         def at(key: Key, t: Array) -> tuple[Array, Array]:
             x, target = noised(key, x0, t)
             output, predicted = predict(state, x, t, *labels(batch))
-            return predicted, _means(jnp.square(target - output))
+            return predicted, per_example(jnp.mean, jnp.square(target - output))
 
         def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
             time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
@@ -156,7 +156,3 @@ def diffusion(
         return generated(key, state, samplers.ddim(process, sampler_steps, 0.0), start, label)
 
     return Method(init, step, evaluate, sample, walk)
-
-
-def _means(x: Array) -> Array:
-    return jnp.mean(x, axis=tuple(range(1, x.ndim)))

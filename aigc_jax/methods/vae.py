@@ -23,7 +23,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
-from aigc_jax.ops.batch import draw
+from aigc_jax.ops.batch import draw, per_example
 from aigc_jax.ranges import Amount, Sizes
 
 NETWORKS = ("net",)
@@ -74,7 +74,7 @@ def vae(
         (mean, log_variance), extra = net.apply(params, extra, images, method="encode", key=encode_key)
         z = mean + jnp.exp(log_variance / 2) * noise
         decoded, extra = net.apply(params, extra, z, method="decode", key=decode_key)
-        reconstruction = -_total(given_z.log_prob(decoded, images))
+        reconstruction = -per_example(jnp.sum, given_z.log_prob(decoded, images))
         kl = likelihoods.gaussian_kl(mean, log_variance)
         terms = {"reconstruction": reconstruction, "kl": kl, **_bits(reconstruction + kl, images)}
         return reconstruction + beta * kl, (extra, jax.tree.map(jnp.mean, terms))
@@ -87,7 +87,7 @@ def vae(
 
         def explained(noise: Array) -> tuple[Array, Array]:
             z = mean + jnp.exp(log_variance / 2) * noise
-            return z, _total(given_z.log_prob(net.predict(state, z, method="decode"), images))
+            return z, per_example(jnp.sum, given_z.log_prob(net.predict(state, z, method="decode"), images))
 
         def log_weight(key: Key) -> Array:
             noise = draw(jax.random.normal, key, mean.shape)
@@ -132,8 +132,3 @@ def _likelihood(name: str, scale: float) -> likelihoods.Likelihood:
     if scale:
         raise ConfigError('"method.scale" is of likelihoods that have one, and bernoulli has none: set it to 0.')
     return likelihoods.bernoulli()
-
-
-def _total(x: Array) -> Array:
-    """The sum over each example's values. [B, ...] -> [B]."""
-    return jnp.sum(x, axis=tuple(range(1, x.ndim)))

@@ -44,6 +44,11 @@ def draw(sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, 
     return jax.lax.dynamic_slice_in_dim(everything, jax.lax.axis_index(AXIS) * rows, rows)
 
 
+def per_example(reduction: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
+    """The sum, the mean or another reduction of each example's values. [B, ...] -> [B]."""
+    return reduction(x, axis=tuple(range(1, x.ndim)))
+
+
 def spread(x: jax.Array) -> jax.Array:
     """Asks the compiler to split the leading axis over the mesh's devices, where it divides."""
     mesh = jax.sharding.get_abstract_mesh()
