@@ -25,7 +25,7 @@ How fast this project is, beside what people would use instead. Each row is one 
 in turn (A B A B …) in processes of their own, with the same model, batch, precision and device. A ratio is our rate
 over the peer's in the same round: above 1, ours is faster. Figures are the median of the rounds, and in brackets the
 least and the most. Peers are what their packages give by default. Rows named tcmalloc are of that allocator on all
-sides; main.py takes it where it is installed, PyTorch where its user asks for it.
+sides, which `launch/tcmalloc.sh` gives to a command.
 
 ```shell
 make peers                                   # an environment for PyTorch, diffusers and transformers
