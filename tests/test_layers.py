@@ -1,6 +1,7 @@
 """The house's order, held by reading the imports: arrows point downward, families stay apart."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ def test_arrows_point_downward(path):
 def test_families_stay_apart(path):
     for name in imports(path):
         assert not name.startswith("aigc_jax.methods"), f"{path.name} imports {name}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """The package itself is left out: its __init__ imports when it is asked for something."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in [*FILES, *(ROOT / "benchmarks").rglob("*.py")]
+    }
+    graph = {}
+    for name, path in files.items():
+        found = {each if each in files else each.rpartition(".")[0] for each in imports(path)}
+        graph[name] = (found & set(files)) - {name, PACKAGE.name}
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -17,7 +17,8 @@ from support import ROOT
 from aigc_jax import command, console, consoles, places
 from aigc_jax.data import catalogue, store
 from aigc_jax.errors import ConfigError, UserError, unwritable
-from aigc_jax.metrics.features.extractor import Answers, extractor, remembered
+from aigc_jax.metrics.features.catalogue import extractor
+from aigc_jax.metrics.features.extractor import Answers, remembered
 from aigc_jax.train import clock
 from aigc_jax.train.workdir import Workdir
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from aigc_jax import places
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.audit import audit, write
-from aigc_jax.metrics.features.extractor import extractor, names
+from aigc_jax.metrics.features.catalogue import extractor, names
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aigc_jax import places
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.extractor import sources
+from aigc_jax.metrics.features.catalogue import sources
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,8 @@ from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
 from aigc_jax.evaluate.measure import finish, listed
-from aigc_jax.metrics.features.extractor import Extractor, fitting, names
+from aigc_jax.metrics.features.catalogue import fitting, names
+from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.record import Origin
 
 USUAL = ("frechet", "kid")  # measures

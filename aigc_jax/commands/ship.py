@@ -15,7 +15,7 @@ import jax
 from aigc_jax.config import SECTIONS, bind
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import small
-from aigc_jax.metrics.features.extractor import SHIPPED
+from aigc_jax.metrics.features.catalogue import SHIPPED
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir

@@ -17,7 +17,7 @@ from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate import audit
 from aigc_jax.evaluate.judge import judge
-from aigc_jax.metrics.features.extractor import extractor
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.frechet import frechet_distance, moments
 from aigc_jax.metrics.record import latest, read, same_protocol
 from aigc_jax.train import loop, manifest, report, trained

@@ -9,8 +9,8 @@ import pytest
 from aigc_jax import places
 from aigc_jax.evaluate.__main__ import main
 from aigc_jax.metrics.features import state
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.features.efficientnet_lite0 import CLASSES, FEATURES, SIDE, prepared
-from aigc_jax.metrics.features.extractor import extractor
 
 torch = pytest.importorskip("torch")
 peer = pytest.importorskip("efficientnet_lite_pytorch")

@@ -7,6 +7,7 @@ from weights import described, state_dictionary
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.features.efficientnet_lite0 import (
     CLASSES,
     FEATURES,
@@ -17,7 +18,6 @@ from aigc_jax.metrics.features.efficientnet_lite0 import (
     prepared,
     variables,
 )
-from aigc_jax.metrics.features.extractor import extractor
 
 NETWORK = described("efficientnet_lite0")
 RANDOM = np.random.RandomState(0)

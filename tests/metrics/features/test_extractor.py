@@ -10,7 +10,8 @@ from aigc_jax.data import catalogue
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import extractor as module
 from aigc_jax.metrics.features import small
-from aigc_jax.metrics.features.extractor import SHIPPED, extractor, fingerprint, names, remembered
+from aigc_jax.metrics.features.catalogue import SHIPPED, extractor, names
+from aigc_jax.metrics.features.extractor import fingerprint, remembered
 
 NOWHERE = Path("/nowhere")
 

@@ -8,7 +8,7 @@ from weights import described, state_dictionary
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.extractor import extractor, names
+from aigc_jax.metrics.features.catalogue import extractor, names
 from aigc_jax.metrics.features.inception import (
     CLASSES,
     FEATURES,
