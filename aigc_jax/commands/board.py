@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aigc_jax import plot
 from aigc_jax.errors import UserError
-from aigc_jax.evaluate import plot
 from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.metrics.record import RECORDS, Record, latest, read, same_protocol
 from aigc_jax.train.journal import duration

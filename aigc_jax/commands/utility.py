@@ -11,11 +11,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from aigc_jax import experiments
+from aigc_jax import experiments, plot
 from aigc_jax.build import bind_method, build_learners
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, naming
-from aigc_jax.evaluate import plot, utility
+from aigc_jax.evaluate import utility
 from aigc_jax.evaluate.utility import SOURCES, Point
 
 
@@ -67,4 +67,4 @@ def _picture(points: list[Point], real: int) -> str:
         source: sorted((float(point.budget or real), point.accuracy) for point in points if point.source == source)
         for source in SOURCES
     }
-    return plot.curves(series, across="labelled examples of the budget", upright="accuracy on real test images")
+    return plot.curves(series, "labelled examples of the budget", "accuracy on real test images", log_x=True)
