@@ -27,8 +27,10 @@ MAY_IMPORT = {
     "plot": {"metrics"},
     "train": {"plot", "method", "ops", "data", "metrics", "consoles", "places", "config", "errors"},
     "evaluate": {"method", "data", "metrics", "train", "places", "ops", "config", "errors"},
+    "preference": {"data", "metrics", "train", "errors"},
     "commands": {
-        *("evaluate", "build", "data", "metrics", "train", "ops", "plot", "experiments", "places", "config", "errors"),
+        *("evaluate", "preference", "build", "data", "metrics", "train"),
+        *("ops", "plot", "experiments", "places", "config", "errors"),
     },
     "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
     "experiments": {"places", "config", "errors"},
