@@ -212,8 +212,9 @@ def test_the_list_names_every_piece():
     assert [line.split()[0] for line in listed.splitlines()] == NAMES
 
 
-def test_the_page_is_what_the_results_make():
-    assert page.PAGE.read_text("utf-8") == page.page(), "python -m benchmarks.page"
+def test_the_pages_are_what_the_results_make():
+    for path, text in page.pages().items():
+        assert path.read_text("utf-8") == text, "python -m benchmarks.page"
 
 
 def test_a_page_names_another_checkout_measured_or_not():
