@@ -25,6 +25,7 @@ from aigc_jax.train.journal import duration, measured
 from aigc_jax.train.workdir import Workdir, write_whole
 
 FORMS = {"JS": ".4f", "surprise": "+.3f", "off_data": ".2%", "modes": ".4g"}  # measure -> how a value is written
+PARTS = {"rate", "elbo"}  # what families measure besides whose likelihood is a bound
 Row = Mapping[str, Any]
 """One run: "density", "family", "run", "seconds", "device", "divergence" (bits, or None), "exact" (or a bound), and
 "figures": measure -> [value, low, high, floor]."""
@@ -71,7 +72,8 @@ def row_of(folder: Path) -> Row:
     data = catalogue.load(section, None)
     assert isinstance(data.medium, PointMedium)
     points = data.splits[split][np.arange(len(data.splits[split]))]["image"].reshape(-1, 2)[:evaluated]
-    bits = _bits(measured(workdir.metrics, records[-1].step, split))
+    measures = measured(workdir.metrics, records[-1].step, split)
+    bits = _bits(measures)
     # The points' own bits, not the entropy: what chance there is in them is then in both, and cancels.
     own = float(np.mean(-np.log2(data.medium.density.masses[points[:, 0], points[:, 1]])))
     return {
@@ -81,7 +83,7 @@ def row_of(folder: Path) -> Row:
         "seconds": records[-1].seconds,
         "device": records[-1].device,
         "divergence": None if bits is None else bits - own,
-        "exact": settings["method"]["name"] == "autoregressive",
+        "exact": not PARTS & measures.keys(),
         "figures": {
             name: [record.value, record.low, record.high, record.floor]
             for name, record in ((name, newest[name]) for name in FORMS)

@@ -9,7 +9,6 @@ writes utility.json and utility.svg. Intervals are over trainings and test image
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from aigc_jax import experiments, plot
 from aigc_jax.build import bind_method, build_learners
@@ -31,13 +30,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the table and writes the curve. Raises UserError."""
-    made, config = utility.read(options.made), _configuration(options.config)
+    made, config = utility.read(options.made), experiments.load(options.config).to_dict()
     section = dict(config["data"])
     size, steps = section.pop("batch_size"), config["train"]["steps"]
     data = catalogue.load(section, None)
     real, test = (utility.labelled(data, split) for split in ("train", config["evaluate"]["split"]))
-    facts = {"image_shape": real.images.shape[1:], "classes": data.facts["classes"]}
+    facts = {**data.facts, "image_shape": real.images.shape[1:]}
     method = bind_method(config["method"], build_learners(config, facts), {}, facts)
+    if method.sample is not None:
+        raise ConfigError(f"{options.config} configures a model that generates: name a classifier's configuration.")
     points = utility.curve(method, steps, size, real, made, test, options.budgets, options.seeds, _tell)
     options.out.mkdir(parents=True, exist_ok=True)
     record, picture = options.out / "utility.json", options.out / "utility.svg"
@@ -46,13 +47,6 @@ def run(options: argparse.Namespace) -> None:
     with naming(picture):
         picture.write_text(_picture(points, len(real.labels)), "utf-8")
     print(f"the curve: {picture}")
-
-
-def _configuration(name: str) -> Any:
-    config = experiments.load(name).to_dict()
-    if config["method"]["name"] != "classifier":
-        raise ConfigError(f"{name} configures a {config['method']['name']}, and a classifier is needed.")
-    return config
 
 
 def _tell(point: Point) -> None:

@@ -121,6 +121,7 @@ def test_the_bound_of_the_best_denoiser_lies_little_above_the_entropy(best):
     stored = catalogue.load(section, None).splits["test"].arrays
     batch = PointImages(RING).prepare(jax.random.key(0), stored, False)
     measures = jax.jit(method.evaluate)(jax.random.key(1), state, batch)
+    assert command.PARTS & measures.keys(), "by which the board knows a bound"
     bits = 2 * np.asarray(measures["bits_per_dim"].total, np.float64)
     x, y = stored["image"].reshape(-1, 2).T
     gap = bits + np.log2(RING.masses[x, y])
