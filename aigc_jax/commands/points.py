@@ -19,7 +19,7 @@ import numpy as np
 from aigc_jax.data import catalogue
 from aigc_jax.data.points import PointMedium
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.record import read
+from aigc_jax.metrics.record import read_records
 from aigc_jax.ops import densities
 from aigc_jax.train.journal import duration, measured
 from aigc_jax.train.workdir import Workdir, write_whole
@@ -61,7 +61,7 @@ def row_of(folder: Path) -> Row:
     section = {key: value for key, value in settings["data"].items() if key != "batch_size"}
     if section["name"] != "points":
         raise UserError(f'{folder} is a run on "{section["name"]}": only runs on "points" are held to a known density.')
-    records = read(workdir.records) if workdir.records.exists() else []
+    records = read_records(workdir.records) if workdir.records.exists() else []
     if not records:
         raise UserError(f"There are no records in {folder}: train it to its end, with evaluate.samples above 0.")
     newest = {record.protocol.measure: record for record in records if record.step == records[-1].step}

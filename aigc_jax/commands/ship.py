@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     path = options.folder / f"{options.name}.safetensors"
     fields = {key: value for key, value in networks["net"].items() if key != "name"}
     small.save(path, variables["params"], fields, {key: value for key, value in config.items() if key in SECTIONS})
-    made = small.read(path)
+    made = small.load(path)
     print(f"{path}: {path.stat().st_size:,} bytes, weights {made.sha256[:12]}")
 
 

@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the table and writes the curve. Raises UserError."""
-    made, config = utility.read(options.made), experiments.load(options.config).to_dict()
+    made, config = utility.load(options.made), experiments.load(options.config).to_dict()
     section = dict(config["data"])
     size, steps = section.pop("batch_size"), config["train"]["steps"]
     data = catalogue.load(section, None)

@@ -12,10 +12,9 @@ from aigc_jax import plot
 from aigc_jax.config import leaves
 from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.metrics.meanings import meaning
-from aigc_jax.metrics.record import Protocol, Record, latest, same_protocol
-from aigc_jax.metrics.record import read as read_records
+from aigc_jax.metrics.record import Protocol, Record, latest, read_records, same_protocol
 from aigc_jax.train import clock
-from aigc_jax.train.journal import duration, read
+from aigc_jax.train.journal import duration, read_metrics
 from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
 LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
@@ -107,7 +106,7 @@ def _said_of_data(workdir: Workdir) -> list[str]:
 def troubles(workdir: Workdir) -> list[str]:
     """What went wrong in a run, a sentence each."""
     found = []
-    train = [record for record in read(workdir.metrics) if record["group"] == "train"]
+    train = [record for record in read_metrics(workdir.metrics) if record["group"] == "train"]
     if train and (empty := [name for name, value in train[-1].items() if value is None]):
         found.append(f"At step {train[-1]['step']:,} this is not finite: {', '.join(empty)}.")
     if skipped := sum(record.get("skipped") or 0 for record in train):
@@ -271,7 +270,7 @@ def _told(protocol: Protocol) -> str:
 def _recorded(workdir: Workdir) -> dict[str, list[tuple[int, float]]]:
     """group/name -> its (step, value)s."""
     curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for record in read(workdir.metrics):
+    for record in read_metrics(workdir.metrics):
         for name, value in record.items():
             if name not in ("step", "group") and isinstance(value, (int, float)):
                 curves[f"{record['group']}/{name}"].append((record["step"], value))

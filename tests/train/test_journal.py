@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from aigc_jax.train import report
-from aigc_jax.train.journal import Journal, Tracking, duration, keep_until, read
+from aigc_jax.train.journal import Journal, Tracking, duration, keep_until, read_metrics
 from aigc_jax.train.workdir import Workdir
 
 
@@ -30,7 +30,7 @@ def test_resuming_drops_what_is_taken_again(workdir):
     with workdir.metrics.open("a", encoding="utf-8") as file:
         file.write('{"step": 8, "los')  # a crash in the middle of a line
     records(workdir, 4, [6, 8])
-    assert [record["step"] for record in read(workdir.metrics)] == [2, 4, 6, 8]
+    assert [record["step"] for record in read_metrics(workdir.metrics)] == [2, 4, 6, 8]
 
 
 def test_what_is_not_finite_is_null_and_the_file_stays_json(workdir):

@@ -5,7 +5,6 @@ import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from aigc_jax.config import nearest
 from aigc_jax.errors import ConfigError
@@ -18,18 +17,18 @@ SHIPPED = Path(__file__).parent / "weights"
 
 def names() -> list[str]:
     """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
-    networks = (name for name, module in _modules().items() if hasattr(module, "load"))
+    networks = (name for name, module in _modules().items() if name in getattr(module, "SOURCES", {}))
     return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
 
 
 def fitting(shape: Sequence[int]) -> list[str]:
     """Extractors that take images of this shape [H, W, C]: networks that are not part of this package take any."""
     shipped = {path.stem: path for path in SHIPPED.glob("*.safetensors")}
-    return [name for name in names() if name not in shipped or small.read(shipped[name]).shape == tuple(shape)]
+    return [name for name in names() if name not in shipped or small.load(shipped[name]).shape == tuple(shape)]
 
 
-def sources() -> dict[str, Sequence[Any]]:
-    """The published files (`published.Source`) of each network whose weights are not part of this package, by name."""
+def sources() -> dict[str, Sequence[published.PublishedFile]]:
+    """network -> the published files of its weights, where those are not part of this package."""
     return {name: files for module in _modules().values() for name, files in getattr(module, "SOURCES", {}).items()}
 
 
@@ -46,5 +45,5 @@ def extractor(name: str, weights: Path | None) -> Extractor:
     if name not in names():
         raise ConfigError(f'There is no extractor "{name}".{nearest(name, names())}')
     if (shipped := SHIPPED / f"{name}.safetensors").is_file():
-        return small.read(shipped)
+        return small.load(shipped)
     return importlib.import_module(f"{features.__name__}.{name}").load(published.place(weights, name))

@@ -39,7 +39,7 @@ class Extractor:
     """A network with its weights."""
 
     name: str
-    sha256: str  # of its weights: `fingerprint`
+    sha256: str  # of its weights: `weights_sha256`
     shape: tuple[int, int, int] | None  # of the images that it takes (H, W, C); None = any size, grey or colour
     pixels: str  # what becomes of them before its first layer
     apply: Callable[[Any, Array], tuple[Array, Array]]
@@ -96,7 +96,7 @@ def for_large_images() -> int:
     return 1 if jax.default_backend() == "cpu" else 0
 
 
-def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
+def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of names, shapes, dtypes and values, whatever file they came in."""
     digest = hashlib.sha256()
     for name in sorted(weights):

@@ -64,7 +64,7 @@ def test_extractor(tmp_path, monkeypatch):
         extractor("efficientnet_lite0", tmp_path)
     sources = (source._replace(sha256="00" * 32),)
     monkeypatch.setitem(SOURCES, "efficientnet_lite0", sources)
-    published.write(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), sources)
+    published.save(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), sources)
     using = extractor("efficientnet_lite0", tmp_path)
     assert using.distance == "FD-efficientnet_lite0"
     images = RANDOM.randint(0, 256, (9, 32, 32, 3)).astype(np.uint8)
