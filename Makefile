@@ -10,7 +10,7 @@ LOCK = --generate-hashes --custom-compile-command='make lock' --no-annotate --py
 .PHONY: quickstart test parity peers soak lock sbom check lint clean
 
 quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
-	$(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
+	launch/tcmalloc.sh $(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
 	@echo
 	@echo "Look at  $(WORKDIR)/report.html  and the newest picture in  $(WORKDIR)/samples/"
 	@sed -n 's/.*\(Expected: .*\)/\1/p' configs/ddpm_digits.py

@@ -117,7 +117,7 @@ def _quieten() -> None:
     sys.unraisablehook, threading.excepthook = callback_hook, thread_hook
 
 
-class Asked(NamedTuple):
+class CommandLine(NamedTuple):
     """What a command line over one run asks for."""
 
     config: Mapping[str, Any]
@@ -127,7 +127,7 @@ class Asked(NamedTuple):
     distributed: bool
 
 
-def parse(argv: Sequence[str], mode: str = "") -> Asked:
+def parse(argv: Sequence[str], mode: str = "") -> CommandLine:
     """Reads a command line: the program's name, and flags. mode: "" = the flag --mode says it.
 
     Without --config the configuration is that of the run in --workdir. Prints the help and raises SystemExit where that
@@ -162,7 +162,7 @@ def parse(argv: Sequence[str], mode: str = "") -> Asked:
         raise ConfigError(f"--workdir={values.workdir} is no local folder: mount the bucket and give its path.")
     if why := unwritable(places.expanded(values.workdir)):
         raise UserError(f"The work directory {values.workdir} cannot be written ({why}): choose another --workdir.")
-    return Asked(config.to_dict(), mode or values.mode, values.workdir, values.data_dir, values.distributed)
+    return CommandLine(config.to_dict(), mode or values.mode, values.workdir, values.data_dir, values.distributed)
 
 
 def _meant(name: str, values: flags.FlagValues) -> str:

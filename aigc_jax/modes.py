@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aigc_jax import ahead, command
+from aigc_jax import command
 
 
 def run(argv: Sequence[str], began: float, mode: str = "") -> None:
@@ -12,7 +12,6 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
     """
     asked = command.parse(argv, mode)
     command.prepare_jax(asked.distributed)
-    ahead.read_ahead(asked.config, asked.mode)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir

@@ -133,7 +133,7 @@ class Programs:
         def one(carry: tuple[State, Sums], item: Rows) -> tuple[tuple[State, Sums], None]:
             state, sums = carry
             after, metrics = self._step(root, state, frozen, resident, item)
-            good, watch = guard.judge(metrics, sums["watch"], after.step, self._spike)
+            good, watch = guard.admit(metrics, sums["watch"], after.step, self._spike)
             kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, state).replace(step=after.step)
             added = {name: jnp.where(good, metrics[name], 0) for name in metrics}
             return (kept, {"metrics": jax.tree.map(jnp.add, sums["metrics"], added), "watch": watch}), None

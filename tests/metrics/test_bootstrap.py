@@ -10,7 +10,7 @@ import pytest
 
 from aigc_jax.data import catalogue
 from aigc_jax.metrics.bootstrap import interval, mean, ratio
-from aigc_jax.metrics.features.extractor import extractor
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.frechet import frechet, moments
 from aigc_jax.metrics.kernel import cmmd, cubic, kid, squared_mmd
 from aigc_jax.metrics.manifold import density_coverage, nearest_others, precision_recall

@@ -29,7 +29,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ours(file):
-    return Extractor("inception", "", None, "", answers, variables(state.read(file)))
+    return Extractor("inception", "", None, "", answers, variables(state.load(file)))
 
 
 @pytest.fixture(scope="module")
