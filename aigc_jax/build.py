@@ -22,8 +22,8 @@ from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Method, PyTree
 from aigc_jax.ops.optimizer import optimizer, rate_at
-from aigc_jax.ranges import Count, Part, Seed, Size
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.ranges import Amount, Count, Part, Seed, Size
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
@@ -59,7 +59,8 @@ def build(
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
     pace = Pace(**bind(Pace, config["train"], "train"))
     saving = dict(config["checkpoint"])
-    save_every = check(saving.pop("every"), Count, "checkpoint.every")
+    when = zip(WHEN, (Count, Amount), strict=True)
+    save_every, save_minutes = (check(saving.pop(key), kind, f"checkpoint.{key}") for key, kind in when)
     evaluation = Evaluation(**bind(Evaluation, config["evaluate"], "evaluate"))
     sampling = Sampling(**bind(Sampling, config["sample"], "sample"))
     _check_intervals(pace, save_every, evaluation, sampling)
@@ -113,6 +114,7 @@ def build(
         programs=programs,
         pace=pace,
         save_every=save_every,
+        save_minutes=save_minutes,
         evaluation=evaluation,
         sampling=sampling,
         checkpoints=partial(Checkpoints, **keep),
@@ -173,7 +175,7 @@ def load_frozen(config: Mapping[str, Any], mesh: Layout) -> tuple[dict[str, line
         fields = networks[source.network]
         network = _network(fields["name"], where)
         modules[name] = network(**bind(network, fields, where, {"dtype": _dtype(config)}))
-        keep = {key: value for key, value in settings["checkpoint"].items() if key != "every"}
+        keep = {key: value for key, value in settings["checkpoint"].items() if key not in WHEN}
         checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
         place = partial(shardings, mesh, rules=_rules(modules[name]))
         variables[name] = checkpoints.restore_network(source.network, step, place)

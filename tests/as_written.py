@@ -46,6 +46,7 @@ NOT_RUN = {  # the beginning of a command -> the reason
     "tests/evaluate/test_commands.py measures folders by an extractor of this package",
     "aigc_jax similarity TARGETS MADE --measures psnr ssim lpips_alex": "needs AlexNet's published weights; "
     "tests/commands/test_similarity.py",
+    "aigc_jax ask": "needs a run that trains; tests/commands/test_ask.py",
     "aigc_jax prefer score": "needs people's answers; tests/evaluate/test_pairs_in_browser.py",
     "aigc_jax convert": "needs a published file; tests/commands/test_convert.py",
 }

@@ -20,6 +20,7 @@ from aigc_jax.ranges import Count, at_least
 from aigc_jax.train import manifest
 
 GROUPS = ("params", "ema", "extra", "opt_state")
+WHEN = ("every", "minutes")  # keys of section `checkpoint` that say when to save; the others say what is kept
 PROGRESS = "progress"  # the step, and the metrics added up since the last log
 
 

@@ -100,6 +100,7 @@ class Run(NamedTuple):
     programs: Programs
     pace: Pace
     save_every: int
+    save_minutes: float
     evaluation: Evaluation
     sampling: Sampling
     checkpoints: Callable[[Path], Checkpoints]

@@ -31,7 +31,7 @@ def kept(settings: Mapping[str, Any], folder: Path) -> tuple[Any, Any, Any]:
     facts = {"image_shape": settings["image"], "classes": 0}
     programs = ours.programs(config, facts, {"image": ddpm_step.images({**settings, "batch": 1})})
     keep = {**config["checkpoint"], "keep_last": 2, "best": ""}
-    del keep["every"]
+    del keep["every"], keep["minutes"]
     return programs, programs.init(), Checkpoints(folder, **bind(Checkpoints, keep, "checkpoint"))
 
 
