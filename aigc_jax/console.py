@@ -14,12 +14,13 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.places import expanded
 
 PROGRAM = "aigc_jax"
-MODES = ("train", "evaluate", "sample", "audit")  # verbs over one run, which `modes` answers
+MODES = ("train", "preflight", "evaluate", "sample", "audit")  # verbs over one run, which `modes` answers
 WIDE = 100  # columns of a screen
 HELP = ("-h", "--help", "--helpfull", "help")
 VERBS = (
     {
         "train": ("CONFIG --workdir=RUN", "train a model, or go on with a run"),
+        "preflight": ("CONFIG --workdir=RUN", "what it will need: memory, disk, time; refuses what cannot work"),
         "evaluate": ("RUN", "measure it"),
         "sample": ("RUN", "draw samples from it"),
         "audit": ("RUN | TRAIN HELDOUT MADE", "look for copies of training examples among samples"),
@@ -124,9 +125,9 @@ def _of_files(verb: str, arguments: Sequence[str]) -> bool:
 
 
 def _flags(verb: str, arguments: Sequence[str]) -> list[str]:
-    """The arguments as flags. What comes before them is a run's folder; for `train` it may be a configuration."""
+    """The arguments as flags. What comes before them is a run's folder; before it is trained, a configuration."""
     if not arguments or arguments[0].startswith("-"):
         return [*arguments]
     what, *rest = arguments
-    new = verb == "train" and not (expanded(what) / "config.json").is_file()
+    new = verb in ("train", "preflight") and not (expanded(what) / "config.json").is_file()
     return [f"--{'config' if new else 'workdir'}={what}", *rest]

@@ -23,6 +23,7 @@ HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 TWINS = (  # what is long becomes short
     (re.compile(r"(configs/\w+\.py)(?!:)"), r"\1:tiny"),
     (re.compile(r"(?<=aigc_jax train )(\w+)(?=\s)"), r"\1:tiny"),
+    (re.compile(r"(?<=aigc_jax preflight )(\w+)(?=\s)"), r"\1:tiny"),
     (re.compile(r"(?<=--config\.train\.steps=)\d+"), "4"),
     (re.compile(r"(?<=sample_)\d{8}"), "00000004"),
 )

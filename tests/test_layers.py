@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
     "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
-    "modes": {"build", "train", "evaluate", "data", "command", "ahead"},
+    "modes": {"build", "train", "evaluate", "data", "command", "ahead", "errors"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "allocator", "data", "config", "errors"},
     "library": {"build", "train", "data", "experiments", "errors"},

@@ -8,7 +8,7 @@ import jax
 from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
 from aigc_jax.train import about, clock, records, report
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.checkpoint import Checkpoints, refuse_small_disk
 from aigc_jax.train.journal import Journal, duration
 from aigc_jax.train.programs import Sums
 from aigc_jax.train.recovery import left_out, pass_over, recover
@@ -45,6 +45,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
         if finished:
             records.sign(workdir)
             return
+        refuse_small_disk(workdir.folder, run.programs.described)
         closing.enter_context(timing)
         said += _moved(run, steps_before)
         while True:
