@@ -102,7 +102,7 @@ def test_a_program_that_does_not_fit_after_all(run, tmp_path, monkeypatch):
 def test_too_little_disk_before_anything_takes_long(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(preflight, "free_bytes", lambda folder: 50_000)
     monkeypatch.setattr(preflight, "_memory", lambda run: pytest.fail("it compiles"))
-    with pytest.raises(ConfigError, match=r"The run needs 2 checkpoints .* 50 kB are free .*: make room"):
+    with pytest.raises(ConfigError, match=r"The run needs 2 × .* for checkpoints.* 50 kB are free .*: make room"):
         preflight.preflight(run, Workdir(tmp_path))
 
 

@@ -90,15 +90,14 @@ def _memory(run: Run) -> str:
         data += held(run.feeds[run.evaluation.split].described)
     ahead = (1 + AHEAD) * held(items)
     found = programs.memory()
-    work = 0
+    parts = {"state": state, "resident data": data, "batches": ahead}
     if found is not None:  # what the program needs besides its arguments, some of which its results take over
-        results = found.output_size_in_bytes - found.alias_size_in_bytes
-        work = found.temp_size_in_bytes + max(results, 0) + found.generated_code_size_in_bytes
-    need, there = state + data + ahead + work, available()
-    parts = {"state": state, "resident data": data, "batches": ahead, "a step": work}
+        results = max(found.output_size_in_bytes - found.alias_size_in_bytes, 0)
+        parts["a step"] = found.temp_size_in_bytes + results + found.generated_code_size_in_bytes
+    need, there = sum(parts.values()), available()
     said = f"{readable(need)} a device ({', '.join(f'{name} {readable(size)}' for name, size in parts.items())})"
     if found is None:
-        said += ", and what a step takes besides, which pmap does not say"
+        said += ", and a step's own, which pmap does not tell"
     if there is not None and need > there:
         raise ConfigError(
             f"Training needs {said}, and there are {readable(there)}: set a smaller data.batch_size, a larger "
@@ -262,7 +261,7 @@ def _disk(run: Run, workdir: Workdir, steps: int, picture: int) -> str:
     besides = trackers * (lines + pictures)
     there = sum(path.stat().st_size for path in workdir.checkpoints.rglob("*") if path.is_file())
     free = free_bytes(workdir.folder)
-    said = f"{most} checkpoints of {readable(one)} at a time, {readable(besides)} besides"
+    said = f"{most} × {readable(one)} for checkpoints, {readable(besides)} besides"
     if free is None:
         return f"{said}, of an unknown amount"
     if most * one + besides > free + there:
