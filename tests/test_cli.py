@@ -76,7 +76,7 @@ def test_main_answers_help(flag, capsys):
 def test_every_command_is_in_the_overview():
     modules = {path.stem for folder in COMMANDS for path in sorted((ROOT / folder).glob("[!_]*.py"))}
     assert modules | {*console.MODES, "data"} == set(VERBS) and commands.__doc__
-    assert console.MODES == tuple(command.MODES) == ("train", "evaluate", "sample", "audit")
+    assert console.MODES == tuple(command.MODES) == ("train", "preflight", "evaluate", "sample", "audit")
 
 
 @pytest.mark.parametrize("verb", ["folders", "texts", "similarity"])

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     },
     "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
-    "modes": {"build", "train", "evaluate", "data", "command"},
+    "modes": {"build", "train", "evaluate", "data", "command", "errors"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "data", "config", "errors"},
     "library": {"build", "train", "data", "experiments", "errors"},

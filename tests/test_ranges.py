@@ -111,6 +111,7 @@ WRONG = {  # what cannot work, by its key
     "sample.n": 0,
     "sample.seed": -1,
     "checkpoint.every": -2,
+    "checkpoint.minutes": -1.0,
     "checkpoint.keep_last": 1,
     "checkpoint.keep_best": -1,
     "checkpoint.keep_every": -1,

@@ -6,6 +6,7 @@ from support import write_idx
 
 from tests.soak.drills import Field, damages, full_disks, kills, lost_folders
 from tests.soak.laws import injections, meshes, refusals, remainders, rollbacks, spikes
+from tests.soak.listening import requests
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ A_FEW = [
     (spikes, 2),
     (refusals, 4),
     (remainders, 2),
+    (requests, 1),
 ]
 
 

@@ -165,6 +165,10 @@ class Programs:
 
         return compile
 
+    def memory(self) -> Any:
+        """Of the training program on a device, as `jax.stages.Compiled.memory_analysis` has it; None = not known."""
+        return self._train.memory_analysis() if self._compiled else None
+
     def train(self, state: State, sums: Sums, resident: Rows, items: Items) -> tuple[State, Sums]:
         """As many steps as `items` has batches. `state` and `sums` are given up to it."""
         if self.layout.compile == "pmap":

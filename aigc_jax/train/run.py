@@ -102,6 +102,7 @@ class Run(NamedTuple):
     programs: Programs
     pace: Pace
     save_every: int
+    save_minutes: float
     evaluation: Evaluation
     sampling: Sampling
     plan: PyTree  # of sampling: `Method.plan`
