@@ -26,7 +26,7 @@ from typing import Any  # noqa: E402
 
 import jax  # noqa: E402 - the environment comes first
 import pytest  # noqa: E402
-from support import write_idx, write_images, write_texts  # noqa: E402
+import support  # noqa: E402
 
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
@@ -35,27 +35,6 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 @pytest.fixture(scope="session")
-def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def on_small_data() -> Any:
     """A function: configuration -> the same on small files of the same shapes, made here."""
-    folder = tmp_path_factory.mktemp("small")
-    images = str(write_images(folder / "images"))
-    sources = {
-        "image_folder": {"path": images},
-        "idx": {"path": str(write_idx(folder / "idx"))},
-        "tang_poems": {"path": str(write_texts(folder / "texts"))},
-        "text_folder": {"path": str(write_texts(folder / "texts"))},
-        "tfds": {
-            "name": "image_folder",
-            "path": images,
-            "image_size": 32,
-            "colour": True,
-        },
-    }
-
-    def small(data: dict[str, Any]) -> dict[str, Any]:
-        if data["name"] == "pixels":
-            return {**data, "images": small(data["images"])}
-        kept = {key: data[key] for key in ("augment", "batch_size")} if data["name"] == "tfds" else data
-        return {**kept, **sources.get(data["name"], {})}
-
-    return lambda config: {**config, "data": small(config["data"])}
+    return support.on_small_data
