@@ -1,4 +1,4 @@
-"""Eight virtual devices, a cache of compiled programs, and a folder of prepared data for all tests."""
+"""Eight virtual devices, a cache of compiled programs, and a folder of prepared data for all tests; `--family`."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ os.environ["XLA_FLAGS"] = " ".join(
         "--xla_cpu_collective_call_terminate_timeout_seconds=300",
     ]
 )
-os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "programs"))
+os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "cache"))
 # A worker for each core: two threads of one spin while they wait for the other's, and measures took twice as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.set_threshold(50_000)  # as main.py's: tracing makes many objects, and all stay
@@ -27,11 +27,35 @@ from typing import Any  # noqa: E402
 import jax  # noqa: E402 - the environment comes first
 import pytest  # noqa: E402
 import support  # noqa: E402
+from family import Selection, mistake  # noqa: E402
 
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
-jax.config.update("jax_compilation_cache_dir", os.environ["AIGC_JAX_CACHE"])
+jax.config.update("jax_compilation_cache_dir", str(Path(os.environ["AIGC_JAX_CACHE"]) / "programs"))  # as main.py's
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--family", metavar="NAME", help="only the tests that this generative family can break")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    family = config.getoption("family")
+    if family and (wrong := mistake(family)):
+        raise pytest.UsageError(wrong)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what `--family` does, and keeps together what shares programs and folders: a file's tests."""
+    family = config.getoption("family")
+    if family:
+        selection = Selection(family)
+        taken = {item: selection.takes(item) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not taken[item]])
+        items[:] = [item for item in items if taken[item]]
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(config.rootpath))))
 
 
 @pytest.fixture(scope="session")

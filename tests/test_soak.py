@@ -7,6 +7,8 @@ from support import write_idx
 from tests.soak.drills import Field, damages, full_disks, kills, lost_folders
 from tests.soak.laws import injections, meshes, refusals, remainders, rollbacks, spikes
 
+pytestmark = pytest.mark.long(part="soak")
+
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory):
@@ -28,7 +30,6 @@ A_FEW = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("drill", "count"), A_FEW, ids=lambda value: getattr(value, "__name__", None))
 def test_nothing_is_lost(field, drill, count):
     result = drill(field, count, np.random.RandomState(0))
