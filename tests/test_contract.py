@@ -196,10 +196,24 @@ def test_pmap_trains_what_one_device_does(trained):
     check_parallel(trained, {"compile": "pmap"})
 
 
-def check_parallel(trained, parallel):
+@pytest.mark.parametrize("trained", each(WITH_PMAP), indirect=True)
+def test_a_mesh_measures_and_samples_what_one_device_does(trained):
+    run = parallel(trained, MESH)
+    state = jax.device_put(jax.device_get(trained.state), run.programs.shardings)
+    expected = trained.run.measure(trained.state)
+    assert run.measure(state) == pytest.approx(expected, rel=2e-3, abs=1e-4)
+    if run.programs.method.sample is not None:
+        assert np.all(np.isfinite(run.programs.sample(jax.random.key(1), state, run.evaluation.batch_size)))
+
+
+def parallel(trained, settings):
+    """The same run over eight devices. settings: of `parallel`."""
+    return build({**trained.config, "parallel": {**trained.config["parallel"], **settings}}, devices=jax.devices())
+
+
+def check_parallel(trained, settings):
     """Weights and metrics of a run over eight devices are those of one device."""
-    run = build({**trained.config, "parallel": {**trained.config["parallel"], **parallel}}, devices=jax.devices())
-    _, state, sums = steps(run)
+    _, state, sums = steps(parallel(trained, settings))
     for part in ("params", "ema", "extra"):
         found = leaves(jax.device_get(getattr(state, part)))
         for path, leaf in leaves(getattr(trained.state, part)).items():
