@@ -2,10 +2,10 @@
 
     python tests/parts.py --passed=900 --tested=600
 
-`make test` leaves them out, and `make test-all` runs every one. CI has MINUTES in all. It takes first the parts whose files
-the last COMMITS commits changed, then the others. Where this order begins goes by the minute of the commit's date, so
-that each part is first now and then. The first part runs always; each other one, if it fits into the time that is left.
-In a clone without history every file counts as changed, and the date alone decides.
+`make test` leaves them out, and `make test-all` runs every one. CI has MINUTES in all. It takes first the parts whose
+files the last COMMITS commits changed, then the others. Where this order begins goes by the minute of the commit's
+date, so that each part is first now and then. The first part runs always; each other one, if it fits into the time that
+is left. In a clone without history every file counts as changed, and the date alone decides.
 """
 
 import argparse
