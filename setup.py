@@ -50,9 +50,9 @@ setup(
         "evaluate": EVALUATE,
         "test": [
             *EVALUATE,
-            "pytest>=8",
+            "pytest>=8.3",
             "pytest-timeout>=2.3",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.7",
             "nbclient>=0.10",
             "ipykernel>=6",
             "kubernetes-validate>=1.33",

@@ -20,7 +20,7 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
         raise
 
 
-def _run(asked: command.Asked, began: float) -> None:
+def _run(asked: command.CommandLine, began: float) -> None:
     command.prepare_jax(asked.distributed)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
     from aigc_jax.train import loop, trained

@@ -94,6 +94,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.long(part="documents")
 @pytest.mark.parametrize("page", READ)
 def test_the_commands_of_a_page(page, furnished, tmp_path):
     source, environment = furnished

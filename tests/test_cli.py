@@ -244,7 +244,7 @@ def test_an_audit_of_files_and_one_of_a_run(monkeypatch):
 # Installed
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="package")
 def test_an_installed_package_works_in_any_folder(tmp_path):
     """It brings its configurations; what it stands on is this environment's."""
     pytest.importorskip("setuptools")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.every_family
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aigc_jax"
 LONGEST = 400  # lines of a file that a person reads in one sitting

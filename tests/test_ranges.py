@@ -63,6 +63,7 @@ def test_the_walk_tells_numbers_with_a_range_from_those_without():
     assert len(READERS) > 30
 
 
+@pytest.mark.every_family
 @pytest.mark.parametrize("reader", READERS)
 def test_every_number_of_a_signature_has_a_range(reader):
     hints = annotations(reader)

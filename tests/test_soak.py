@@ -8,6 +8,8 @@ from tests.soak.drills import Field, damages, full_disks, kills, lost_folders
 from tests.soak.laws import injections, meshes, refusals, remainders, rollbacks, spikes
 from tests.soak.listening import requests
 
+pytestmark = pytest.mark.long(part="soak")
+
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory):
@@ -30,7 +32,6 @@ A_FEW = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("drill", "count"), A_FEW, ids=lambda value: getattr(value, "__name__", None))
 def test_nothing_is_lost(field, drill, count):
     result = drill(field, count, np.random.RandomState(0))

@@ -7,7 +7,7 @@ Nothing is written into the run's folder. Every figure is of this machine.
 import math
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -207,13 +207,13 @@ def _drawing(run: Run, state: State, aside: Path) -> tuple[float, float, int]:
     """(seconds of drawing what `sample` asks for, seconds of what `evaluate` does, bytes of the first)."""
     if run.programs.method.sample is None:
         return 0.0, 0.0, 0
-    kept: list[np.ndarray] = []
-    drawing = seconds(lambda: run.draw(state, aside / "sample", look=lambda samples: kept.append(samples)))
+    kept: list[Mapping[str, np.ndarray]] = []
+    drawing = seconds(lambda: run.draw(state, aside / "sample", look=kept.append))
     picture, judge, judging = sum(path.stat().st_size for path in aside.iterdir()), run.judge, 0.0
     if judge is not None:
         looking = 0.0
         with suppress(UserError):  # such as samples that are not finite, as an untrained model's may be
-            looking = seconds(lambda: judge.look(run.data.medium.stored(kept[-1]), None))
+            looking = seconds(lambda: judge.look(kept[-1]))
         judging = (drawing + looking) * judge.count / run.sampling.n
     return drawing, judging, picture
 
@@ -257,7 +257,7 @@ def _disk(run: Run, workdir: Workdir, steps: int, picture: int) -> str:
     trackers = 1 + bool(run.tracking.tensorboard)
     values = len(run.programs.described_sums["metrics"]) + len(run.config["optimizers"])
     lines = times(steps, run.pace.log_every) * (LINE + VALUE * values)
-    pictures = times(steps, run.sampling.every) * picture * (1 + (run.programs.method.walk is not None))
+    pictures = times(steps, run.sampling.every) * picture * (1 + ("walk" in run.programs.method.parts))
     besides = trackers * (lines + pictures)
     there = sum(path.stat().st_size for path in workdir.checkpoints.rglob("*") if path.is_file())
     free = free_bytes(workdir.folder)

@@ -97,6 +97,13 @@ class Programs:
         batch = self._data.prepare(jax.random.fold_in(key, DATA), _rows(resident, item), train)
         return batch.replace(target=self.codec.encode(jax.random.fold_in(key, CODE), frozen, batch.target))
 
+    @functools.cached_property
+    def described_batch(self) -> Batch:
+        """A batch as the method sees it in training, as shapes."""
+        make = functools.partial(self._batch, train=True)
+        with jax.set_mesh(self.layout.mesh):
+            return jax.eval_shape(make, self.root, self.frozen, {}, self._example)
+
     def init(self) -> State:
         """The state before the first step, made in shards: no device holds it whole."""
         with jax.set_mesh(self.layout.mesh):

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from support import ROOT, free_port, write_idx
 
+pytestmark = pytest.mark.long(part="processes")
+
 
 def start(arguments, devices, command=("main.py",), **environment):
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), **environment}
@@ -95,7 +97,6 @@ def test_a_signal_to_one_stops_both_at_one_step(tmp_path, asked):
     assert (tmp_path / "run" / "checkpoints" / steps[0][0] / "manifest.json").is_file()
 
 
-@pytest.mark.slow
 def test_a_signal_during_an_evaluation_abandons_it_in_both(tmp_path):
     """And the run that is resumed does it again, to the same measures as one that was not stopped."""
     long = [
