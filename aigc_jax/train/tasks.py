@@ -143,9 +143,12 @@ class Tasks:
         run, name = self._run, f"step_{step:08d}"
         last = step == run.pace.steps
         look = partial(about.compare, self._workdir, run, step) if last else lambda samples: None
-        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
-        self._journal.picture(step, picture)
-        unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
+        try:
+            (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
+            self._journal.picture(step, picture)
+            unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
+        except UserError as error:  # such as samples that are not finite
+            self._journal.say(f"The samples of step {step} are not written: {error}")
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
         # The best checkpoint is one of those that are measured in any case: a request does not change which it is.

@@ -4,5 +4,5 @@ from support import write_images
 
 
 def section(data, folder):
-    kept = {key: data[key] for key in ("augment", "batch_size")}
+    kept = {key: data[key] for key in ("augment", "batch_size", "target") if key in data}
     return {"name": "image_folder", "path": str(write_images(folder)), "image_size": 32, "colour": True, **kept}
