@@ -24,7 +24,7 @@ setup(
     packages=[*find_packages(include=["aigc_jax", "aigc_jax.*"]), "aigc_jax.configs", "aigc_jax.configs.data"],
     package_dir={"aigc_jax.configs": "configs"},  # an installed package brings them along
     package_data={
-        "aigc_jax.evaluate": ["*.html"],
+        "aigc_jax.preference": ["*.html"],
         "aigc_jax.metrics.features": ["weights/*.safetensors"],
     },
     install_requires=[
@@ -50,9 +50,9 @@ setup(
         "evaluate": EVALUATE,
         "test": [
             *EVALUATE,
-            "pytest>=8",
+            "pytest>=8.3",
             "pytest-timeout>=2.3",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.7",
             "nbclient>=0.10",
             "ipykernel>=6",
             "kubernetes-validate>=1.33",

@@ -3,19 +3,27 @@
 import gc
 import sys
 import time
+from collections.abc import Callable
 
-from aigc_jax import allocator, consoles
+from aigc_jax import consoles
+
+BEGAN = time.time()  # before the imports that take seconds
 
 
-def process() -> None:
-    """The whole process of a command line, from its first moment to its exit code."""
-    allocator.prefer_tcmalloc()
+def main(argv: list[str]) -> None:
+    """Does what the command line asks for. Raises UserError."""
+    from aigc_jax import console
+
+    console.main(argv, BEGAN)
+
+
+def process(main: Callable[[list[str]], None] = main) -> None:
+    """The whole process of a command line, up to its exit code."""
     consoles.make_lasting()
-    began = time.time()
-    gc.set_threshold(50_000)  # a trace is many objects, and all stay: looking through them takes a seventh of tracing
-    from aigc_jax import command, console  # the clock starts before the imports that take seconds
+    gc.set_threshold(50_000)  # tracing makes many objects, and all stay: looking through them takes a seventh of it
+    from aigc_jax import command
 
-    command.leave(command.guarded(lambda argv: console.main(argv, began), sys.argv))
+    command.leave(command.guarded(main, sys.argv))
 
 
 if __name__ == "__main__":

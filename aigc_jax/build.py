@@ -19,8 +19,8 @@ from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import KNOWN, Codec, Method, PyTree
 from aigc_jax.ops.optimizer import optimizer, rate_at
-from aigc_jax.ranges import Count, Part, Pattern, Seed, Size
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.ranges import Amount, Count, Part, Pattern, Seed, Size
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
@@ -48,7 +48,8 @@ def build(
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
     pace = Pace(**bind(Pace, config["train"], "train"))
     saving = dict(config["checkpoint"])
-    save_every = check(saving.pop("every"), Count, "checkpoint.every")
+    when = zip(WHEN, (Count, Amount), strict=True)
+    save_every, save_minutes = (check(saving.pop(key), kind, f"checkpoint.{key}") for key, kind in when)
     evaluation = Evaluation(**bind(Evaluation, config["evaluate"], "evaluate"))
     own = {key: value for key, value in config["sample"].items() if key in Sampling._fields}
     sampling = Sampling(**bind(Sampling, own, "sample"))
@@ -107,6 +108,7 @@ def build(
         programs=programs,
         pace=pace,
         save_every=save_every,
+        save_minutes=save_minutes,
         evaluation=evaluation,
         sampling=sampling,
         plan=planned(method, config["sample"]),

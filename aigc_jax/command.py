@@ -30,6 +30,7 @@ COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between proc
 HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 MODES = {
     "train": "Trains a configuration; the same command, or --workdir alone, goes on after an interruption.",
+    "preflight": "Says what a run needs before it starts, and refuses what cannot work; leaves its folder alone.",
     "evaluate": "Measures the best checkpoint of a run, or the newest, over the evaluation split.",
     "sample": "Draws samples from the best checkpoint of a run, or the newest, into its folder.",
     "audit": "Looks for copies of training examples among samples of a run.",
@@ -46,6 +47,7 @@ FLAGS = {
 EXAMPLES = {
     "": ["python main.py --config=ddpm_digits --workdir=runs/a --config.train.steps=1000"],
     "train": ["aigc_jax train ddpm_digits --workdir=runs/a --config.train.steps=1000"],
+    "preflight": ["aigc_jax preflight ddpm_cifar --workdir=runs/a"],
     "evaluate": ["aigc_jax evaluate runs/a --config.evaluate.split=train"],
     "sample": [
         "aigc_jax sample runs/a --config.sample.n=16 --config.sample.seed=1",
@@ -117,7 +119,7 @@ def _quieten() -> None:
     sys.unraisablehook, threading.excepthook = callback_hook, thread_hook
 
 
-class Asked(NamedTuple):
+class CommandLine(NamedTuple):
     """What a command line over one run asks for."""
 
     config: Mapping[str, Any]
@@ -127,7 +129,7 @@ class Asked(NamedTuple):
     distributed: bool
 
 
-def parse(argv: Sequence[str], mode: str = "") -> Asked:
+def parse(argv: Sequence[str], mode: str = "") -> CommandLine:
     """Reads a command line: the program's name, and flags. mode: "" = the flag --mode says it.
 
     Without --config the configuration is that of the run in --workdir. Prints the help and raises SystemExit where that
@@ -162,7 +164,7 @@ def parse(argv: Sequence[str], mode: str = "") -> Asked:
         raise ConfigError(f"--workdir={values.workdir} is no local folder: mount the bucket and give its path.")
     if why := unwritable(places.expanded(values.workdir)):
         raise UserError(f"The work directory {values.workdir} cannot be written ({why}): choose another --workdir.")
-    return Asked(config.to_dict(), mode or values.mode, values.workdir, values.data_dir, values.distributed)
+    return CommandLine(config.to_dict(), mode or values.mode, values.workdir, values.data_dir, values.distributed)
 
 
 def _meant(name: str, values: flags.FlagValues) -> str:
@@ -188,7 +190,7 @@ def usage(program: str, mode: str = "") -> str:
     if not mode:
         line, about = f"{program} --config=CONFIG --workdir=RUN [--mode=MODE]", "Trains, evaluates or samples a model."
     else:
-        what = "CONFIG --workdir=RUN" if mode == "train" else "RUN"
+        what = "CONFIG --workdir=RUN" if mode in ("train", "preflight") else "RUN"
         line, about = f"{program} {what}", MODES[mode]
     lines = [f"usage: {line} [--config.KEY=VALUE ...]", "", about, ""]
     for name, text in FLAGS.items():

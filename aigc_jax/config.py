@@ -54,7 +54,8 @@ TRUNK: dict[str, Any] = dict(
         seed=0,  # of the samples: another one gives others; the method's own settings stand here too
     ),
     checkpoint=dict(
-        every=1000,
+        every=1000,  # steps
+        minutes=0.0,  # and whenever so much time has passed since the last; 0 = by steps alone
         keep_last=3,  # at least 2: the one before is what a damaged one is replaced by
         keep_best=1,
         best="",  # the evaluation measure that decides which is best; "" = none

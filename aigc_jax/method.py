@@ -63,6 +63,11 @@ class Measure(struct.PyTreeNode):
         return cls(values.astype(jnp.float32), jnp.ones(values.shape, jnp.float32))
 
 
+def unplanned() -> PyTree:
+    """The plan of a method whose sampling has no settings."""
+    return {}
+
+
 class Method(NamedTuple):
     """A generative family with its networks, optimizers and settings bound."""
 
@@ -86,7 +91,7 @@ class Method(NamedTuple):
     in nor its place there matters.
     """
 
-    plan: Callable[..., PyTree] = lambda: {}
+    plan: Callable[..., PyTree] = unplanned
     """Settings of sampling -> arrays, such as temperatures or a table of steps: one program samples with any of them.
 
     The settings are the family's keys of the section `sample`.

@@ -25,7 +25,7 @@ from aigc_jax.learner import Adapter, Learner, check_fits
 from aigc_jax.method import Frozen, PyTree
 from aigc_jax.places import expanded
 from aigc_jax.ranges import Seed
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.sharding import Layout, shardings
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
@@ -62,7 +62,7 @@ def _run(what: str, where: str) -> Source:
         raise ConfigError(f'{where}: {workdir.folder} has no "{name}".{nearest(name, networks)}')
 
     def load(module: linen.Module, place: Place) -> PyTree:
-        keep = {key: value for key, value in config["checkpoint"].items() if key != "every"}
+        keep = {key: value for key, value in config["checkpoint"].items() if key not in WHEN}
         checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
         variables = checkpoints.restore_network(name, step, place)
         if section := config.get("adapters", {}).get(name):

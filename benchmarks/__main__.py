@@ -7,7 +7,7 @@
 Same model, batch, precision, data and device for all. Peers live in environments of their own (`make peers`): a side
 whose environment is not there is left out, and said so; with one that fails the exit code is 1. --before measures
 another checkout's aigc_jax beside this one, with the configurations that it has.
---tcmalloc gives all sides that allocator, which main.py takes where it is installed; without, all have the system's.
+--tcmalloc gives all sides that allocator, as launch/tcmalloc.sh does; without, all have the system's.
 --write keeps the figures in benchmarks/results/, from which `python -m benchmarks.page` makes docs/performance.md.
 """
 
@@ -17,10 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aigc_jax import allocator
 from benchmarks import pieces
 from benchmarks.figures import concluded, repeatable
-from benchmarks.turns import Taken, in_turn, interpreters
+from benchmarks.turns import Taken, in_turn, interpreters, tcmalloc
 
 
 def main() -> None:
@@ -53,9 +52,9 @@ def main() -> None:
     wanted = arguments.sides.split(",") if arguments.sides else list(piece.SIDES)
     if unknown := set(wanted) - set(piece.SIDES):
         parser.error(f"--sides: {arguments.piece} has no {', '.join(unknown)}. Known: {', '.join(piece.SIDES)}.")
-    preload = (allocator.installed() or "") if arguments.tcmalloc else ""
+    preload = tcmalloc() if arguments.tcmalloc else ""
     if arguments.tcmalloc and not preload:
-        parser.error(f"--tcmalloc: none of {', '.join(allocator.LIBRARIES)} is installed.")
+        parser.error("--tcmalloc: it is not installed (Debian, Ubuntu: libtcmalloc-minimal4).")
     places, absent = interpreters(piece, wanted, arguments.python, arguments.before)
     facts, turns, failed = {}, {}, {}
     for _ in range(arguments.processes):

@@ -68,7 +68,7 @@ def commit(checkout: Path = ROOT) -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=checkout, capture_output=True, text=True).stdout.strip()
 
-    others = ".", ":(exclude)benchmarks/results", ":(exclude)docs/performance.md"
+    others = ".", ":(exclude)benchmarks/results", ":(exclude)docs/performance*.md"
     return git("describe", "--always") + "+" * bool(git("status", "--porcelain", "--untracked-files=no", "--", *others))
 
 

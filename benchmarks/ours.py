@@ -44,7 +44,7 @@ class AsItIs:
 
 
 def programs(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example) -> Programs:
-    """The compiled programs of a run on one device. facts: what the data set would know. batch: "target", as prepared."""
+    """The compiled programs of a run on one device. facts: of the data set. batch: "target", as prepared."""
     learners = build_learners(config, facts)
     method = bind_method(config["method"], learners, {}, facts)
     shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in batch.items()}
@@ -72,7 +72,7 @@ def training(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example
 def drawing(
     config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example, items: float, cost: float = 0.0
 ) -> Work:
-    """Sampling as the trainer does it, as many at once as a batch has rows. items: of all of them; cost: their FLOPs."""
+    """Sampling as the trainer does it, a row of the batch each. items: of all of them; cost: their FLOPs."""
     of_run = programs(config, facts, batch)
     state, plan = of_run.init(), planned(of_run.method, config["sample"])
     keys = of_run.keys(0, 0, np.arange(len(batch["target"])))

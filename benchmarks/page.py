@@ -1,8 +1,8 @@
-"""docs/performance.md, made of what benchmarks/results/ keeps.
+"""docs/performance.md and docs/performance-pieces.md, made of what benchmarks/results/ keeps.
 
     python -m benchmarks.page
 
-A folder of results for each device. The page's other text is in this file and in what-is-done.md.
+A folder of results for each device. The pages' other text is in this file and in what-is-done.md.
 """
 
 import json
@@ -15,17 +15,20 @@ from benchmarks.figures import RESULTS, Record, ratios, spread, table
 from benchmarks.scale import page as scale
 from benchmarks.turns import ROOT
 
-PAGE = ROOT / "docs/performance.md"
+PAGE, PIECES = ROOT / "docs/performance.md", ROOT / "docs/performance-pieces.md"
 DONE = ROOT / "benchmarks/what-is-done.md"
 HEAD = """# Performance
 
 Made by `python -m benchmarks.page` from the files in [benchmarks/results](../benchmarks/results): change those.
 
-How fast this project is, beside what people would use instead. Each row is one command, which runs ours and the peers
-in turn (A B A B …) in processes of their own, with the same model, batch, precision and device. A ratio is our rate
-over the peer's in the same round: above 1, ours is faster. Figures are the median of the rounds, and in brackets the
-least and the most. Peers are what their packages give by default. Rows named tcmalloc are of that allocator on all
-sides; main.py takes it where it is installed, PyTorch where its user asks for it.
+How fast this project is, beside what people would use instead. Each row is one command. It runs ours and the peers in
+turn (A B A B …), in processes of their own, with the same model, batch, precision and device. A ratio is our rate over
+the peer's in the same round: above 1, ours is faster. Figures are medians of the rounds, with the least and the most in
+brackets. Peers run as their packages do by default. Rows named tcmalloc have that allocator on all sides
+(`launch/tcmalloc.sh`), the others that of the system. "Before" is this project at the commit that the command names.
+
+Commands, memory and times of compiling: [performance-pieces.md](performance-pieces.md). What was tried and left:
+[performance-log.md](performance-log.md).
 
 ```shell
 make peers                                   # an environment for PyTorch, diffusers and transformers
@@ -33,11 +36,14 @@ python -m benchmarks list                    # the pieces of work
 python -m benchmarks ddpm_step --write       # measures one, and keeps the figures
 python -m benchmarks.page                    # makes this page of them
 ```
+"""
+HEAD_OF_PIECES = """# Performance, piece by piece
+
+Made by `python -m benchmarks.page`, as [performance.md](performance.md) is, which says how it is measured.
 
 * **% of ceiling**: FLOPs of the piece (counted once for all sides, by PyTorch's counter, GPT's by a formula) a second,
   over the best rate that any side reached on this device with a large matrix product or convolution. An algorithm that
   needs fewer multiplications can pass 100 %.
-* **before**: the code and the configurations without what was done for speed, at the commit that its command names.
 * **compile**: by how much the first run took longer than the second. Ours has no program cached, PyTorch may. Empty
   where many sides were made ready at once.
 * **memory**: the process's peak on a CPU, which includes compiling; the device's peak on a GPU; a whole job's process.
@@ -73,7 +79,7 @@ def summary(records: dict[str, list[Record]]) -> str:
             before = spread(ratios(record, "ours", "before")) if "before" in record["sides"] else ""
             rows.append(
                 [
-                    f"[{name}](#{name})", figures.called(record),
+                    name, figures.called(record),
                     f"{median(record['sides']['ours']['rates']):.4g} {piece.UNIT}/s",
                     "<br>".join(f"{whose(piece, side)}: **{spread(ratios(record, 'ours', side))}**" for side in others),
                     before,
@@ -117,26 +123,32 @@ def versions(records: dict[str, list[Record]]) -> str:
     return ", ".join(f"{package} {' and '.join(sorted(some))}" for package, some in found.items())
 
 
-def of_device(folder: Path) -> str:
-    """The part of one device."""
+def of_device(folder: Path) -> tuple[str, str]:
+    """The part of one device: (its summary, its pieces)."""
     records = figures.read(folder)
     best = ceilings(records)
-    first = next(iter(records.values()))[0]
+    head = f"## {next(iter(records.values()))[0]['device']}"
     top = ", ".join(
         f"{name} {rate / 1e9:,.0f} G{'B' if name == 'bandwidth' else 'FLOP'}/s" for name, rate in best.items()
     )
-    parts = [f"## {first['device']}", f"Measured ceilings: {top}. {versions(records)}.", summary(records)]
-    return "\n\n".join([*parts, *(details(name, found, best) for name, found in records.items())])
+    pieces_of_it = [details(name, found, best) for name, found in records.items()]
+    return "\n\n".join([head, summary(records)]), "\n\n".join(
+        [head, f"Measured ceilings: {top}. {versions(records)}.", *pieces_of_it]
+    )
 
 
-def page() -> str:
-    """The whole."""
-    folders = sorted(path for path in RESULTS.iterdir() if path.is_dir())
+def pages() -> dict[Path, str]:
+    """The text of each page."""
+    summaries, of_pieces = zip(*(of_device(path) for path in sorted(RESULTS.iterdir()) if path.is_dir()), strict=True)
     of_scale = scale.page(json.loads((RESULTS / "scale.json").read_text("utf-8")))
     done = f"## What is done for speed\n\n{DONE.read_text('utf-8').strip()}"
-    return "\n\n".join([HEAD.strip(), done, *(of_device(folder) for folder in folders), of_scale])
+    return {
+        PAGE: "\n\n".join([HEAD.strip(), *summaries, done, of_scale]),
+        PIECES: "\n\n".join([HEAD_OF_PIECES.strip(), *of_pieces]) + "\n",
+    }
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
-    print(f"Written: {PAGE}")
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
+        print(f"Written: {path}")

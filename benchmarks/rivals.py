@@ -17,14 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks import ddpm
 from benchmarks.in_jax import count, peak
-from benchmarks.pieces import ddpm_step
 from benchmarks.work import Work
 
 
 def optimizer() -> optax.GradientTransformation:
     """Gradients clipped by their global norm, then Adam."""
-    return optax.chain(optax.clip_by_global_norm(ddpm_step.CLIP), optax.adam(ddpm_step.RATE))
+    return optax.chain(optax.clip_by_global_norm(ddpm.CLIP), optax.adam(ddpm.RATE))
 
 
 def unet(settings: Mapping[str, Any], attention: Any) -> dict[str, Any]:
@@ -57,11 +57,9 @@ class Dewml:
         from dew.objectives.diffusion import DiffusionObjective
 
         self.network = Unet(**unet(settings, Stage(heads=1)))
-        self.process = Process(LinearNoiseScheduler(ddpm_step.TIMESTEPS), EpsilonPredictionTransform())
+        self.process = Process(LinearNoiseScheduler(ddpm.TIMESTEPS), EpsilonPredictionTransform())
         field = InputSpec(Field("image", settings["image"]))
-        objective = DiffusionObjective(
-            self.network, self.process, field, unconditional_prob=0.0, ema_decay=ddpm_step.DECAY
-        )
+        objective = DiffusionObjective(self.network, self.process, field, unconditional_prob=0.0, ema_decay=ddpm.DECAY)
         self.trainer = Trainer(objective, optimizer(), key=jax.random.key(0))
         self.state = self.trainer.place()[0]
         self.parameters = count(self.state.variables["params"])
@@ -69,7 +67,7 @@ class Dewml:
 
 def dewml_step(settings: Mapping[str, Any]) -> Work:
     """The step that its trainer compiles."""
-    of, batch = Dewml(settings), {"image": jnp.asarray(ddpm_step.images(settings))}
+    of, batch = Dewml(settings), {"image": jnp.asarray(ddpm.images(settings))}
     step = of.trainer.compile(of.state, batch)
     held = [of.state]
 

@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from aigc_jax.allocator import QUIET
-
 ROOT = Path(__file__).parent.parent
 PAUSE = 0.3  # seconds after a turn, in which the threads of the side that had it go to sleep
 LAST_LINES = 3  # of what a side that failed had to say
+
+
+def tcmalloc() -> str:
+    """The library that `launch/tcmalloc.sh` preloads; "" = none is installed."""
+    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    command = [ROOT / "launch/tcmalloc.sh", "printenv", "LD_PRELOAD"]
+    return subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class Worker:
@@ -39,7 +44,7 @@ class Worker:
         self._log = log
         environment = {
             **os.environ,
-            **QUIET,
+            "TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD": "0",  # older ones print a line for arrays of a gigabyte
             "LD_PRELOAD": preload,
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # two share a GPU: neither may take its memory in advance
             "TOKENIZERS_PARALLELISM": "false",

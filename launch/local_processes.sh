@@ -33,9 +33,9 @@ end() { kill -KILL "${processes[@]}" 2>/dev/null || true; } # TERM would wait fo
 trap end EXIT
 for ((i = 0; i < count; i++)); do
   if ((i == 0)); then
-    JAX_PROCESS_ID=$i "$PYTHON" main.py "$@" &
+    JAX_PROCESS_ID=$i launch/tcmalloc.sh "$PYTHON" main.py "$@" &
   else
-    JAX_PROCESS_ID=$i "$PYTHON" main.py "$@" >/dev/null &
+    JAX_PROCESS_ID=$i launch/tcmalloc.sh "$PYTHON" main.py "$@" >/dev/null &
   fi
   processes+=("$!")
 done

@@ -23,4 +23,4 @@ shift 2
 printf -v flags ' %q' "$@" # quoted once more for the shell on the worker
 printf -v folder '%q' "${FOLDER:-aigc_jax}"
 exec gcloud compute tpus tpu-vm ssh "$name" --zone="$zone" --worker=all \
-  --command="cd $folder && .venv/bin/python main.py --distributed$flags"
+  --command="cd $folder && launch/tcmalloc.sh .venv/bin/python main.py --distributed$flags"

@@ -19,7 +19,7 @@ from PIL import Image
 from support import PRINTED_FILE, ROOT, write_texts
 
 from aigc_jax.data import catalogue
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 
 TINY = "python main.py --config=configs/{}.py:tiny --workdir=runs/{}"
 UNPACK = "aigc_jax unpack runs/ddpm/samples/sample_00000004.npz samples/{}"
@@ -94,6 +94,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.long(part="documents")
 @pytest.mark.parametrize("page", READ)
 def test_the_commands_of_a_page(page, furnished, tmp_path):
     source, environment = furnished

@@ -10,19 +10,13 @@ from types import SimpleNamespace
 import pytest
 from support import CONFIGS, ROOT
 
-from aigc_jax import ahead, command, commands, console, experiments, modes
+from aigc_jax import command, commands, console, experiments, modes
 from aigc_jax.commands import __path__ as COMMANDS
 from aigc_jax.errors import ConfigError
 
 VERBS = [verb for verbs in console.VERBS for verb in verbs]
 LINES, COLUMNS = 24, 100  # of a screen
 TINY = "gpt_sentences:tiny"
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    """Nothing is read ahead: that stands between jax and its cache for the rest of the process."""
-    monkeypatch.setattr(ahead, "read_ahead", lambda config, mode: None)
 
 
 def aigc_jax(*arguments):
@@ -39,9 +33,7 @@ def main(*arguments):
 def folder(tmp_path_factory):
     """The folder of a tiny run, which was told how many samples to draw."""
     folder = tmp_path_factory.mktemp("cli") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ahead, "read_ahead", lambda config, mode: None)
-        assert aigc_jax("train", TINY, f"--workdir={folder}", "--config.sample.n=3") == 0
+    assert aigc_jax("train", TINY, f"--workdir={folder}", "--config.sample.n=3") == 0
     return folder
 
 
@@ -84,7 +76,7 @@ def test_main_answers_help(flag, capsys):
 def test_every_command_is_in_the_overview():
     modules = {path.stem for folder in COMMANDS for path in sorted((ROOT / folder).glob("[!_]*.py"))}
     assert modules | {*console.MODES, "data"} == set(VERBS) and commands.__doc__
-    assert console.MODES == tuple(command.MODES) == ("train", "evaluate", "sample", "audit")
+    assert console.MODES == tuple(command.MODES) == ("train", "preflight", "evaluate", "sample", "audit")
 
 
 @pytest.mark.parametrize("verb", ["folders", "texts", "similarity"])
@@ -252,7 +244,7 @@ def test_an_audit_of_files_and_one_of_a_run(monkeypatch):
 # Installed
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="package")
 def test_an_installed_package_works_in_any_folder(tmp_path):
     """It brings its configurations; what it stands on is this environment's."""
     pytest.importorskip("setuptools")

@@ -1,28 +1,47 @@
 """Each mistake of a user gets one line, a remedy and a non-zero exit, and loses nothing."""
 
 import errno
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from types import SimpleNamespace
 
 import jax
 import pytest
 from support import ROOT, write_idx, write_images, write_texts
 
+import main
 from aigc_jax import command
 from aigc_jax.errors import naming
 
-RUN = [sys.executable, "main.py"]
 SMALL = "--config=configs/gpt_sentences.py:tiny"
 GAN = "--config=configs/gan_fashion_mnist.py:tiny"
 
 
-def run(*arguments, devices=1, **environment):
-    # One virtual device by default: starting is most of the time of these tests.
-    env = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), **environment}
-    return subprocess.run([*RUN, *map(str, arguments)], cwd=ROOT, env=env, capture_output=True, text=True, timeout=280)
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """main.py runs in this process, whose compiled programs are kept where the suite keeps them."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("AIGC_JAX_CACHE", "")
+
+
+def run(*arguments):
+    """main.py in this process, which has eight devices: its exit code and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = command.guarded(main.main, ["main.py", *map(str, arguments)])
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def test_main_ends_with_what_went_wrong(tmp_path):
+    """The rest of this file asks within one process."""
+    line = [sys.executable, "main.py", SMALL, f"--workdir={tmp_path / 'run'}", "--config.train.steps=many"]
+    env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    refused(subprocess.run(line, env=env, capture_output=True, text=True, timeout=280), 2, '"train.steps" has to be')
 
 
 def refused(result, code, *said):
@@ -51,7 +70,7 @@ def refused(result, code, *said):
         ([SMALL, "--workdir=W", "--config.precision=float16"], 'no "float16".*"bfloat16"'),
         ([SMALL, "--workdir=W", "--config.evaluate.split=tset"], 'no split "tset"'),
         ([SMALL, "--workdir=W", "--config.train.steps_per_call=3"], "multiple of train.steps_per_call"),
-        ([SMALL, "--workdir=W", "--config.parallel.data=3"], "needs 3 devices and there are 1"),
+        ([SMALL, "--workdir=W", "--config.parallel.data=3"], "needs 3 devices and there are 8"),
     ],
     ids=lambda value: value[-1].split("=")[0] + value[-1][-8:] if isinstance(value, list) else "",
 )
@@ -62,8 +81,8 @@ def test_a_wrong_command_line_or_configuration(tmp_path, arguments, said):
 
 
 def test_a_batch_that_the_devices_do_not_divide(tmp_path):
-    result = run(SMALL, f"--workdir={tmp_path / 'run'}", "--config.data.batch_size=3", devices=2)
-    refused(result, 2, "batch of 3 cannot be split evenly over 2 devices")
+    result = run(SMALL, f"--workdir={tmp_path / 'run'}", "--config.data.batch_size=3")
+    refused(result, 2, "batch of 3 cannot be split evenly over 8 devices")
 
 
 def test_bad_data(tmp_path):

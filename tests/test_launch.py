@@ -39,6 +39,7 @@ def launch(name, arguments, folder, **environment):
 def test_tpu_workers_get_the_flags_as_they_were_given(tmp_path):
     echo = f"exec {sys.executable} -c 'import json, sys; print(json.dumps(sys.argv[1:]))' \"$@\""
     script(tmp_path / "my folder" / ".venv" / "bin" / "python", echo)
+    script(tmp_path / "my folder" / "launch" / "tcmalloc.sh", (ROOT / "launch" / "tcmalloc.sh").read_text("utf-8"))
     # The last argument is --command=…, which a worker's shell runs in the home folder.
     script(tmp_path / "gcloud", f'echo "$@" >&2; last="${{@: -1}}"; cd {tmp_path} && bash -c "${{last#--command=}}"')
     found = launch("tpu_vm.sh", ["my-tpu", "us-central2-b", *ODD], tmp_path, FOLDER="my folder")
@@ -56,7 +57,29 @@ def test_a_slurm_job_that_was_asked_to_stop_is_queued_again(tmp_path, code, queu
     assert found.returncode == code
     assert ("scontrol requeue 17" in found.stdout) == queued
     lines = found.stdout.splitlines()
-    assert lines[: 4 + len(ODD)] == ["--kill-on-bad-exit=1", "python3", "main.py", "--distributed", *ODD]
+    started = ["launch/tcmalloc.sh", "python3", "main.py", "--distributed", *ODD]
+    assert lines[: 1 + len(started)] == ["--kill-on-bad-exit=1", *started]
+
+
+def preloaded(folder, **environment):
+    """What `tcmalloc.sh` preloads, and the words of the command that it runs."""
+    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    script = (ROOT / "launch" / "tcmalloc.sh").read_text("utf-8").replace("libtcmalloc_minimal.so.4", "libm.so.6")
+    (folder / "tcmalloc.sh").write_text(script, "utf-8")
+    words = ["bash", folder / "tcmalloc.sh", "bash", "-c", 'echo "${LD_PRELOAD-none}" "$@"', "_", "--first", "a  b"]
+    done = subprocess.run(words, env={**env, **environment}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr
+    return done.stdout.rstrip("\n")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD is Linux's")
+def test_an_allocator_that_is_installed_is_preloaded_but_not_over_a_choice(tmp_path):
+    """libm stands for it: that is wherever glibc is."""
+    assert preloaded(tmp_path) == "libm.so.6 --first a  b"
+    assert [preloaded(tmp_path, LD_PRELOAD=chosen) for chosen in ("", "libdl.so.2")] == [
+        " --first a  b",
+        "libdl.so.2 --first a  b",
+    ]
 
 
 def test_the_jobset_is_a_job_as_kubernetes_knows_it():

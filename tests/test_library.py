@@ -11,7 +11,7 @@ from PIL import Image
 from support import ROOT, load_config, write_texts
 
 import aigc_jax
-from aigc_jax import ahead, modes
+from aigc_jax import modes
 from aigc_jax.build import build
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.train import loop, trained
@@ -83,7 +83,6 @@ def test_texts_show_as_text_and_begin_as_asked(runs):
 
 
 def test_neither_data_nor_configuration_file_is_needed(tmp_path, monkeypatch):
-    monkeypatch.setattr(ahead, "read_ahead", lambda config, mode: None)
     config = load_config("gpt_tang", "tiny")
     texts, folder = write_texts(tmp_path / "texts"), Workdir(tmp_path / "run")
     run = build({**config, "data": {**config["data"], "path": str(texts)}}, tmp_path / "prepared")

@@ -17,7 +17,8 @@ from support import ROOT
 from aigc_jax import command, console, consoles, places
 from aigc_jax.data import catalogue, store
 from aigc_jax.errors import ConfigError, UserError, unwritable
-from aigc_jax.metrics.features.extractor import Answers, extractor, remembered
+from aigc_jax.metrics.features.catalogue import extractor
+from aigc_jax.metrics.features.extractor import Answers, remembered
 from aigc_jax.train import clock
 from aigc_jax.train.workdir import Workdir
 
@@ -81,7 +82,7 @@ def test_a_home_that_cannot_hold_a_cache_is_said_in_one_line(monkeypatch, tmp_pa
     (tmp_path / "file").touch()
     monkeypatch.delenv(places.CACHE)
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
-    assert places.cache("ahead") is None
+    assert places.cache("programs") is None
     command.prepare_jax(distributed=False)
     (line,) = capsys.readouterr().err.splitlines()
     assert "not kept" in line and places.CACHE in line
@@ -269,7 +270,7 @@ def test_streams_that_others_put_there_stay(monkeypatch):
 def test_main_and_every_module_that_is_run_makes_its_console_last():
     for path in [ROOT / "main.py", *(ROOT / "aigc_jax").rglob("__main__.py")]:
         text = path.read_text("utf-8")
-        assert "consoles.make_lasting()" in text or "command.guarded(" in text, path
+        assert "consoles.make_lasting()" in text or "command.guarded(" in text or "process(main)" in text, path
 
 
 def test_a_setting_that_jax_does_not_know_ends_in_a_line():

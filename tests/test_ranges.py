@@ -63,6 +63,7 @@ def test_the_walk_tells_numbers_with_a_range_from_those_without():
     assert len(READERS) > 30
 
 
+@pytest.mark.every_family
 @pytest.mark.parametrize("reader", READERS)
 def test_every_number_of_a_signature_has_a_range(reader):
     hints = annotations(reader)
@@ -111,6 +112,7 @@ WRONG = {  # what cannot work, by its key
     "sample.n": 0,
     "sample.seed": -1,
     "checkpoint.every": -2,
+    "checkpoint.minutes": -1.0,
     "checkpoint.keep_last": 1,
     "checkpoint.keep_best": -1,
     "checkpoint.keep_every": -1,

@@ -13,7 +13,7 @@ from pathlib import Path
 from aigc_jax import places
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.audit import audit, write
-from aigc_jax.metrics.features.extractor import extractor, names
+from aigc_jax.metrics.features.catalogue import extractor, names
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints the verdict and writes the page. Raises UserError."""
     train, heldout, made = (
-        files.read(path, options.size, options.grey) for path in (options.train, options.heldout, options.made)
+        files.load_images(path, options.size, options.grey) for path in (options.train, options.heldout, options.made)
     )
     using = extractor(options.extractor, places.weights()) if options.extractor else None
     found = audit(train, heldout, made, using, options.seed)

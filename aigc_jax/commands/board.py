@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aigc_jax import plot
 from aigc_jax.errors import UserError
-from aigc_jax.evaluate import plot
 from aigc_jax.metrics.bootstrap import Interval
-from aigc_jax.metrics.record import RECORDS, Record, latest, read, same_protocol
+from aigc_jax.metrics.record import RECORDS, Record, latest, read_records, same_protocol
 from aigc_jax.train.journal import duration
 from aigc_jax.train.report import STYLE, notes
 from aigc_jax.train.workdir import write_whole
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     is_run = (options.records / RECORDS).is_file()
     of_runs = [path.parent for path in options.records.glob(f"*/{RECORDS}")]
     paths = [options.records] if is_run else sorted([*options.records.glob("*.jsonl"), *of_runs])
-    records = [record for path in paths for record in latest(read(path))]
+    records = [record for path in paths for record in latest(read_records(path))]
     wanted = options.measures or list(dict.fromkeys(record.protocol.measure for record in records))
     by_data: dict[str, list[Record]] = defaultdict(list)
     for record in records:

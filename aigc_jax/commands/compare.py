@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.record import Record, latest, read, same_protocol
+from aigc_jax.metrics.record import Record, latest, read_records, same_protocol
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     """Prints a table for each measure, its best value first by nothing but its number. Raises UserError."""
     measures: dict[str, list[Record]] = defaultdict(list)
     for path in options.records:
-        for record in latest(read(path)):
+        for record in latest(read_records(path)):
             measures[record.protocol.measure].append(record)
     if not measures:
         raise UserError(f"There is no record in {', '.join(map(str, options.records))}: measure something first.")

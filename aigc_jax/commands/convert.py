@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aigc_jax import places
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.extractor import sources
+from aigc_jax.metrics.features.catalogue import sources
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +29,5 @@ def run(options: argparse.Namespace) -> None:
     """Writes the weights into the folder of weight files. Raises UserError for any files but the published ones."""
     needed = sources()[options.name]
     path = published.place(places.weights(), options.name)
-    published.write(path, published.arrays(options.files, needed), needed)
+    published.save(path, published.arrays(options.files, needed), needed)
     print(f"{path}: the weights of {' and '.join(source.file for source in needed)}")

@@ -17,7 +17,8 @@ from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
 from aigc_jax.evaluate.measure import finish, listed
-from aigc_jax.metrics.features.extractor import Extractor, fitting, names
+from aigc_jax.metrics.features.catalogue import fitting, names
+from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.record import Origin
 
 USUAL = ("frechet", "kid")  # measures
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints the figures, and adds their records to --out. Raises UserError, also for what is left out of them."""
     given = {"real": options.real, "heldout": options.heldout, "made": options.made}
-    found = {name: files.read(path, options.size, options.grey) for name, path in given.items() if path}
+    found = {name: files.load_images(path, options.size, options.grey) for name, path in given.items() if path}
     made = found.pop("made")
     splits: dict[str, Source] = {name: ArraySource({"image": images}) for name, images in found.items()}
     data = DataSet(options.real.name, splits, {"image": Pixels(made.shape[1:])}, "image")

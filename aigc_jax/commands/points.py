@@ -19,12 +19,13 @@ import numpy as np
 from aigc_jax.data import catalogue
 from aigc_jax.data.fields.points import Point
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.record import read
+from aigc_jax.metrics.record import read_records
 from aigc_jax.ops import densities
 from aigc_jax.train.journal import duration, measured
 from aigc_jax.train.workdir import Workdir, write_whole
 
 FORMS = {"JS": ".4f", "surprise": "+.3f", "off_data": ".2%", "modes": ".4g"}  # measure -> how a value is written
+PARTS = {"rate", "elbo"}  # what families measure besides whose likelihood is a bound
 Row = Mapping[str, Any]
 """One run: "density", "family", "run", "seconds", "device", "divergence" (bits, or None), "exact" (or a bound), and
 "figures": measure -> [value, low, high, floor]."""
@@ -60,7 +61,7 @@ def row_of(folder: Path) -> Row:
     section = {key: value for key, value in settings["data"].items() if key != "batch_size"}
     if section["name"] != "points":
         raise UserError(f'{folder} is a run on "{section["name"]}": only runs on "points" are held to a known density.')
-    records = read(workdir.records) if workdir.records.exists() else []
+    records = read_records(workdir.records) if workdir.records.exists() else []
     if not records:
         raise UserError(f"There are no records in {folder}: train it to its end, with evaluate.samples above 0.")
     newest = {record.protocol.measure: record for record in records if record.step == records[-1].step}
@@ -71,7 +72,8 @@ def row_of(folder: Path) -> Row:
     data = catalogue.load(section, None)
     assert isinstance(data.made, Point)
     points = data.splits[split][np.arange(len(data.splits[split]))][data.target][:evaluated]
-    bits = _bits(measured(workdir.metrics, records[-1].step, split))
+    measures = measured(workdir.metrics, records[-1].step, split)
+    bits = _bits(measures)
     # The points' own bits, not the entropy: what chance there is in them is then in both, and cancels.
     own = float(np.mean(-np.log2(data.made.density.masses[points[:, 0], points[:, 1]])))
     return {
@@ -81,7 +83,7 @@ def row_of(folder: Path) -> Row:
         "seconds": records[-1].seconds,
         "device": records[-1].device,
         "divergence": None if bits is None else bits - own,
-        "exact": settings["method"]["name"] == "autoregressive",
+        "exact": not PARTS & measures.keys(),
         "figures": {
             name: [record.value, record.low, record.high, record.floor]
             for name, record in ((name, newest[name]) for name in FORMS)

@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from aigc_jax.evaluate import pairs, votes
+from aigc_jax.preference import page, votes
 from aigc_jax.train.workdir import write_whole
 
 
@@ -40,13 +40,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _page(options: argparse.Namespace) -> None:
-    key = pairs.write(options.folders, options.out, options.question, options.pairs, options.size, options.seed)
+    key = page.write(options.folders, options.out, options.question, options.pairs, options.size, options.seed)
     print(f"page: {options.out} ({options.out.stat().st_size / 1e6:.1f} MB): send it to raters")
     print(f"key: {key}: keep it, it says what each sample is from")
 
 
 def _score(options: argparse.Namespace) -> None:
-    score = votes.score(pairs.Key.read(options.key), options.answers, options.seed)
+    score = votes.score(page.PageKey.load(options.key), options.answers, options.seed)
     print(votes.told(score))
     if options.out:
         write_whole(options.out, json.dumps(score.to_dict(), indent=2) + "\n")

@@ -15,8 +15,8 @@ import jax
 from aigc_jax.config import SECTIONS, bind
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import small
-from aigc_jax.metrics.features.extractor import SHIPPED
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.metrics.features.catalogue import SHIPPED
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
 
@@ -35,13 +35,13 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(
             f"The run in {workdir.folder} has trained no convnet.ConvNet: give one of configs/classifier_*."
         )
-    keep = {key: value for key, value in config["checkpoint"].items() if key != "every"}
+    keep = {key: value for key, value in config["checkpoint"].items() if key not in WHEN}
     checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, "checkpoint")), workdir)
     variables = checkpoints.restore_network("net", step, _on_one_device)
     path = options.folder / f"{options.name}.safetensors"
     fields = {key: value for key, value in networks["net"].items() if key != "name"}
     small.save(path, variables["params"], fields, {key: value for key, value in config.items() if key in SECTIONS})
-    made = small.read(path)
+    made = small.load(path)
     print(f"{path}: {path.stat().st_size:,} bytes, weights {made.sha256[:12]}")
 
 

@@ -34,7 +34,7 @@ class Pairwise(NamedTuple):
 
 
 def _lpips(kind: lpips.Kind) -> Pairwise:
-    variables, sha256 = lpips.read(kind, places.weights())
+    variables, sha256 = lpips.load(kind, places.weights())
     return Pairwise(f"LPIPS-{kind}", partial(similarity.lpips, kind=kind, variables=variables), sha256)
 
 
@@ -61,7 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints the figures, and adds their records to --out. Raises UserError."""
     _same_names(options.one, options.other)
-    one, other = (files.read(path, options.size, options.grey) for path in (options.one, options.other))
+    one, other = (files.load_images(path, options.size, options.grey) for path in (options.one, options.other))
     figures, left_out = [], []
     for measure in (make() for make in named(options.measures, MEASURES)):
         protocol = Protocol(

@@ -32,9 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints the figures, and adds their records to --out. Raises UserError, also for what is left out of them."""
     given = {"training": options.training, "heldout": options.heldout}
-    made = files.read_texts(options.made)
+    made = files.load_texts(options.made)
     splits: dict[str, Source] = {
-        name: ArraySource({"text": files.read_texts(path)}) for name, path in given.items() if path
+        name: ArraySource({"text": files.load_texts(path)}) for name, path in given.items() if path
     }
     data = DataSet(options.training.name, splits, {"text": Text("", 1)}, "text")
     measures = named(options.measures, MEASURES)

@@ -23,9 +23,9 @@ def run(options: argparse.Namespace) -> None:
     if options.folder.is_dir() and any(options.folder.iterdir()):
         raise UserError(f"{options.folder} is not empty: give another folder.")
     if options.file.suffix == ".jsonl":
-        suffix, contents = ".txt", [text.encode() for text in files.read_texts(options.file)]
+        suffix, contents = ".txt", [text.encode() for text in files.load_texts(options.file)]
     else:
-        suffix, contents = ".png", [png(image).getvalue() for image in files.read_array(options.file)]
+        suffix, contents = ".png", [png(image).getvalue() for image in files.load_array(options.file)]
     with naming(options.folder):
         options.folder.mkdir(parents=True, exist_ok=True)
         for number, content in enumerate(contents):

@@ -9,13 +9,12 @@ writes utility.json and utility.svg. Intervals are over trainings and test image
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from aigc_jax import experiments
+from aigc_jax import experiments, plot
 from aigc_jax.build import bind_method, build_learners
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, naming
-from aigc_jax.evaluate import plot, utility
+from aigc_jax.evaluate import utility
 from aigc_jax.evaluate.utility import SOURCES, Point
 
 
@@ -31,12 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the table and writes the curve. Raises UserError."""
-    made, config = utility.read(options.made), _configuration(options.config)
+    made, config = utility.load(options.made), experiments.load(options.config).to_dict()
     section = dict(config["data"])
     size, steps = section.pop("batch_size"), config["train"]["steps"]
     data = catalogue.load(section, None)
     real, test = (utility.labelled(data, split) for split in ("train", config["evaluate"]["split"]))
     method = bind_method(config["method"], build_learners(config, data.facts), {}, data.facts)
+    if method.sample is not None:
+        raise ConfigError(f"{options.config} configures a model that generates: name a classifier's configuration.")
     points = utility.curve(method, steps, size, real, made, test, options.budgets, options.seeds, _tell)
     options.out.mkdir(parents=True, exist_ok=True)
     record, picture = options.out / "utility.json", options.out / "utility.svg"
@@ -45,13 +46,6 @@ def run(options: argparse.Namespace) -> None:
     with naming(picture):
         picture.write_text(_picture(points, len(real.labels)), "utf-8")
     print(f"the curve: {picture}")
-
-
-def _configuration(name: str) -> Any:
-    config = experiments.load(name).to_dict()
-    if config["method"]["name"] != "classifier":
-        raise ConfigError(f"{name} configures a {config['method']['name']}, and a classifier is needed.")
-    return config
 
 
 def _tell(point: Point) -> None:
@@ -66,4 +60,4 @@ def _picture(points: list[Point], real: int) -> str:
         source: sorted((float(point.budget or real), point.accuracy) for point in points if point.source == source)
         for source in SOURCES
     }
-    return plot.curves(series, across="labelled examples of the budget", upright="accuracy on real test images")
+    return plot.curves(series, "labelled examples of the budget", "accuracy on real test images", log_x=True)

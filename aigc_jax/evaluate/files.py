@@ -12,7 +12,7 @@ from aigc_jax.data.plain_text import decoded
 from aigc_jax.errors import ConfigError, UserError
 
 
-def read(path: Path, size: int, grey: bool) -> np.ndarray:
+def load_images(path: Path, size: int, grey: bool) -> np.ndarray:
     """uint8 [N, H, W, C], in the order of the files' names.
 
     path: a folder of images, with its subfolders, read by the rules of `data/pictures.py`, or a .npy or .npz file of
@@ -24,7 +24,7 @@ def read(path: Path, size: int, grey: bool) -> np.ndarray:
         raise ConfigError(f"--size={size} is no side of an image: give a number of pixels, or 0.")
     if path.is_dir():
         return _folder(path, size, grey)
-    array, channels = read_array(path), 1 if grey else 3
+    array, channels = load_array(path), 1 if grey else 3
     if array.shape[-1] != channels:
         raise UserError(
             f"{path} holds images {list(array.shape)}, and [N, H, W, {channels}] is needed: "
@@ -33,7 +33,7 @@ def read(path: Path, size: int, grey: bool) -> np.ndarray:
     return array
 
 
-def read_texts(path: Path) -> np.ndarray:
+def load_texts(path: Path) -> np.ndarray:
     """Strings [N], of a file with a text a line, or of a .jsonl file with {"text": …} a line.
 
     Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
@@ -77,7 +77,7 @@ def _folder(path: Path, size: int, grey: bool) -> np.ndarray:
     return np.stack(found)
 
 
-def read_array(path: Path) -> np.ndarray:
+def load_array(path: Path) -> np.ndarray:
     """uint8 [N, H, W, C] of a .npy or .npz file. Raises UserError, naming the file."""
     if path.suffix.lower() not in (".npy", ".npz"):
         raise UserError(f"{path} is neither a folder of images nor a .npy or .npz file: check the path.")

@@ -11,7 +11,8 @@ from aigc_jax.errors import UserError
 from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
 from aigc_jax.metrics import kernel, manifold, scores
 from aigc_jax.metrics.bootstrap import Estimate, mean
-from aigc_jax.metrics.features.extractor import Answers, Extractor, extractor, remembered
+from aigc_jax.metrics.features.catalogue import extractor
+from aigc_jax.metrics.features.extractor import Answers, Extractor, remembered
 from aigc_jax.metrics.frechet import Moments, frechet, moments
 
 KID_SUBSETS, KID_SIZE = 100, 1000  # Bińkowski et al. 2018, section 4

@@ -49,7 +49,7 @@ class Point(NamedTuple):
     accuracy: Interval
 
 
-def read(path: Path) -> Labelled:
+def load(path: Path) -> Labelled:
     """A .npz file with "image" (uint8 [N, H, W, C]) and "label" (integers [N], from 0 on). Raises UserError."""
     try:
         with np.load(path, allow_pickle=False) as found:

@@ -24,7 +24,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import diffusion as ops
 from aigc_jax.ops import latent, samplers
-from aigc_jax.ops.batch import draw, fold_in, normals
+from aigc_jax.ops.batch import draw, fold_in, normals, per_example
 from aigc_jax.ranges import Amount, Count, Part, Share, Size, at_least
 
 NETWORKS = ("net",)
@@ -124,7 +124,7 @@ def diffusion(
         if guided:
             kept = draw(jax.random.uniform, jax.random.fold_in(key, 0), x0.shape[:1]) >= drop
         output, extra = net.apply(params, extra, x, t, *conditions(batch.given, kept), train=True, key=dropout_key)
-        losses = _means(jnp.square(target - output))
+        losses = per_example(jnp.mean, jnp.square(target - output))
         return losses, (extra, {"simple": jnp.mean(losses)})
 
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
@@ -150,7 +150,7 @@ def diffusion(
         def at(key: Key, t: Array) -> tuple[Array, Array]:
             x, target = noised(key, x0, t)
             output = net.predict(state, x, t, *conditions(batch.given, None), train=False)
-            return implied(output, x, t), _means(jnp.square(target - output))
+            return implied(output, x, t), per_example(jnp.mean, jnp.square(target - output))
 
         def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
             time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
@@ -211,7 +211,3 @@ def diffusion(
 
     bound_plan = partial(plan, process, variance, guided)
     return Method(init, step, evaluate, sample, bound_plan, reads, {"denoise": denoise, "walk": walk})
-
-
-def _means(x: Array) -> Array:
-    return jnp.mean(x, axis=tuple(range(1, x.ndim)))

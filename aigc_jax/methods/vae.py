@@ -24,7 +24,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
-from aigc_jax.ops.batch import draw, normals
+from aigc_jax.ops.batch import draw, normals, per_example
 from aigc_jax.ranges import Amount, Sizes
 
 NETWORKS = ("net",)
@@ -80,7 +80,7 @@ def vae(
         (mean, log_variance), extra = net.apply(params, extra, images, method="encode", key=encode_key)
         z = mean + jnp.exp(log_variance / 2) * noise
         decoded, extra = net.apply(params, extra, z, method="decode", key=decode_key)
-        reconstruction = -_total(given_z.log_prob(decoded, images))
+        reconstruction = -per_example(jnp.sum, given_z.log_prob(decoded, images))
         kl = likelihoods.gaussian_kl(mean, log_variance)
         terms = {"reconstruction": reconstruction, "kl": kl, **_bits(reconstruction + kl, images)}
         return reconstruction + beta * kl, (extra, jax.tree.map(jnp.mean, terms))
@@ -93,7 +93,7 @@ def vae(
 
         def explained(noise: Array) -> tuple[Array, Array]:
             z = mean + jnp.exp(log_variance / 2) * noise
-            return z, _total(given_z.log_prob(net.predict(state, z, method="decode"), images))
+            return z, per_example(jnp.sum, given_z.log_prob(net.predict(state, z, method="decode"), images))
 
         def log_weight(key: Key) -> Array:
             noise = draw(jax.random.normal, key, mean.shape)
@@ -130,8 +130,3 @@ def vae(
         return {"bits_per_dim": likelihoods.bits_per_dim(nats, math.prod(images.shape[1:]))}
 
     return Method(init, step, evaluate, sample, plan, parts={"decode": decode, "walk": walk})
-
-
-def _total(x: Array) -> Array:
-    """The sum over each example's values. [B, ...] -> [B]."""
-    return jnp.sum(x, axis=tuple(range(1, x.ndim)))

@@ -131,7 +131,7 @@ def write(path: Path, figures: Sequence[Figure], origin: Origin) -> None:
         file.writelines(f"{Record.of(figure, origin).to_json()}\n" for figure in figures)
 
 
-def read(path: Path) -> list[Record]:
+def read_records(path: Path) -> list[Record]:
     """The records of a file, one a line, or of a run, given as its folder. Raises UserError, naming what is none."""
     path = path / RECORDS if path.is_dir() else path
     if not path.is_file():

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aigc_jax.ops import batch as whole
 
@@ -13,9 +14,9 @@ def to_float(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / HALF - 1
 
 
-def to_uint8(images: jax.Array) -> jax.Array:
-    """float -> the nearest uint8; what lies outside [-1, 1] is clipped. Inverse of `to_float`."""
-    return jnp.clip(jnp.round((images + 1) * HALF), 0, 255).astype(jnp.uint8)
+def to_uint8(images: np.typing.ArrayLike) -> np.ndarray:
+    """float -> the nearest uint8, on the host; values outside [-1, 1] are clipped. Inverse of `to_float`."""
+    return np.clip(np.rint((np.asarray(images, np.float32) + 1) * HALF), 0, 255).astype(np.uint8)
 
 
 def pad(images: jax.Array, pixels: int) -> jax.Array:

@@ -54,6 +54,11 @@ def fold_in(keys: jax.Array, number: jax.Array | int) -> jax.Array:
     return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
 
 
+def per_example(reduction: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
+    """The sum, the mean or another reduction of each example's values. [B, ...] -> [B]."""
+    return reduction(x, axis=tuple(range(1, x.ndim)))
+
+
 def spread(x: jax.Array) -> jax.Array:
     """Asks the compiler to split the leading axis over the mesh's devices, where it divides."""
     mesh = jax.sharding.get_abstract_mesh()

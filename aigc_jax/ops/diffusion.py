@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import log_ndtr
+
+from aigc_jax.ops.batch import per_example
+from aigc_jax.ops.likelihood import discretized_log_likelihood
 
 Schedule = Literal["linear", "cosine"]
 Prediction = Literal["noise", "data", "velocity"]
@@ -21,7 +23,6 @@ Variance = Literal["small", "large"]
 
 BETA_FIRST, BETA_LAST = 1e-4, 0.02  # Ho et al. 2020, section 4, for T = 1000
 COSINE_OFFSET, COSINE_BETA_MAX = 0.008, 0.999  # Nichol & Dhariwal 2021, section 3.2
-LEVELS = 256  # of a pixel
 
 
 class Process(NamedTuple):
@@ -125,7 +126,7 @@ class Bound(NamedTuple):
         """L_T = KL(q(x_T | x_0) || N(0, I)). x0: [B, ...] -> [B]."""
         alpha_bar = self.process.alpha_bar[-1]
         constant = -alpha_bar - np.log1p(-alpha_bar)
-        return _sums(0.5 * (jnp.float32(alpha_bar) * jnp.square(x0) + jnp.float32(constant)))
+        return per_example(jnp.sum, 0.5 * (jnp.float32(alpha_bar) * jnp.square(x0) + jnp.float32(constant)))
 
     def step(self, x0: jax.Array, predicted: jax.Array, t: jax.Array) -> jax.Array:
         """L_{t-1} = KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), t in 2 .. T. x0, predicted: [B, ...], t: int [B]."""
@@ -134,28 +135,9 @@ class Bound(NamedTuple):
         p = q.variance if self.variance == "small" else q.beta
         mismatch = 0.5 * (np.log(p / q.variance) + q.variance / p - 1)
         squares = _at(0.5 * q.data**2 / p, t - 2, x0) * jnp.square(x0 - predicted)
-        return _sums(squares + _at(mismatch, t - 2, x0))
+        return per_example(jnp.sum, squares + _at(mismatch, t - 2, x0))
 
     def decoder(self, x0: jax.Array, predicted: jax.Array) -> jax.Array:
         """L_0 = -log p(x_0 | x_1), where the mean given x_1 is the predicted x_0. x0, predicted: [B, ...] -> [B]."""
         scale = np.sqrt(posterior(self.process, np.array(2), np.array(1)).variance)
-        return -_sums(discretized_log_likelihood(x0, predicted, jnp.float32(scale)))
-
-
-def discretized_log_likelihood(x: jax.Array, mean: jax.Array, scale: jax.Array) -> jax.Array:
-    """log of the mass that N(mean, scale²) puts on x's bin (Ho et al. 2020, eq. 13), in nats, shaped like x.
-
-    x: one of 256 levels in [-1, 1]; the first and the last bin reach to infinity.
-    """
-    half = 1 / (LEVELS - 1)
-    low, high = (x - half - mean) / scale, (x + half - mean) / scale
-    # the same mass in the lower tail, where its logarithm keeps all digits
-    above = x > mean
-    near, far = jnp.where(above, -low, high), jnp.where(above, -high, low)
-    near = log_ndtr(near)
-    inside = near + jnp.log(-jnp.expm1(log_ndtr(far) - near))
-    return jnp.where(x < -1 + half, log_ndtr(high), jnp.where(x > 1 - half, log_ndtr(-low), inside))
-
-
-def _sums(x: jax.Array) -> jax.Array:
-    return jnp.sum(x, axis=tuple(range(1, x.ndim)))
+        return -per_example(jnp.sum, discretized_log_likelihood(x0, predicted, jnp.float32(scale)))

@@ -52,8 +52,8 @@ def describe(workdir: Workdir, run: Run) -> None:
     write_whole(workdir.about, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 
 
-def compare(workdir: Workdir, run: Run, step: int, samples: np.ndarray) -> None:
-    """Writes some samples beside the training examples nearest to them. samples: as the data set stores them.
+def compare(workdir: Workdir, run: Run, step: int, rows: Mapping[str, np.ndarray]) -> None:
+    """Writes some samples beside the training examples nearest to them. rows: as `Run.drawn` gives them.
 
     Of texts it is the longest stretch that stands in the training texts. Of points nothing is written: their density
     is known.
@@ -61,7 +61,7 @@ def compare(workdir: Workdir, run: Run, step: int, samples: np.ndarray) -> None:
     made = run.data.made
     if jax.process_index() or made.kind not in ("images", "texts"):
         return
-    values = made.values(samples)
+    values = _values(run, rows)
     said = _images(workdir, run, values[:BESIDE]) if made.kind == "images" else _texts(workdir, run, values[:BESIDE])
     alike = len(values) > 1 and all(np.array_equal(value, values[0]) for value in values)
     write_whole(Path(f"{workdir.nearest}.json"), json.dumps({"step": step, "said": said, "alike": alike}) + "\n")

@@ -33,7 +33,7 @@ def start(metrics: Mapping[str, jax.Array]) -> Watch:
     return Watch(real, real, whole, whole, whole, {name: real for name in metrics if name.endswith(GRADIENT)}, whole)
 
 
-def judge(metrics: Mapping[str, jax.Array], watch: Watch, step: jax.Array, spike: float) -> tuple[jax.Array, Watch]:
+def admit(metrics: Mapping[str, jax.Array], watch: Watch, step: jax.Array, spike: float) -> tuple[jax.Array, Watch]:
     """(whether to take the step that gave these metrics, what to remember). step: its number, from 1 on.
 
     spike: how many times the usual a gradient norm may be; 0 = any. A norm that overflows float32 is not finite.

@@ -108,11 +108,11 @@ def keep_until(path: Path, step: int) -> None:
     """Drops the records of later steps, and a last line that a crash left unfinished."""
     if not path.exists():
         return
-    kept = [record for record in read(path) if record["step"] <= step]
+    kept = [record for record in read_metrics(path) if record["step"] <= step]
     write_whole(path, "".join(json.dumps(record) + "\n" for record in kept))
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The records of a metrics file, without lines that a crash cut short or that are no records."""
     records = []
     for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
@@ -128,7 +128,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def measured(path: Path, step: int, group: str) -> dict[str, float]:
     """What is recorded of one step under `group`, without what was not finite."""
     found: dict[str, float] = {}
-    for record in read(path):
+    for record in read_metrics(path):
         if (record["step"], record["group"]) == (step, group):
             found |= {key: v for key, v in record.items() if key not in ("step", "group") and v is not None}
     return found

@@ -97,6 +97,13 @@ class Programs:
         batch = self._data.prepare(jax.random.fold_in(key, DATA), _rows(resident, item), train)
         return batch.replace(target=self.codec.encode(jax.random.fold_in(key, CODE), frozen, batch.target))
 
+    @functools.cached_property
+    def described_batch(self) -> Batch:
+        """A batch as the method sees it in training, as shapes."""
+        make = functools.partial(self._batch, train=True)
+        with jax.set_mesh(self.layout.mesh):
+            return jax.eval_shape(make, self.root, self.frozen, {}, self._example)
+
     def init(self) -> State:
         """The state before the first step, made in shards: no device holds it whole."""
         with jax.set_mesh(self.layout.mesh):
@@ -133,7 +140,7 @@ class Programs:
         def one(carry: tuple[State, Sums], item: Rows) -> tuple[tuple[State, Sums], None]:
             state, sums = carry
             after, metrics = self._step(root, state, frozen, resident, item)
-            good, watch = guard.judge(metrics, sums["watch"], after.step, self._spike)
+            good, watch = guard.admit(metrics, sums["watch"], after.step, self._spike)
             kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, state).replace(step=after.step)
             added = {name: jnp.where(good, metrics[name], 0) for name in metrics}
             return (kept, {"metrics": jax.tree.map(jnp.add, sums["metrics"], added), "watch": watch}), None
@@ -164,6 +171,10 @@ class Programs:
             self._train, self._compiled = lowered.compile(), True
 
         return compile
+
+    def memory(self) -> Any:
+        """Of the training program on a device, as `jax.stages.Compiled.memory_analysis` has it; None = not known."""
+        return self._train.memory_analysis() if self._compiled else None
 
     def train(self, state: State, sums: Sums, resident: Rows, items: Items) -> tuple[State, Sums]:
         """As many steps as `items` has batches. `state` and `sums` are given up to it."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import jax
 
-from aigc_jax.metrics.record import Figure, Origin, Record, read, write
+from aigc_jax.metrics.record import Figure, Origin, Record, read_records, write
 from aigc_jax.train import clock, manifest
 from aigc_jax.train.recovery import saved
 from aigc_jax.train.workdir import Workdir, write_whole
@@ -36,7 +36,7 @@ def sign(workdir: Workdir) -> None:
     """Names the checkpoint of each record that was measured before its step was saved."""
     if jax.process_index() or not workdir.records.exists():
         return
-    found = read(workdir.records)
+    found = read_records(workdir.records)
     folders = {step: workdir.checkpoints / str(step) for step in saved(workdir.checkpoints)}
     hashes = {step: manifest.digest(at) for step, at in folders.items() if (at / manifest.NAME).is_file()}
     signed = [replace(record, checkpoint=hashes.get(record.step, record.checkpoint)) for record in found]
@@ -47,7 +47,7 @@ def sign(workdir: Workdir) -> None:
 def keep_until(workdir: Workdir, step: int) -> None:
     """Drops the records of later steps, which are taken again."""
     if jax.process_index() == 0 and workdir.records.exists():
-        _write(workdir, [record for record in read(workdir.records) if record.step <= step])
+        _write(workdir, [record for record in read_records(workdir.records) if record.step <= step])
 
 
 def _write(workdir: Workdir, records: Sequence[Record]) -> None:

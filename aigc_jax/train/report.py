@@ -3,26 +3,24 @@
 import base64
 import html
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aigc_jax import plot
 from aigc_jax.config import leaves
+from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.metrics.meanings import meaning
-from aigc_jax.metrics.record import Protocol, Record, latest, same_protocol
-from aigc_jax.metrics.record import read as read_records
+from aigc_jax.metrics.record import Protocol, Record, latest, read_records, same_protocol
 from aigc_jax.train import clock
-from aigc_jax.train.journal import duration, read
+from aigc_jax.train.journal import duration, read_metrics
 from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
-WIDTH, HEIGHT, PAD = 420, 180, 8
 LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
 SAMPLES_SHOWN = 4
 # Settings that the keys of samples, and what is asked of them, depend on.
 KEYS = ("seed", "sample.seed", "sample.given", "sample.n")
-COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 
 STYLE = """
 :root{color-scheme:light dark;--line:#8884;--faint:#8881}
@@ -40,7 +38,6 @@ tr+tr{border-top:1px solid var(--line)} small{opacity:.75}
 .wrong{border-left:4px solid #dc2626;padding-left:.75rem}
 .said{font-size:14px;padding-left:1.25rem}
 details{font-size:13px;opacity:.75}
-svg text{font-size:11px;fill:currentColor;opacity:.75}
 """
 
 
@@ -109,7 +106,7 @@ def _said_of_data(workdir: Workdir) -> list[str]:
 def troubles(workdir: Workdir) -> list[str]:
     """What went wrong in a run, a sentence each."""
     found = []
-    train = [record for record in read(workdir.metrics) if record["group"] == "train"]
+    train = [record for record in read_metrics(workdir.metrics) if record["group"] == "train"]
     if train and (empty := [name for name, value in train[-1].items() if value is None]):
         found.append(f"At step {train[-1]['step']:,} this is not finite: {', '.join(empty)}.")
     if skipped := sum(record.get("skipped") or 0 for record in train):
@@ -273,7 +270,7 @@ def _told(protocol: Protocol) -> str:
 def _recorded(workdir: Workdir) -> dict[str, list[tuple[int, float]]]:
     """group/name -> its (step, value)s."""
     curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for record in read(workdir.metrics):
+    for record in read_metrics(workdir.metrics):
         for name, value in record.items():
             if name not in ("step", "group") and isinstance(value, (int, float)):
                 curves[f"{record['group']}/{name}"].append((record["step"], value))
@@ -304,35 +301,16 @@ def _curves(workdirs: Sequence[Workdir]) -> str:
 
 
 def _curve(name: str, runs: Mapping[str, Sequence[tuple[int, float]]]) -> str:
-    """A line for each run, as inline SVG, on a logarithmic axis where values span decades."""
+    """A line for each run, on a logarithmic axis where values span decades."""
     steps = [step for points in runs.values() for step, _ in points]
     values = [value for points in runs.values() for _, value in points]
     logarithmic = min(values) > 0 and max(values) / min(values) > 100
-    scale = math.log if logarithmic else float
-    low, high, first, last = scale(min(values)), scale(max(values)), min(steps), max(steps)
-
-    def place(step: int, value: float) -> str:
-        x = PAD + (WIDTH - 2 * PAD) * (step - first) / max(last - first, 1)
-        y = HEIGHT - PAD - (HEIGHT - 2 * PAD) * (scale(value) - low) / ((high - low) or 1)
-        return f"{x:.1f},{y:.1f}"
-
-    drawn, legend = [], []
-    for number, (run, points) in enumerate(runs.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        line = " ".join(place(step, value) for step, value in points)
-        drawn.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{line}"/>')
-        ends = f"{points[0][1]:.4g} → {points[-1][1]:.4g}"
-        legend.append(f'<span style="color:{colour}">{html.escape(run)}</span> {ends}' if len(runs) > 1 else ends)
-    label = html.escape(f"{name}{', logarithmic' if logarithmic else ''}")
-    axis = "".join(
-        f'<text x="{WIDTH - PAD}" y="{y}" text-anchor="end">{value:.4g}</text>'
-        for y, value in ((PAD + 10, max(values)), (HEIGHT - PAD - 2, min(values)))
-    )
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" aria-label="{label}">'
-        f"{''.join(drawn)}{axis}</svg>"
-        f"<figcaption>{label}: {', '.join(legend)}; steps {first:,}–{last:,}</figcaption></figure>"
-    )
+    series = {run: [(step, Interval(value, value, value)) for step, value in points] for run, points in runs.items()}
+    ends = {run: f"{points[0][1]:.4g} → {points[-1][1]:.4g}" for run, points in runs.items()}
+    legend = ", ".join(f"{run} {each}" if len(runs) > 1 else each for run, each in ends.items())
+    said = html.escape(f"{name}: {legend}; steps {min(steps):,}–{max(steps):,}")
+    picture = plot.curves(series, "step", name.rpartition("/")[2], log_y=logarithmic)
+    return f"<figure>{picture}<figcaption>{said}</figcaption></figure>"
 
 
 # Cost and configuration

@@ -102,6 +102,7 @@ class Run(NamedTuple):
     programs: Programs
     pace: Pace
     save_every: int
+    save_minutes: float
     evaluation: Evaluation
     sampling: Sampling
     plan: PyTree  # of sampling: `Method.plan`
@@ -205,7 +206,7 @@ class Run(NamedTuple):
         stem: Path,
         keep: bool = False,
         between: Callable[[], None] = lambda: None,
-        look: Callable[[np.ndarray], None] = lambda samples: None,
+        look: Callable[[Mapping[str, np.ndarray]], None] = lambda rows: None,
     ) -> list[Path]:
         """Writes the samples that the configuration asks for, from the keys of its `sample.seed`; returns the files.
 
@@ -217,7 +218,7 @@ class Run(NamedTuple):
             parts.append(part)
             between()
         rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        look(rows[self.data.target])
+        look(rows)
         if jax.process_index():
             return [stem]
         files = [shown(self.data, {name: values[:SHOWN] for name, values in rows.items()}).write(stem)]

@@ -1,4 +1,4 @@
-"""What is done with a run at intervals: log, evaluate, sample, save."""
+"""What is done with a run at intervals or on request: log, evaluate, sample, save."""
 
 import math
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
 from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
+from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Overdrawn, Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
 from aigc_jax.train.workdir import Workdir
@@ -39,10 +40,17 @@ class Tasks:
     """The tasks of a run under way. A task gets the state as training holds it, and gives the sums to go on with."""
 
     def __init__(
-        self, run: Run, workdir: Workdir, journal: Journal, checkpoints: Checkpoints, clock: Clock, asked: Asked
+        self,
+        run: Run,
+        workdir: Workdir,
+        journal: Journal,
+        checkpoints: Checkpoints,
+        clock: Clock,
+        asked: Asked,
+        requests: Requests,
     ):
         self._run, self._workdir, self._journal, self._checkpoints = run, workdir, journal, checkpoints
-        self._clock, self._asked = clock, asked
+        self._clock, self._asked, self._requests = clock, asked, requests
         self._measures: dict[str, float] = {}
         self._sound = journal.start  # the last step whose state was found to be finite
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
@@ -53,9 +61,14 @@ class Tasks:
         ]
 
     def due(self, step: int) -> list[int]:
-        """The numbers of the tasks that this step has."""
-        last = step == self._run.pace.steps
-        return [number for number, (every, *_) in enumerate(self._tasks) if last or (every and step % every == 0)]
+        """The numbers of the tasks that this step has, by its number or on request."""
+        asked = self._requests.at(step)
+        return [
+            number for number, (every, kind, _) in enumerate(self._tasks) if self._regular(every, step) or kind in asked
+        ]
+
+    def _regular(self, every: int, step: int) -> bool:
+        return step == self._run.pace.steps or (every > 0 and step % every == 0)
 
     def do(self, step: int, state: State, sums: Sums, done: int = 0) -> Sums:
         """Does what is due at this step, in order, from task number `done` on.
@@ -84,6 +97,7 @@ class Tasks:
                     raise Cut(number, programs.mapped(held)) from None
                 if task == self._log:
                     held = programs.next_sums(held)
+        self._requests.met(step, [self._tasks[number][1] for number in due])
         return programs.mapped(held)
 
     def check(self, step: int, state: State) -> None:
@@ -129,10 +143,15 @@ class Tasks:
         run, name = self._run, f"step_{step:08d}"
         last = step == run.pace.steps
         look = partial(about.compare, self._workdir, run, step) if last else lambda samples: None
-        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
-        self._journal.picture(step, picture)
-        unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
+        try:
+            (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
+            self._journal.picture(step, picture)
+            unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
+        except UserError as error:  # such as samples that are not finite
+            self._journal.say(f"The samples of step {step} are not written: {error}")
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
-        finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}
+        # The best checkpoint is one of those that are measured in any case: a request does not change which it is.
+        compared = self._measures if self._regular(self._run.evaluation.every, step) else {}
+        finite = {name: value for name, value in compared.items() if math.isfinite(value)}
         self._checkpoints.save(state, sums, finite)

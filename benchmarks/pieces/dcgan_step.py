@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from benchmarks.pieces.ddpm_step import images
+from benchmarks.ddpm import images
 from benchmarks.work import Side, Work
 
 CEILING = "convolution"

@@ -7,15 +7,16 @@ dewml's network differs in what `benchmarks.rivals` says.
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks import ddpm
 from benchmarks.pieces import ddpm_step
 from benchmarks.work import Side, Work
 
 CEILING = "convolution"
 UNIT = "images"
 SIZES = {
-    "cpu": dict(**ddpm_step.CIFAR, batch=2, steps=50, precision="float32"),
-    "gpu": dict(**ddpm_step.CIFAR, batch=64, steps=50, precision="bfloat16"),
-    "tiny": dict(**ddpm_step.SIZES["tiny"], steps=3),
+    "cpu": dict(**ddpm.CIFAR, batch=2, steps=50, precision="float32"),
+    "gpu": dict(**ddpm.CIFAR, batch=64, steps=50, precision="bfloat16"),
+    "tiny": dict(**ddpm.TINY, steps=3),
 }
 
 
@@ -23,10 +24,10 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """The trainer's program that samples."""
     from benchmarks import ours
 
-    config = ddpm_step.config(settings)
+    config = ddpm.config(settings)
     config["sample"].update(sampler="ddim", steps=settings["steps"], eta=0.0)
     facts = {"shape": settings["image"], "levels": 256}
-    return ours.drawing(config, facts, {"target": ddpm_step.images(settings)}, settings["batch"])
+    return ours.drawing(config, facts, {"target": ddpm.images(settings)}, settings["batch"])
 
 
 def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
@@ -36,11 +37,11 @@ def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
 
     from benchmarks import peers
 
-    network = ddpm_step.unet(settings).eval().to(getattr(torch, settings["precision"]))
+    network = ddpm.unet(settings).eval().to(getattr(torch, settings["precision"]))
     count = peers.parameters(network)
     if compiled:
         network.compile()
-    pipeline = DDIMPipeline(network, DDIMScheduler(ddpm_step.TIMESTEPS))
+    pipeline = DDIMPipeline(network, DDIMScheduler(ddpm.TIMESTEPS))
     pipeline.set_progress_bar_config(disable=True)
 
     def run() -> None:

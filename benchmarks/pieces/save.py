@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import standin
-from benchmarks.pieces import ddpm_step
+from benchmarks import ddpm, standin
 from benchmarks.work import Side, Work
 
 CEILING = ""
 UNIT = "states"
 SIZES = {
-    "cpu": dict(**ddpm_step.CIFAR),
-    "tiny": {key: ddpm_step.SIZES["tiny"][key] for key in ddpm_step.CIFAR},
+    "cpu": dict(**ddpm.CIFAR),
+    "tiny": {key: ddpm.TINY[key] for key in ddpm.CIFAR},
 }
 
 
@@ -27,11 +26,11 @@ def kept(settings: Mapping[str, Any], folder: Path) -> tuple[Any, Any, Any]:
     from aigc_jax.train.checkpoint import Checkpoints
     from benchmarks import ours
 
-    config = ddpm_step.config({**settings, "precision": "float32"})
+    config = ddpm.config({**settings, "precision": "float32"})
     facts = {"shape": settings["image"], "levels": 256}
-    programs = ours.programs(config, facts, {"target": ddpm_step.images({**settings, "batch": 1})})
+    programs = ours.programs(config, facts, {"target": ddpm.images({**settings, "batch": 1})})
     keep = {**config["checkpoint"], "keep_last": 2, "best": ""}
-    del keep["every"]
+    del keep["every"], keep["minutes"]
     return programs, programs.init(), Checkpoints(folder, **bind(Checkpoints, keep, "checkpoint"))
 
 
@@ -65,13 +64,13 @@ def trained(settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 
     from benchmarks import peers
 
-    network = ddpm_step.unet(settings)
-    optimizer = torch.optim.Adam(network.parameters(), ddpm_step.RATE, fused=True)
+    network = ddpm.unet(settings)
+    optimizer = torch.optim.Adam(network.parameters(), ddpm.RATE, fused=True)
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    average = ddpm_step.unet(settings)
+    average = ddpm.unet(settings)
     assert peers.parameters(average) == peers.parameters(network)
     return network, {"model": network, "optimizer": optimizer, "average": average}
 

@@ -17,14 +17,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import standin
+from benchmarks import ddpm, standin
 from benchmarks.pieces import ddpm_step
 from benchmarks.work import Side, Work
 
 CEILING = ""
 UNIT = "jobs"
-JOB = dict(**ddpm_step.CIFAR, batch=8, steps=50, precision="float32")
-TINY = dict(**ddpm_step.SIZES["tiny"], steps=3)
+JOB = dict(**ddpm.CIFAR, batch=8, steps=50, precision="float32")
+TINY = dict(**ddpm.TINY, steps=3)
 SIZES = {
     "step": dict(**JOB, until="step"),
     "picture": dict(**JOB, until="picture"),
@@ -37,7 +37,7 @@ FIRST_STEP = "First step after"  # what our trainer says then; the script in PyT
 
 def config(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The configuration that these settings ask for, on a folder of pictures."""
-    found = ddpm_step.config(settings)
+    found = ddpm.config(settings)
     side, _, colours = settings["image"]
     found["data"]["batch_size"] = settings["batch"]
     found["data"] = standin.of_pictures(found["data"], folder / "pictures", side, colours == 3)
@@ -111,9 +111,9 @@ def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:
     folder = standin.scratch()
     side, _, colours = settings["image"]
     standin.pictures(folder / "pictures", side, colours == 3)
-    network = ddpm_step.unet(settings)
+    network = ddpm.unet(settings)
     if settings["until"] == "picture":
-        DDIMPipeline(network, DDIMScheduler(ddpm_step.TIMESTEPS)).save_pretrained(folder / "pipeline")
+        DDIMPipeline(network, DDIMScheduler(ddpm.TIMESTEPS)).save_pretrained(folder / "pipeline")
     command = [sys.executable, "-m", __spec__.name, json.dumps(dict(settings)), str(folder), "compiled" * compiled]
     line = FIRST_STEP if settings["until"] == "step" else ""
     return Work(lambda: until(line, command, ROOT, {}), 1, peers.parameters(network), memory=largest)

@@ -5,6 +5,8 @@ from typing import Any
 
 from benchmarks.figures import table
 
+CHIPS = "64"  # of the predictions that the page shows
+
 
 def page(results: Mapping[str, Any]) -> str:
     """Markdown of whichever parts the results have."""
@@ -83,20 +85,11 @@ def _roofline(found: Mapping[str, Any]) -> str:
          _bytes(row["example_bytes"]), _bytes(row["weight_bytes"]), _bytes(row["params"])]
         for name, row in configs.items()
     ]  # fmt: skip
-    bounds, times = [], []
-    for name, row in configs.items():
-        cells = [
-            f"{row['predicted'][kind][axis][chips]['bound_below']:,.0f}"
-            for kind in found["hardware"]
-            for axis in ("data", "fsdp")
-            for chips in ("8", "64", "256")
-        ]
-        bounds.append([name, *cells])
-        for axis in ("data", "fsdp"):
-            each = [_times(row["predicted"][kind][axis][n]) for kind in found["hardware"] for n in ("8", "64", "256")]
-            times.append([name, axis, *each])
-    heads = [f"{kind}, {n}" for kind in found["hardware"] for n in ("8", "64", "256")]
-    both = [f"{kind} {axis} {n}" for kind in found["hardware"] for axis in ("data", "fsdp") for n in ("8", "64", "256")]
+    columns = [(kind, axis) for kind in found["hardware"] for axis in ("data", "fsdp")]
+    bounds = [
+        [name, *(f"{row['predicted'][kind][axis][CHIPS]['bound_below']:,.0f}" for kind, axis in columns)]
+        for name, row in configs.items()
+    ]
     sources = "; ".join(chip["source"] for chip in found["hardware"].values())
     return "\n\n".join([
         "### Roofline: predicted, not measured",
@@ -108,20 +101,11 @@ def _roofline(found: Mapping[str, Any]) -> str:
         f"are. {sources}.",
         table(["configuration", "batch", "GFLOPs an example", "XLA / counted", "6N formula / counted",
                 "activation bytes an example", "weight bytes a pass", "gradient"], counts),
-        "Predicted: below so many examples a chip, communication takes longer than compute. Memory may bound before.",
-        table(["configuration", *both], bounds),
-        "Predicted times of a step at the configuration's own batch: compute / memory / communication in µs, and which "
-        "of them bounds it; – where the batch cannot be split over so many chips.",
-        table(["configuration", "sharding", *heads], times),
+        f"Predicted: on {CHIPS} chips, below so many examples a chip, communication takes longer than compute. Memory "
+        "may bound before. Figures for other numbers of chips, and times: "
+        "[scale.json](../benchmarks/results/scale.json).",
+        table(["configuration", *(f"{kind}, {axis}" for kind, axis in columns)], bounds),
     ])  # fmt: skip
-
-
-def _times(found: Mapping[str, Any]) -> str:
-    if "bound" not in found:
-        return "–"
-    return " / ".join(f"{found[key] * 1e6:,.3g}" for key in ("compute", "memory", "communication")) + (
-        f", {found['bound']}"
-    )
 
 
 def _bytes(count: float) -> str:

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from support import ROOT
 
-from aigc_jax import allocator
 from benchmarks import figures, page, pieces
 from benchmarks.__main__ import main
 from benchmarks.turns import Taken, Worker, refuse_other_devices, rounds
@@ -92,11 +91,11 @@ def test_figures_with_another_allocator_are_kept_and_named_apart(tmp_path, monke
 
 
 def test_tcmalloc_is_asked_for_in_vain_where_it_is_not(monkeypatch, capsys):
-    monkeypatch.setattr(allocator, "installed", lambda: None)
+    monkeypatch.setattr("benchmarks.__main__.tcmalloc", lambda: "")
     monkeypatch.setattr(sys, "argv", ["benchmarks", "matmul", "--tcmalloc"])
     with pytest.raises(SystemExit) as left:
         main()
-    assert left.value.code == 2 and "--tcmalloc: none of libtcmalloc" in capsys.readouterr().err
+    assert left.value.code == 2 and "--tcmalloc: it is not installed" in capsys.readouterr().err
 
 
 def test_every_side_has_the_allocator_that_was_asked_for(tmp_path, monkeypatch):
@@ -213,8 +212,9 @@ def test_the_list_names_every_piece():
     assert [line.split()[0] for line in listed.splitlines()] == NAMES
 
 
-def test_the_page_is_what_the_results_make():
-    assert page.PAGE.read_text("utf-8") == page.page(), "python -m benchmarks.page"
+def test_the_pages_are_what_the_results_make():
+    for path, text in page.pages().items():
+        assert path.read_text("utf-8") == text, "python -m benchmarks.page"
 
 
 def test_a_page_names_another_checkout_measured_or_not():

@@ -11,10 +11,10 @@ from aigc_jax import places
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate.__main__ import main
 from aigc_jax.metrics.features import lpips, published
-from aigc_jax.metrics.features.published import Source
+from aigc_jax.metrics.features.published import PublishedFile
 
 SOURCES = tuple(
-    Source(f"{name}.pth", hashlib.sha256((FILES / f"{name}.pth").read_bytes()).hexdigest(), "a shelf", prefix)
+    PublishedFile(f"{name}.pth", hashlib.sha256((FILES / f"{name}.pth").read_bytes()).hexdigest(), "a shelf", prefix)
     for name, prefix in (("zipped", "w"), ("plain", "b"))
 )
 
@@ -35,7 +35,7 @@ def test_what_is_needed_is_written_whatever_the_order_of_the_files(files, capsys
     convert(*files[::-1])
     path = places.weights() / "lpips_alex.safetensors"
     assert capsys.readouterr().out == f"{path}: the weights of zipped.pth and plain.pth\n"
-    weights, _ = published.read(path, SOURCES)
+    weights, _ = published.load(path, SOURCES)
     assert weights.keys() == {"weight", "bias"}
 
 

@@ -9,7 +9,7 @@ from aigc_jax import command, places
 from aigc_jax.evaluate.__main__ import main
 from aigc_jax.metrics import similarity
 from aigc_jax.metrics.features import lpips, published
-from aigc_jax.metrics.record import read
+from aigc_jax.metrics.record import read_records
 
 RANDOM = np.random.RandomState(0)
 ONE = RANDOM.randint(0, 256, (6, 33, 40, 3)).astype(np.uint8)
@@ -34,7 +34,7 @@ def test_folders_and_arrays_give_the_same_figures(folders, capsys):
         np.save(folders / f"{name}.npy", images)
     assert guarded(folders / "one", folders / "other", "--out", folders / "a.jsonl") == 0
     assert guarded(folders / "one.npy", folders / "other.npy", "--out", folders / "b.jsonl") == 0
-    found = [read(folders / f"{name}.jsonl") for name in "ab"]
+    found = [read_records(folders / f"{name}.jsonl") for name in "ab"]
     values = [[record.value for record in records] for records in found]
     assert values[0] == values[1] == [similarity.psnr(ONE, OTHER).value, similarity.ssim(ONE, OTHER).value]
     assert [record.protocol.measure for record in found[0]] == ["PSNR", "SSIM"]
@@ -55,9 +55,9 @@ def test_lpips_with_converted_weights(folders, monkeypatch, capsys):
         weights[f"features.{layer}.weight"] = convolution["kernel"].transpose(3, 2, 0, 1)
         weights[f"features.{layer}.bias"] = convolution["bias"]
         weights[f"lin{number}.model.1.weight"] = variables["params"][f"lin_{number}"].reshape(1, -1, 1, 1)
-    published.write(places.weights() / "lpips_alex.safetensors", weights, lpips.SOURCES["lpips_alex"])
+    published.save(places.weights() / "lpips_alex.safetensors", weights, lpips.SOURCES["lpips_alex"])
     assert guarded(*arguments) == 0
-    (record,) = read(folders / "a.jsonl")
+    (record,) = read_records(folders / "a.jsonl")
     expected = lpips.Lpips("alex").apply(variables, *(np.float32(images) / 127.5 - 1 for images in (ONE, OTHER)))
     assert record.protocol.measure == "LPIPS-alex" and len(record.protocol.extractor_sha256) == 64
     assert record.value == pytest.approx(float(np.mean(expected)), rel=1e-4)

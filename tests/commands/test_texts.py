@@ -7,8 +7,8 @@ import pytest
 
 from aigc_jax import command
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.evaluate.files import read_texts
-from aigc_jax.metrics.record import read
+from aigc_jax.evaluate.files import load_texts
+from aigc_jax.metrics.record import read_records
 
 TRAINING = ["the cat sat on the mat", "the dog sat on the log"]
 MADE = ["the cat sat on the log", "a bird flew over"]
@@ -30,7 +30,7 @@ def test_figures(files):
     out = files / "records.jsonl"
     wanted = ("--measures", "distinct_1", "copied_10", "self_bleu", "--heldout", files / "heldout.txt", "--out", out)
     assert guarded(files / "training.txt", files / "made.jsonl", *wanted) == 0
-    distinct, copied, bleu = read(out)
+    distinct, copied, bleu = read_records(out)
     assert distinct.value == pytest.approx(len(set("".join(MADE))) / len("".join(MADE)))
     pieces = [text[i : i + 10] for text in MADE for i in range(len(text) - 9)]
     expected = sum(any(piece in text for text in TRAINING) for piece in pieces) / len(pieces)
@@ -43,7 +43,7 @@ def test_a_text_may_hold_what_unicode_calls_a_line_separator(files):
     texts = ["one\u2028two", "three\x85four"]
     lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
     (files / "made.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    assert read_texts(files / "made.jsonl").tolist() == texts
+    assert load_texts(files / "made.jsonl").tolist() == texts
 
 
 def test_what_is_refused(files, capsys, monkeypatch):
@@ -67,4 +67,4 @@ def test_what_is_refused(files, capsys, monkeypatch):
 def test_texts_are_read_in_the_encodings_that_have_a_mark_and_with_any_line_end(tmp_path):
     for name, encoding in (("a.txt", "utf-8-sig"), ("b.txt", "utf-16"), ("c.txt", "utf-8")):
         (tmp_path / name).write_bytes("eins\r\nzw\N{LATIN SMALL LETTER O WITH DIAERESIS}lf\r\n".encode(encoding))
-        assert read_texts(tmp_path / name).tolist() == ["eins", "zw\N{LATIN SMALL LETTER O WITH DIAERESIS}lf"]
+        assert load_texts(tmp_path / name).tolist() == ["eins", "zw\N{LATIN SMALL LETTER O WITH DIAERESIS}lf"]

@@ -10,7 +10,7 @@ from support import load_config
 
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 from aigc_jax.data.store import quiet
 from aigc_jax.errors import ConfigError, UserError
 

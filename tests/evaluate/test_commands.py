@@ -9,7 +9,7 @@ from PIL import Image
 from aigc_jax import command
 from aigc_jax.data import catalogue
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.metrics.record import read
+from aigc_jax.metrics.record import read_records
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_folders(folders, tmp_path, capsys):
     out = tmp_path / "records.jsonl"
     assert measure(folders, out, "--heldout", folders / "heldout.npy") == 0
     printed = capsys.readouterr().out
-    distance, kernel = read(out)
+    distance, kernel = read_records(out)
     assert (distance.protocol.measure, kernel.protocol.measure) == ("FD-digits", "KID-digits")
     assert distance.run == "made" and distance.protocol.data == "real" and distance.protocol.samples == 200
     assert distance.value == pytest.approx(distance.floor, rel=0.7)
@@ -72,7 +72,7 @@ def test_a_board(folders, tmp_path, capsys):
     assert "board " + str(records) in page and picture.count("<svg") == 2
     assert guarded("board", records, "--out", tmp_path / "one.md", "--measures", "KID-digits") == 0
     assert "FD-digits" not in (tmp_path / "one.md").read_text("utf-8")
-    (value, _) = (record.value for record in read(records / "one.jsonl"))
+    (value, _) = (record.value for record in read_records(records / "one.jsonl"))
     assert f"| made | {value:.4g}<br><small>" in page and "| WGAN | 21.5 | another | a paper |" in page
     run = tmp_path / "runs" / "a"
     run.mkdir(parents=True)

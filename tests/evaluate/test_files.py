@@ -29,14 +29,14 @@ def test_a_folder_is_read_as_a_data_set_reads_it(tmp_path):
     section = dict(name="image_folder", path=str(tmp_path / "raw"), image_size=4, colour=True, augment=())
     splits = catalogue.load(section, tmp_path / "data").splits.values()
     stored = {image.tobytes() for split in splits for image in split.arrays["image"]}
-    found = files.read(tmp_path / "raw", 4, grey=False)
+    found = files.load_images(tmp_path / "raw", 4, grey=False)
     assert len(found) == 4 and {image.tobytes() for image in found} == stored
 
 
 def test_the_order_is_that_of_the_names(tmp_path):
     for value, name in enumerate(("A.png", "a.png", "b/0.png", "b.png")):
         write(tmp_path / name, np.full((2, 2), value, np.uint8))
-    order = files.read(tmp_path, 0, grey=True)[:, 0, 0, 0].tolist()
+    order = files.load_images(tmp_path, 0, grey=True)[:, 0, 0, 0].tolist()
     assert [path.name for path in files.images(tmp_path)] == ["A.png", "a.png", "b.png", "0.png"]
     assert order == [0, 1, 3, 2]
 
@@ -47,10 +47,10 @@ def test_all_damaged_files_are_named_at_once(tmp_path):
     for name in "ac":
         (tmp_path / f"{name}.png").write_bytes(b"")
     with pytest.raises(UserError, match="a.png cannot be read .* 1 other cannot be read either: .*c.png"):
-        files.read(tmp_path, 0, grey=True)
+        files.load_images(tmp_path, 0, grey=True)
 
 
 def test_hidden_images_are_none(tmp_path):
     write(tmp_path / ".cache/a.png", np.zeros((2, 2), np.uint8))
     with pytest.raises(UserError, match="no images"):
-        files.read(tmp_path, 0, grey=True)
+        files.load_images(tmp_path, 0, grey=True)

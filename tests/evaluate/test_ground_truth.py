@@ -124,6 +124,7 @@ def test_the_bound_of_the_best_denoiser_lies_little_above_the_entropy(best):
     stored = data.splits["test"].arrays
     batch = data.prepare(jax.random.key(0), stored, False)
     measures = jax.jit(method.evaluate)(jax.random.key(1), state, batch)
+    assert command.PARTS & measures.keys(), "by which the board knows a bound"
     bits = 2 * np.asarray(measures["bits_per_dim"].total, np.float64)
     x, y = stored["point"].T
     gap = bits + np.log2(RING.masses[x, y])

@@ -17,9 +17,9 @@ from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate import audit
 from aigc_jax.evaluate.judge import judge
-from aigc_jax.metrics.features.extractor import extractor
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.frechet import frechet_distance, moments
-from aigc_jax.metrics.record import latest, read, same_protocol
+from aigc_jax.metrics.record import latest, read_records, same_protocol
 from aigc_jax.train import loop, manifest, report, trained
 from aigc_jax.train.journal import measured
 from aigc_jax.train.run import Run
@@ -123,7 +123,7 @@ OF_SAMPLES = ("FD-digits", "precision", "recall")
 
 def test_training_measures_and_records(trained_run, capsys):
     config, workdir = trained_run
-    records = read(workdir.records)
+    records = read_records(workdir.records)
     names = [record.protocol.measure for record in records if record.step == 4]
     assert [record.protocol.measure for record in records if record.step == 2] == names
     assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names
@@ -138,7 +138,7 @@ def test_training_measures_and_records(trained_run, capsys):
     # Measured afterwards: the same samples of the same weights.
     trained.evaluate(build(config), workdir)
     assert "FD-digits" in capsys.readouterr().out
-    again = latest(read(workdir.records))
+    again = latest(read_records(workdir.records))
     assert len(again) == len(at_end)
     for record in again:
         before = at_end[record.protocol.measure]
@@ -196,7 +196,7 @@ def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
     workdir = Workdir(tmp_path / "run")
     loop.train(build(config), workdir, time.time())
     measures = {2: set(), 4: set()}
-    for record in read(workdir.records):
+    for record in read_records(workdir.records):
         measures[record.step].add(record.protocol.measure)
     assert not measures[2] & set(OF_SAMPLES)
     assert set(OF_SAMPLES) < measures[4], "after the last step nothing waits"
@@ -216,5 +216,5 @@ def test_a_process_that_ends_while_it_measures_the_last_step_loses_no_step(tmp_p
     assert sorted(path.name for path in workdir.checkpoints.iterdir() if path.is_dir()) == ["2", "4"]
     loop.train(build(config), workdir, time.time())
     assert "recomputed" not in capsys.readouterr().out
-    assert set(OF_SAMPLES) < {record.protocol.measure for record in read(workdir.records)}
+    assert set(OF_SAMPLES) < {record.protocol.measure for record in read_records(workdir.records)}
     assert workdir.samples.joinpath("step_00000004.png").is_file()

@@ -8,7 +8,7 @@ import pytest
 
 from aigc_jax import command
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.metrics.record import read
+from aigc_jax.metrics.record import read_records
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_what_can_be_measured_of_few_images_is(evaluated):
         code, out, err = evaluated("folders", real, made, "--grey", "--extractor=digits", f"--out={made}.jsonl")
         assert code == 1 and "KID-digits" in out
         assert "Left out: FD-digits: A Fréchet distance over 64 features needs more than 64" in err
-        (record,) = read(Path(f"{made}.jsonl"))
+        (record,) = read_records(Path(f"{made}.jsonl"))
         assert record.protocol.measure == "KID-digits" and record.protocol.settings == {"subsets": 100, "size": 5}
     small = ("mmd", "precision_recall", "density_coverage", "classes")
     code, out, _ = evaluated("folders", "many.npy", "few.npy", "--grey", "--extractor=digits", "--measures", *small)

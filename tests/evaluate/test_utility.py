@@ -8,9 +8,9 @@ import optax
 import pytest
 from sklearn.datasets import load_digits
 
-from aigc_jax.errors import UserError
+from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.evaluate.utility import Labelled, crossed, curve, read
+from aigc_jax.evaluate.utility import Labelled, crossed, curve, load
 from aigc_jax.learner import Learner
 from aigc_jax.methods.classifier import classifier
 
@@ -80,7 +80,7 @@ def test_intervals_cover_the_mean_over_trainings_and_examples(spread):
     assert 0.94 <= np.mean(covered) <= 0.995
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="statistics")
 def test_intervals_cover_on_repeats(digits):
     """30 curves of other seeds, test examples redrawn: 95 % intervals hold the mean of all but a few."""
     real, other, test = digits
@@ -131,7 +131,15 @@ def test_what_cannot_be_compared_is_refused(digits, tmp_path):
         points(digits, Labelled(other.images[:, 1:], other.labels), [20])
     np.savez(tmp_path / "a.npz", image=real.images, label=real.labels.astype(np.float32))
     with pytest.raises(UserError, match="labels have to be integers"):
-        read(tmp_path / "a.npz")
+        load(tmp_path / "a.npz")
     np.save(tmp_path / "b.npy", real.images)
     with pytest.raises(UserError, match='no arrays "image" and "label"'):
-        read(tmp_path / "b.npy")
+        load(tmp_path / "b.npy")
+
+
+@pytest.mark.parametrize("name", ["ddpm_digits", "gpt_fashion_mnist"])
+def test_a_model_that_generates_is_no_yardstick(digits, tmp_path, name):
+    real, _, _ = digits
+    np.savez(tmp_path / "made.npz", image=real.images, label=real.labels)
+    with pytest.raises(ConfigError, match=f"{name}:tiny configures a model that generates"):
+        main(["utility", str(tmp_path / "made.npz"), f"--config={name}:tiny", "--out", str(tmp_path / "out")])

@@ -33,7 +33,7 @@ from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
-from aigc_jax.metrics.features import extractor, small
+from aigc_jax.metrics.features import catalogue, small
 from aigc_jax.nn.convnet import ConvNet
 
 folder = Path(sys.argv[1])
@@ -42,7 +42,7 @@ images = {split: random.randint(0, 256, (40, 8, 8, 1), np.uint8) for split in ("
 network = {"widths": [8], "image_shape": [8, 8, 1], "classes": 3}
 params = ConvNet((8,), (8, 8, 1), 3).init(jax.random.key(0), images["made"])["params"]
 small.save(folder / "random.safetensors", params, network, {})
-extractor.SHIPPED = folder
+catalogue.SHIPPED = folder
 splits = {split: ArraySource({"image": images[split]}) for split in ("train", "test")}
 data = DataSet("noise", splits, {"image": Pixels((8, 8, 1))}, "image")
 measures = [name for name in MEASURES if not name.startswith("class_")]

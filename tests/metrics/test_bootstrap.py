@@ -10,7 +10,7 @@ import pytest
 
 from aigc_jax.data import catalogue
 from aigc_jax.metrics.bootstrap import interval, mean, ratio
-from aigc_jax.metrics.features.extractor import extractor
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.frechet import frechet, moments
 from aigc_jax.metrics.kernel import cmmd, cubic, kid, squared_mmd
 from aigc_jax.metrics.manifold import density_coverage, nearest_others, precision_recall
@@ -73,7 +73,7 @@ DRAWS, COUNT = 200, 300
 CAUTIOUS = {("inception_score", "digits")}  # where all classes are as frequent, its first-order term all but vanishes
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="statistics")
 @pytest.mark.parametrize("features", ["normal", "digits"])
 @pytest.mark.parametrize("name", MEASURES)
 def test_an_interval_holds_the_mean_of_its_measure_in_95_of_100_draws(name, features):

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.record import Protocol, Record, read, same_protocol
+from aigc_jax.metrics.record import Protocol, Record, read_records, same_protocol
 
 PROTOCOL = Protocol("FD", "fmnist", "ee" * 32, "test", 1000, 10_000, "small", "ab" * 32, "uint8", {"seed": 0})
 RECORD = Record(PROTOCOL, 1.5, 1.4, 1.6, 0.2, "ddpm", 0, "cd" * 32, 100, 60.0, "cpu", "0.1.0")
@@ -18,10 +18,10 @@ def of(**changes):
 def test_a_record_comes_back_as_it_was(tmp_path):
     path = tmp_path / "records.jsonl"
     path.write_text(f"{RECORD.to_json()}\n{of(split='train').to_json()}\n", "utf-8")
-    assert read(path) == [RECORD, of(split="train")]
+    assert read_records(path) == [RECORD, of(split="train")]
     path.write_text(f'{RECORD.to_json()}\n{{"value": 3}}\n', "utf-8")
     with pytest.raises(UserError, match="line 2, holds no record"):
-        read(path)
+        read_records(path)
 
 
 @pytest.mark.parametrize(

@@ -40,3 +40,9 @@ def test_microbatches_hold_every_row_once():
     assert sorted(np.asarray(parts).reshape(12, 2).tolist()) == x.tolist()
     with pytest.raises(ConfigError, match="12 examples"):
         batch.microbatches({"x": x}, 5)
+
+
+def test_a_reduction_per_example_keeps_the_first_axis():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_array_equal(batch.per_example(jnp.sum, x), x.sum((1, 2)))
+    np.testing.assert_array_equal(batch.per_example(jnp.mean, x[:, 0, 0]), x[:, 0, 0])

@@ -151,3 +151,36 @@ def test_every_draw_is_log_p_where_q_is_the_posterior():
 
     for bound in likelihood.importance_bounds(weight, jax.random.key(1), (1, 3)):
         np.testing.assert_allclose(bound, EXACT, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 0.3), (0.2, 0.007), (-1.4, 0.05), (1.0, 2.0)])
+def test_a_discretized_gaussian_sums_to_one_over_the_levels(mean, scale):
+    levels = jnp.asarray(np.arange(256) * (2 / 255) - 1, jnp.float32)
+    total = jnp.exp(likelihood.discretized_log_likelihood(levels, mean, scale)).sum()
+    assert float(total) == pytest.approx(1, abs=2e-4)
+
+
+def test_a_discretized_gaussian_is_the_mass_of_the_bin():
+    levels = np.arange(256) * 2 / 255 - 1
+    low = np.where(levels < -0.999, -np.inf, levels - 1 / 255)
+    high = np.where(levels > 0.999, np.inf, levels + 1 / 255)
+    normal = stats.norm(0.1, 0.2)
+    above = levels > 0.1
+    mass = np.where(above, normal.sf(low) - normal.sf(high), normal.cdf(high) - normal.cdf(low))
+    found = likelihood.discretized_log_likelihood(jnp.asarray(levels, jnp.float32), 0.1, 0.2)
+    np.testing.assert_allclose(found, np.log(mass), rtol=1e-4, atol=5e-4)
+
+
+def test_a_discretized_gaussian_stays_finite_far_from_the_mean():
+    values = likelihood.discretized_log_likelihood(jnp.array([-1.0, 0.5, 1.0]), jnp.array([1.0, -1.0, -1.0]), 0.007)
+    assert np.isfinite(values).all()
+    # more than 20,000 nats each: a floor on the probability would hide them
+    np.testing.assert_allclose(
+        values,
+        [
+            stats.norm.logcdf(-1 + 1 / 255, 1, 0.007),
+            stats.norm.logsf(0.5 - 1 / 255, -1, 0.007),
+            stats.norm.logsf(1 - 1 / 255, -1, 0.007),
+        ],
+        rtol=2e-3,
+    )

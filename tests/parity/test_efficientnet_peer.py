@@ -9,8 +9,8 @@ import pytest
 from aigc_jax import places
 from aigc_jax.evaluate.__main__ import main
 from aigc_jax.metrics.features import state
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.features.efficientnet_lite0 import CLASSES, FEATURES, SIDE, prepared
-from aigc_jax.metrics.features.extractor import extractor
 
 torch = pytest.importorskip("torch")
 peer = pytest.importorskip("efficientnet_lite_pytorch")
@@ -38,7 +38,7 @@ def test_the_file_is_read_as_pytorch_reads_it(tmp_path):
     expected = torch.load(FILE, map_location="cpu", weights_only=True)
     torch.save(expected, tmp_path / "again.pth")  # in the newer format
     for path in (Path(FILE), tmp_path / "again.pth"):
-        found = state.read(path)
+        found = state.load(path)
         assert list(found) == list(expected)
         for name, tensor in expected.items():
             assert found[name].dtype == tensor.numpy().dtype

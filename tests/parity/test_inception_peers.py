@@ -29,7 +29,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ours(file):
-    return Extractor("inception", "", None, "", answers, variables(state.read(file)))
+    return Extractor("inception", "", None, "", answers, variables(state.load(file)))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,6 @@ def test_resizing_is_that_of_tensorflow_1(shape):
     assert difference <= 1e-3
 
 
-@pytest.mark.slow
 def test_fid_over_features_of_both(ours, theirs):
     """Over the first of the features, so that there are more images than features."""
     count, width = 56, 48

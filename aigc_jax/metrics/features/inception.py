@@ -16,14 +16,14 @@ import numpy as np
 
 from aigc_jax.metrics.features import published
 from aigc_jax.metrics.features.extractor import Extractor, for_large_images
-from aigc_jax.metrics.features.published import Source, Weights
+from aigc_jax.metrics.features.published import PublishedFile, Weights
 
 Array = jax.Array
 
 FEATURES, CLASSES, SIDE = 2048, 1008, 299
 SOURCES = {
     "inception": (
-        Source(
+        PublishedFile(
             file="pt_inception-2015-12-05-6726825d.pth",
             sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
             origin="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
@@ -205,7 +205,7 @@ def variables(weights: Weights) -> dict[str, Any]:
 
 def load(path: Path) -> Extractor:
     """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
-    weights, sha256 = published.read(path, SOURCES[path.stem])
+    weights, sha256 = published.load(path, SOURCES[path.stem])
     return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights), for_large_images())
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.published import Source, Weights
+from aigc_jax.metrics.features.published import PublishedFile, Weights
 
 Array = jax.Array
 Kind = Literal["alex", "vgg"]
@@ -23,22 +23,22 @@ Kind = Literal["alex", "vgg"]
 LINEAR = "in the wheel of PyPI's lpips 0.1.4, folder lpips/weights/v0.1"
 SOURCES = {
     "lpips_alex": (
-        Source(
+        PublishedFile(
             file="alexnet-owt-7be5be79.pth",
             sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
             origin="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
             prefix="features.",
         ),
-        Source("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", LINEAR),
+        PublishedFile("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", LINEAR),
     ),
     "lpips_vgg": (
-        Source(
+        PublishedFile(
             file="vgg16-397923af.pth",
             sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
             origin="https://download.pytorch.org/models/vgg16-397923af.pth",
             prefix="features.",
         ),
-        Source("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", LINEAR),
+        PublishedFile("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", LINEAR),
     ),
 }
 SMALLEST = {"alex": 31, "vgg": 16}  # pixels of a side: of less, nothing reaches the last layers
@@ -120,8 +120,8 @@ def variables(weights: Weights) -> dict[str, Any]:
     return {"params": {"backbone": backbone, **linear}}
 
 
-def read(kind: Kind, folder: Path | None) -> tuple[dict[str, Any], str]:
-    """(variables, fingerprint) from the converted file in a folder. Raises UserError as `published.read` does."""
+def load(kind: Kind, folder: Path | None) -> tuple[dict[str, Any], str]:
+    """(variables, SHA-256 of the weights) of a converted file in a folder. Raises UserError as `published.load`."""
     name = f"lpips_{kind}"
-    weights, sha256 = published.read(published.place(folder, name), SOURCES[name])
+    weights, sha256 = published.load(published.place(folder, name), SOURCES[name])
     return variables(weights), sha256

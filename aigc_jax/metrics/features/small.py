@@ -13,14 +13,14 @@ import jax
 import numpy as np
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.features.extractor import Extractor, fingerprint
+from aigc_jax.metrics.features.extractor import Extractor, weights_sha256
 from aigc_jax.nn.convnet import ConvNet
 from aigc_jax.ops.augment import to_float
 
 HEADER = ("network", "config")
 
 
-def read(path: Path) -> Extractor:
+def load(path: Path) -> Extractor:
     """The extractor in a file that `save` wrote. Raises UserError for another or a damaged file."""
     from safetensors import SafetensorError, safe_open
 
@@ -43,7 +43,7 @@ def read(path: Path) -> Extractor:
         tree[leaf] = array.astype(np.float32)
     return Extractor(
         path.stem,
-        fingerprint(weights),
+        weights_sha256(weights),
         module.image_shape,
         "as they are, in -1 … 1",
         partial(_apply, module),

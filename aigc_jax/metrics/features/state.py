@@ -87,7 +87,7 @@ CALLED: Mapping[str, Callable[..., Any]] = {
 """What a pickle of a state dictionary calls, by name, and what is done instead."""
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
+def load(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a state dictionary that `torch.save` wrote, in either of its formats. They share memory.
 
     Nothing in the file is executed. Raises UserError for any other file, and for a damaged one.

@@ -7,6 +7,7 @@ from state_dictionaries import described, state_dictionary
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
+from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.features.efficientnet_lite0 import (
     CLASSES,
     FEATURES,
@@ -17,7 +18,6 @@ from aigc_jax.metrics.features.efficientnet_lite0 import (
     prepared,
     variables,
 )
-from aigc_jax.metrics.features.extractor import extractor
 
 NETWORK = described("efficientnet_lite0")
 RANDOM = np.random.RandomState(0)
@@ -64,7 +64,7 @@ def test_extractor(tmp_path, monkeypatch):
         extractor("efficientnet_lite0", tmp_path)
     sources = (source._replace(sha256="00" * 32),)
     monkeypatch.setitem(SOURCES, "efficientnet_lite0", sources)
-    published.write(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), sources)
+    published.save(tmp_path / "efficientnet_lite0.safetensors", state_dictionary("efficientnet_lite0"), sources)
     using = extractor("efficientnet_lite0", tmp_path)
     assert using.distance == "FD-efficientnet_lite0"
     images = RANDOM.randint(0, 256, (9, 32, 32, 3)).astype(np.uint8)

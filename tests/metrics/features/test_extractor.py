@@ -10,7 +10,8 @@ from aigc_jax.data import catalogue
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import extractor as module
 from aigc_jax.metrics.features import small
-from aigc_jax.metrics.features.extractor import SHIPPED, extractor, fingerprint, names, remembered
+from aigc_jax.metrics.features.catalogue import SHIPPED, extractor, names
+from aigc_jax.metrics.features.extractor import remembered, weights_sha256
 
 NOWHERE = Path("/nowhere")
 
@@ -71,15 +72,15 @@ def test_damaged_weights_are_refused(tmp_path):
         path = tmp_path / f"{size}.safetensors"
         path.write_bytes(whole[:size])
         with pytest.raises(UserError, match="holds no extractor"):
-            small.read(path)
+            small.load(path)
 
 
 def test_a_fingerprint_is_of_every_weight():
     weights = {"a": np.zeros((2, 3), np.float32), "b": np.ones(2)}
     changed = {**weights, "b": np.array([1, 1 + 1e-15])}
     shaped = {**weights, "a": np.zeros((3, 2), np.float32)}
-    assert len({fingerprint(each) for each in (weights, changed, shaped)}) == 3
-    assert fingerprint(dict(reversed(weights.items()))) == fingerprint(weights)
+    assert len({weights_sha256(each) for each in (weights, changed, shaped)}) == 3
+    assert weights_sha256(dict(reversed(weights.items()))) == weights_sha256(weights)
 
 
 def test_names():

@@ -8,7 +8,7 @@ from state_dictionaries import described, state_dictionary
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.extractor import extractor, names
+from aigc_jax.metrics.features.catalogue import extractor, names
 from aigc_jax.metrics.features.inception import (
     CLASSES,
     FEATURES,
@@ -71,7 +71,7 @@ def test_extractor(tmp_path, monkeypatch):
     (source,) = SOURCES["inception"]
     sources = (source._replace(sha256="00" * 32),)
     monkeypatch.setitem(SOURCES, "inception", sources)
-    published.write(tmp_path / "inception.safetensors", state_dictionary("inception"), sources)
+    published.save(tmp_path / "inception.safetensors", state_dictionary("inception"), sources)
     using = extractor("inception", tmp_path)
     assert using.distance == "FID"
     images = RANDOM.randint(0, 256, (5, 32, 32, 3)).astype(np.uint8)

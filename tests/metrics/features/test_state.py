@@ -32,7 +32,7 @@ HEAD = b"".join(pickle.dumps(value, 2) for value in (state.MAGIC, 1001, {"little
 def refused(path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"is no state dictionary of PyTorch, or it is damaged: .") as caught:
-        state.read(path)
+        state.load(path)
     return str(caught.value)
 
 
@@ -47,7 +47,7 @@ def archived(described, compression=zipfile.ZIP_STORED):
 
 @pytest.mark.parametrize("path", [PLAIN, ZIPPED], ids=lambda path: path.stem)
 def test_what_pytorch_wrote(path):
-    found = state.read(path)
+    found = state.load(path)
     assert list(found) == list(EXPECTED)
     for name, array in EXPECTED.items():
         assert found[name].dtype == array.dtype and found[name].shape == array.shape

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aigc_jax.evaluate.pairs import Key, write
-from aigc_jax.evaluate.votes import score
+from aigc_jax.preference.page import PageKey, write
+from aigc_jax.preference.votes import score
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if BROWSER is None:
@@ -43,7 +43,7 @@ def made(tmp_path_factory):
             pixels = (level + random.randint(0, 50, (28, 28, 3))).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     out = folder / "page.html"
-    return out, Key.read(write([folder / "kestrel", folder / "osprey"], out, QUESTION, PAIRS, 0, 0))
+    return out, PageKey.load(write([folder / "kestrel", folder / "osprey"], out, QUESTION, PAIRS, 0, 0))
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aigc_jax.errors import UserError
-from aigc_jax.evaluate.pairs import Key, read_json
 from aigc_jax.metrics.bootstrap import Interval
-from aigc_jax.metrics.preference import Preference, Tally, preference, unbeaten
+from aigc_jax.preference.bradley_terry import Preference, Tally, preference, unbeaten
+from aigc_jax.preference.page import PageKey, load_json
 
 OUTCOME = {"A": 1, "tie": 0, "B": -1}  # a vote, as the page writes it -> the tally's
 
 
-class Answers(NamedTuple):
-    """Of one rater."""
+class Ballot(NamedTuple):
+    """The votes of one rater."""
 
     session: str  # what the page drew to tell raters apart
     votes: dict[int, int]  # number of the pair -> 1 = A, 0 = a tie, -1 = B
@@ -26,7 +26,7 @@ class Answers(NamedTuple):
 class Score:
     """How strongly each folder is preferred, and what that was taken from."""
 
-    key: Key
+    key: PageKey
     raters: int
     tally: Tally
     preference: Preference
@@ -58,26 +58,26 @@ class Score:
         }
 
 
-def score(key: Key, paths: Sequence[Path], seed: int) -> Score:
+def score(key: PageKey, paths: Sequence[Path], seed: int) -> Score:
     """Of all answers together. seed: of the intervals. Raises UserError for answers that do not fit the key."""
-    read: dict[str, Path] = {}
+    given: dict[str, Path] = {}
     met = []
     for path in paths:
-        session, votes = _read(path, key)
-        if session in read:
-            raise UserError(f"{read[session]} and {path} are answers of one rater to one page: give the newer alone.")
-        read[session] = path
+        session, votes = _ballot(path, key)
+        if session in given:
+            raise UserError(f"{given[session]} and {path} are answers of one rater to one page: give the newer alone.")
+        given[session] = path
         met += [(*(sample.folder for sample in key.pairs[pair]), outcome) for pair, outcome in votes.items()]
     first, second, outcome = np.array(met).T
     tally = Tally.of(first, second, outcome, len(key.folders))
     decided = outcome[outcome != 0]
     first_share = float(np.mean(decided > 0)) if len(decided) else 0.5
-    return Score(key, len(read), tally, preference(tally, key.folders, seed), first_share)
+    return Score(key, len(given), tally, preference(tally, key.folders, seed), first_share)
 
 
-def _read(path: Path, key: Key) -> Answers:
+def _ballot(path: Path, key: PageKey) -> Ballot:
     try:
-        found = read_json(path)
+        found = load_json(path)
         page, session, votes = str(found["page"]), str(found["session"]), found["votes"]
         pairs = [vote["pair"] for vote in votes]
         choices = [vote["choice"] for vote in votes]
@@ -96,7 +96,7 @@ def _read(path: Path, key: Key) -> Answers:
     if not pairs or len(set(pairs)) < len(pairs):
         wrong = "two votes on one pair" if pairs else "no votes"
         raise UserError(f"{path} holds {wrong}: leave it out, or download the answers again.")
-    return Answers(session, {number: OUTCOME[choice] for number, choice in zip(pairs, choices, strict=True)})
+    return Ballot(session, {number: OUTCOME[choice] for number, choice in zip(pairs, choices, strict=True)})
 
 
 def told(score: Score) -> str:

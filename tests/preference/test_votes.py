@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.evaluate.pairs import draw
+from aigc_jax.preference.page import matched
 
 FOLDERS = ["runs/ddpm", "runs/gan", "runs/vae"]
 STRENGTHS = np.array([1.0, 0.0, -1.0])
@@ -17,7 +17,7 @@ PAGE = "0123456789abcdef"
 
 @pytest.fixture
 def key(tmp_path):
-    pairs = [[[folder, f"{number}.png"] for folder, number in pair] for pair in draw([50, 50, 50], 60, seed=0)]
+    pairs = [[[folder, f"{number}.png"] for folder, number in pair] for pair in matched([50, 50, 50], 60, seed=0)]
     path = tmp_path / "page.key.json"
     path.write_text(json.dumps({"page": PAGE, "question": "Which?", "folders": FOLDERS, "pairs": pairs}))
     return path

@@ -14,9 +14,9 @@ from PIL import Image, PngImagePlugin
 from support import ROOT
 
 from aigc_jax.errors import ConfigError, UserError
-from aigc_jax.evaluate import pairs
 from aigc_jax.evaluate.__main__ import main
-from aigc_jax.evaluate.pairs import Key, draw, write
+from aigc_jax.preference import page
+from aigc_jax.preference.page import PageKey, matched, write
 
 QUESTION = "Which one is better?"
 
@@ -54,7 +54,7 @@ def decoded(uri):
 
 def test_the_key_says_what_the_page_shows(folders, tmp_path):
     out = tmp_path / "out" / "page.html"
-    key = Key.read(write(folders, out, QUESTION, 20, size=0, seed=0))
+    key = PageKey.load(write(folders, out, QUESTION, 20, size=0, seed=0))
     shown = content(out)
     assert key.folders == tuple(map(str, folders)) and key.page == shown["page"] and len(key.pairs) == 20
     for pair, numbers in zip(key.pairs, shown["pairs"], strict=True):
@@ -84,12 +84,12 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_another_page(folders
     keys = [write(folders, path, QUESTION, 9, 0, seed) for path, seed in ((first, 1), (again, 1), (other, 2))]
     assert first.read_bytes() == again.read_bytes() != other.read_bytes()
     assert keys[0].read_bytes() == keys[1].read_bytes()
-    assert Key.read(keys[0]).page != Key.read(keys[2]).page
+    assert PageKey.load(keys[0]).page != PageKey.load(keys[2]).page
 
 
 @pytest.mark.parametrize("counts", [[40, 40], [50, 7, 100]], ids=str)
 def test_pairs_are_drawn_evenly(counts):
-    drawn = list(draw(counts, 1201, seed=0))
+    drawn = list(matched(counts, 1201, seed=0))
     assert len(drawn) == 1201
     meetings = Counter(frozenset(folder for folder, _ in pair) for pair in drawn)
     assert len(meetings) == len(counts) * (len(counts) - 1) / 2
@@ -100,11 +100,11 @@ def test_pairs_are_drawn_evenly(counts):
         assert max(times) - min(times) <= 1
     sides = Counter((a[0], b[0]) for a, b in drawn)
     assert all(abs(times - sides[b, a]) <= 2 for (a, b), times in sides.items())
-    assert drawn == list(draw(counts, 1201, seed=0)) != list(draw(counts, 1201, seed=1))
+    assert drawn == list(matched(counts, 1201, seed=0)) != list(matched(counts, 1201, seed=1))
 
 
 def test_which_side_comes_next_cannot_be_told():
-    first = np.array([a[0] for a, _ in draw([40, 40], 1000, seed=0)])
+    first = np.array([a[0] for a, _ in matched([40, 40], 1000, seed=0)])
     for lag in (1, 2, 3):
         assert abs(np.mean(first[lag:] == first[:-lag]) - 0.5) < 3 * 0.5 / np.sqrt(1000)
 
@@ -174,7 +174,7 @@ def test_a_wrong_command_line(folders, tmp_path, names, out, count, said):
 
 
 def test_a_page_that_browsers_could_not_open(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr(pairs, "LARGEST", 10_000)
+    monkeypatch.setattr(page, "LARGEST", 10_000)
     with pytest.raises(UserError, match="fewer --pairs"):
         write(folders, tmp_path / "page.html", QUESTION, 30, 0, 0)
 
@@ -183,13 +183,13 @@ def test_the_command_writes_both_files(folders, tmp_path, capsys):
     main(["prefer", "page", *map(str, folders), "--out", str(tmp_path / "page.html"), "--pairs", "6", "--question=Hm?"])
     said = capsys.readouterr().out
     assert "page.html" in said and str(tmp_path / "page.key.json") in said
-    assert content(tmp_path / "page.html")["question"] == Key.read(tmp_path / "page.key.json").question == "Hm?"
+    assert content(tmp_path / "page.html")["question"] == PageKey.load(tmp_path / "page.key.json").question == "Hm?"
 
 
 def test_an_installed_package_has_the_template(tmp_path):
     pytest.importorskip("setuptools", reason="pip install setuptools")
     build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, timeout=120)
-    assert (tmp_path / "aigc_jax/evaluate/pairs.html").read_bytes() == (
-        ROOT / "aigc_jax/evaluate/pairs.html"
+    assert (tmp_path / "aigc_jax/preference/page.html").read_bytes() == (
+        ROOT / "aigc_jax/preference/page.html"
     ).read_bytes()

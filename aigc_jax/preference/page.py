@@ -23,21 +23,21 @@ from aigc_jax.data.pictures import SUFFIXES, read_all, survey
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.train.workdir import write_whole
 
-TEMPLATE = resources.files("aigc_jax.evaluate") / "pairs.html"
+TEMPLATE = resources.files("aigc_jax.preference") / "page.html"
 SLOT = "{{content}}"  # of the template
 LARGEST = 200_000_000  # bytes of a page: browsers of phones give up not far above
 ID = 16  # hexadecimal digits that tell pages apart
 
 
 class Sample(NamedTuple):
-    """A file that was drawn."""
+    """A file that the page shows."""
 
     folder: int  # its number among the key's
     file: str  # its path there
 
 
 @dataclass(frozen=True)
-class Key:
+class PageKey:
     """What a page shows."""
 
     page: str  # its id
@@ -46,10 +46,10 @@ class Key:
     pairs: tuple[tuple[Sample, Sample], ...]  # A and B, in the order in which they are shown
 
     @classmethod
-    def read(cls, path: Path) -> "Key":
+    def load(cls, path: Path) -> "PageKey":
         """Raises UserError for a file that is none."""
         try:
-            found = read_json(path)
+            found = load_json(path)
             pairs = tuple((Sample(*a), Sample(*b)) for a, b in found["pairs"])
             key = cls(str(found["page"]), str(found["question"]), tuple(map(str, found["folders"])), pairs)
             meetings = set(itertools.permutations(range(len(key.folders)), 2))
@@ -62,7 +62,7 @@ class Key:
         return key
 
 
-def read_json(path: Path) -> Any:
+def load_json(path: Path) -> Any:
     """Raises ValueError for what is no JSON, and UserError where there is no such file."""
     try:
         return json.loads(path.read_bytes())
@@ -81,8 +81,8 @@ def write(folders: Sequence[Path], out: Path, question: str, pairs: int, size: i
     key_path = out.with_suffix(".key.json")
     _check(folders, out, key_path, pairs)
     files, kind = _listed(folders)
-    drawn = draw([len(each) for each in files], pairs, seed)
-    shown = [[(folder, files[folder][number]) for folder, number in pair] for pair in drawn]
+    meetings = matched([len(each) for each in files], pairs, seed)
+    shown = [[(folder, files[folder][number]) for folder, number in pair] for pair in meetings]
     paths = list(dict.fromkeys(path for pair in shown for _, path in pair))
     number_of = {path: number for number, path in enumerate(paths)}
     content: dict[str, Any] = {"question": question, "kind": kind}
@@ -90,7 +90,7 @@ def write(folders: Sequence[Path], out: Path, question: str, pairs: int, size: i
     content["pairs"] = [[number_of[path] for _, path in pair] for pair in shown]
     page = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:ID]
     a_and_b = [[Sample(folder, str(path.relative_to(folders[folder]))) for folder, path in pair] for pair in shown]
-    key = Key(page, question, tuple(map(str, folders)), tuple((a, b) for a, b in a_and_b))
+    key = PageKey(page, question, tuple(map(str, folders)), tuple((a, b) for a, b in a_and_b))
     # A "<" stands in JSON's strings alone; written as \u003c no text can end the element that holds it.
     html = TEMPLATE.read_text("utf-8").replace(SLOT, json.dumps({"page": page, **content}).replace("<", "\\u003c"))
     if len(html) > LARGEST:
@@ -124,7 +124,7 @@ def _check(folders: Sequence[Path], out: Path, key: Path, pairs: int) -> None:
         )
 
 
-def draw(counts: Sequence[int], pairs: int, seed: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def matched(counts: Sequence[int], pairs: int, seed: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """A and B of each pair, as (folder, number of its file). counts: of the folders' files.
 
     Every two folders meet equally often, to one, and either is A about as often as the other. A folder's files are all

@@ -7,7 +7,7 @@ from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.preference import Tally, log_strengths, preference, unbeaten
+from aigc_jax.preference.bradley_terry import Tally, log_strengths, preference, unbeaten
 
 NAMES = ["one", "two", "three", "four"]
 TRUTH = np.array([0.9, 0.3, -0.2, -1.0])
