@@ -29,8 +29,8 @@ def latents(
 ) -> Codec:
     """Images <-> float32 [B, 1, 1, latent].
 
-    frozen: "codec" has the methods `encode` and `decode` of a VAE's network, and its field `latent`. likelihood: that
-    it was trained with. facts: of the target.
+    facts: of the target. frozen: "codec" has the methods `encode` and `decode` of a VAE's network, and its field
+    `latent`. likelihood: that it was trained with. scale: of a latent; it should bring the variance to about 1.
     """
     vae: Any = frozen["codec"]
     mean = likelihoods.named(likelihood, 0.0).mean
