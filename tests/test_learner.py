@@ -167,7 +167,7 @@ def test_the_usual_norm_is_that_of_all_steps_where_a_loss_is_lazy():
     for number in range(2 * EVERY):
         state, metrics = step(state, batch)
         watch = watch or guard.start(metrics)
-        _, watch = guard.judge(metrics, watch, jnp.int32(number + 1), 0.0)
+        _, watch = guard.admit(metrics, watch, jnp.int32(number + 1), 0.0)
         norms.append(metrics["net_gradient"])
     assert list(watch.usual) == ["net_gradient"]
     np.testing.assert_allclose(watch.usual["net_gradient"], norms[0], rtol=1e-6)
