@@ -1,9 +1,9 @@
-"""What a medium's module of this package has: `images`, `texts`, `points`, …, each named by the medium's `kind`.
+"""The contract of modules that measure samples of a medium: `images`, `texts`, `points`, …, named by its `kind`.
 
     MEASURES                    what a configuration may name under `evaluate.measures`
     judging(medium, asked)      the measures that it names, and how samples are looked at for them
 
-A measure is one or more figures of the same computation over what was seen of real and of made samples.
+A measure gives one or more figures from features (or texts, or points) of real and of generated samples.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -83,9 +83,9 @@ class VAE(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """A noised image and its time -> an image, by residual blocks to each of which the time is added.
+    """A noised image and its time -> an image, by residual blocks that each add an embedding of the time.
 
-    Each value also comes as sines and cosines, without which such a network learns fine detail late
+    The inputs are Fourier features of the values: without them a fully connected network learns fine detail late
     (Tancik et al. 2020, arXiv:2006.10739).
     """
 

@@ -1,6 +1,6 @@
-"""Stopping as asked: SIGTERM and Ctrl-C end a run after the step at hand, at one step in all processes.
+"""SIGTERM and Ctrl-C end a run after the current step, at the same step in all processes.
 
-What is long beside a step, evaluating and sampling, is abandoned; a run that is resumed does it again.
+Evaluation and sampling, which take long beside a step, are abandoned. A resumed run does them again.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What is done with a run at intervals: log, evaluate, sample, save."""
+"""The tasks of a run at intervals: log, evaluate, sample, save."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from aigc_jax.train.workdir import Workdir
 
 
 class Unsound(Exception):
-    """Training should not go on from the steps first + 1 ... beyond. what: happened there."""
+    """Training should not go on from the steps first + 1 … beyond. what: the reason."""
 
     def __init__(self, first: int, beyond: int, what: str):
         super().__init__(what)
@@ -28,7 +28,7 @@ class Unsound(Exception):
 
 
 class Cut(Exception):
-    """The tasks of a step were cut off, because the run was asked to stop. done: how many of them are done."""
+    """The run was asked to stop between the tasks of a step. done: how many of them are done."""
 
     def __init__(self, done: int, sums: Sums):
         super().__init__()
@@ -74,7 +74,7 @@ class Tasks:
             _, kind, task = self._tasks[number]
             if number >= done:
                 if task == self._evaluate and self._run.judge and step == self._run.pace.steps and not done:
-                    # Measuring may take as long as it likes now: nothing is lost by it.
+                    # Measuring may take any time now: the step is saved.
                     with self._clock.during("save"):
                         self._checkpoints.save(state, held, {}, number)
                 try:
@@ -87,7 +87,7 @@ class Tasks:
         return programs.mapped(held)
 
     def check(self, step: int, state: State) -> None:
-        """Raises Unsound where a checkpoint would hold what is not finite, as it may though all gradients were."""
+        """Raises Unsound where the state is not finite, which it may be though all gradients were."""
         with self._clock.during("save"):
             finite = self._run.programs.finite(state)
         if not finite:
