@@ -1,4 +1,4 @@
-"""Fully connected networks of a first GAN (after Goodfellow et al. 2014, section 5), a first VAE and a first diffusion.
+"""Fully connected networks for a GAN (after Goodfellow et al. 2014, section 5), a VAE and diffusion.
 
 A generator of a GAN is called (noise [B, latent], train) and gives images [B, H, W, C] in
 (-1, 1); a discriminator is called (images, train) and gives logits [B]. `train` is for what
