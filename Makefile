@@ -1,13 +1,15 @@
 # Two commands: `make quickstart` and `make test`. Both make their own environment in .venv.
+# `make test FAMILY=gan` runs what one generative family can break, and `make test-all` the longer parts too.
 
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 RUN = .venv/bin/python
+TESTS = $(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 WORKDIR ?= runs/quickstart
 ENVIRONMENT ?= torch
 LOCK = --generate-hashes --custom-compile-command='make lock' --no-annotate --python-platform linux --upgrade --quiet
 
-.PHONY: quickstart test parity peers soak lock sbom check lint clean
+.PHONY: quickstart test test-all parity peers soak lock sbom check lint clean
 
 quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handwritten digits
 	launch/tcmalloc.sh $(RUN) main.py --config=configs/ddpm_digits.py --workdir=$(WORKDIR)
@@ -15,8 +17,11 @@ quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handw
 	@echo "Look at  $(WORKDIR)/report.html  and the newest picture in  $(WORKDIR)/samples/"
 	@sed -n 's/.*\(Expected: .*\)/\1/p' configs/ddpm_digits.py
 
-test: .venv/test  ## the whole suite
-	$(RUN) -m pytest -n 2 --dist worksteal --durations=15
+test: .venv/test  ## the suite but for its longer parts; FAMILY=gan: what that family can break
+	$(TESTS) -m 'not long' $(if $(FAMILY),--family=$(FAMILY)) --durations=15
+
+test-all: .venv/test parity  ## the whole suite
+	$(TESTS) --durations=30
 
 parity: .venv-parity/ready  ## measures against the PyTorch packages that others measure with
 	.venv-parity/bin/python -m pytest tests/parity

@@ -21,7 +21,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=[*find_packages(include=["aigc_jax", "aigc_jax.*"]), "aigc_jax.configs"],
+    packages=[*find_packages(include=["aigc_jax", "aigc_jax.*"]), "aigc_jax.configs", "aigc_jax.configs.data"],
     package_dir={"aigc_jax.configs": "configs"},  # an installed package brings them along
     package_data={
         "aigc_jax.preference": ["*.html"],
@@ -50,9 +50,9 @@ setup(
         "evaluate": EVALUATE,
         "test": [
             *EVALUATE,
-            "pytest>=8",
+            "pytest>=8.3",
             "pytest-timeout>=2.3",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.7",
             "nbclient>=0.10",
             "ipykernel>=6",
             "kubernetes-validate>=1.33",

@@ -30,6 +30,7 @@ COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between proc
 HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 MODES = {
     "train": "Trains a configuration; the same command, or --workdir alone, goes on after an interruption.",
+    "preflight": "Says what a run needs before it starts, and refuses what cannot work; leaves its folder alone.",
     "evaluate": "Measures the best checkpoint of a run, or the newest, over the evaluation split.",
     "sample": "Draws samples from the best checkpoint of a run, or the newest, into its folder.",
     "audit": "Looks for copies of training examples among samples of a run.",
@@ -46,10 +47,11 @@ FLAGS = {
 EXAMPLES = {
     "": ["python main.py --config=ddpm_digits --workdir=runs/a --config.train.steps=1000"],
     "train": ["aigc_jax train ddpm_digits --workdir=runs/a --config.train.steps=1000"],
+    "preflight": ["aigc_jax preflight ddpm_cifar --workdir=runs/a"],
     "evaluate": ["aigc_jax evaluate runs/a --config.evaluate.split=train"],
     "sample": [
         "aigc_jax sample runs/a --config.sample.n=16 --config.sample.seed=1",
-        "aigc_jax sample runs/a --config.sample.condition=cat",
+        "aigc_jax sample runs/a --config.sample.given=cat",
     ],
     "audit": [
         "aigc_jax audit runs/a --config.sample.n=1000",
@@ -188,7 +190,7 @@ def usage(program: str, mode: str = "") -> str:
     if not mode:
         line, about = f"{program} --config=CONFIG --workdir=RUN [--mode=MODE]", "Trains, evaluates or samples a model."
     else:
-        what = "CONFIG --workdir=RUN" if mode == "train" else "RUN"
+        what = "CONFIG --workdir=RUN" if mode in ("train", "preflight") else "RUN"
         line, about = f"{program} {what}", MODES[mode]
     lines = [f"usage: {line} [--config.KEY=VALUE ...]", "", about, ""]
     for name, text in FLAGS.items():

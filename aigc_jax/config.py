@@ -1,19 +1,20 @@
-"""Configurations: how one is written, checked and bound to the code that reads it.
+"""Configurations: how one is completed, checked and bound to the code that reads it.
 
-A configuration file defines `get_config(size)` and returns `experiment(size, {...}, tiny={...})`.
-Each section is the keyword arguments of one function or network: what that signature does not
-name is refused, what it needs and does not get is asked for, and every value is held against
-its annotation, which gives every number its range (`aigc_jax.ranges`). So no key is read by nobody, and no default
-hides in the code.
+A configuration file gives sections (`experiments.Experiment`), which the trunk below completes. Each section is the
+keyword arguments of one function or network: what that signature does not name is refused, what it needs and does not
+get is asked for, and every value is held against its annotation, which gives every number its range
+(`aigc_jax.ranges`). So no key is read by nobody, and no default hides in the code.
 """
 
 import ast
 import difflib
+import functools
 import inspect
 import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,9 +22,9 @@ import ml_collections
 from ml_collections.config_dict import placeholder
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.ranges import NotEmpty, Range
+from aigc_jax.ranges import NotEmpty, Range, Regular
 
-LIMITS = (Range, NotEmpty)
+LIMITS = (Range, NotEmpty, Regular)
 BOOLEANS = ("true", "t", "1", "false", "f", "0")  # as absl reads them
 REQUIRED = object()  # stands for a string that the command line has to give
 
@@ -41,19 +42,18 @@ TRUNK: dict[str, Any] = dict(
         split="test",
         batch_size=256,
         batches=0,  # 0 = the whole split
-        samples=0,  # to draw and hold against the data; 0 = none
-        measures=(),  # of the samples: a module of aigc_jax.evaluate names them, by medium
-        extractor="",  # of images' features: "inception", …
-        budget=60.0,  # seconds that training may wait for the samples' measures; 0 = any number
+        budget=60.0,  # seconds that training may wait for the measures of samples; 0 = any number
     ),
+    evals={},  # by name: samples to draw and hold against the data (`train.run.Judging`)
     sample=dict(
         every=0,  # steps; 0 = only after the last one
         n=64,
-        condition="",  # what to sample: a label, a prompt; "" = anything
-        seed=0,  # of the samples: another one gives others
+        given="",  # what to sample from: a class, a prompt, "split:test", a .jsonl file; "" = anything
+        seed=0,  # of the samples: another one gives others; the method's own settings stand here too
     ),
     checkpoint=dict(
-        every=1000,
+        every=1000,  # steps
+        minutes=0.0,  # and whenever so much time has passed since the last; 0 = by steps alone
         keep_last=3,  # at least 2: the one before is what a damaged one is replaced by
         keep_best=1,
         best="",  # the evaluation measure that decides which is best; "" = none
@@ -72,6 +72,10 @@ TRUNK: dict[str, Any] = dict(
     ),
 )
 
+NETWORK: dict[str, Any] = dict(
+    start="",  # where its weights come from: `aigc_jax.sources`; "" = random numbers
+)
+
 OPTIMIZER: dict[str, Any] = dict(
     name="adam",
     learning_rate=1e-3,
@@ -85,6 +89,7 @@ OPTIMIZER: dict[str, Any] = dict(
     ema_decay=0.0,  # 0 = keep no average
     ema_warmup=False,
     accumulate=1,
+    trainable="",  # a pattern searched in the paths of weights: those move; "" = all
 )
 
 TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
@@ -100,43 +105,88 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "sample.n": 8,
 }
 
-SECTIONS = ("data", "networks", "optimizers", "method", "frozen")
+SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen", "adapters")
+OPTIONAL = ("codec", "frozen", "adapters")
+OPEN = ("sample", "evals")  # sections of TRUNK with further keys: the method's, and evaluations' names
 
 
-def experiment(size: str, full: Mapping[str, Any], tiny: Mapping[str, Any]) -> ml_collections.ConfigDict:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `base` with `changes` over them, as new dictionaries.
+
+    Keys may be dotted. A section changes the keys that it gives; one with a `name` takes the whole place of the
+    section that was there, for the name chooses who reads the keys.
+    """
+    settings = {key: merged({}, value) if isinstance(value, Mapping) else value for key, value in base.items()}
+    for key, given in changes.items():
+        first, dot, rest = key.partition(".")
+        value = {rest: given} if dot else given
+        if isinstance(value, Mapping):
+            before = settings.get(first, {})
+            if dot and not isinstance(before, Mapping):
+                raise ConfigError(f'There is no configuration key "{key}": "{first}" is no section.')
+            kept = isinstance(before, Mapping) and (dot or "name" not in value)
+            value = merged(before if kept else {}, value)
+        settings[first] = value
+    return settings
+
+
+def has(settings: Mapping[str, Any], key: str) -> bool:
+    """Whether the settings have a dotted key, or a section."""
+    first, dot, rest = key.partition(".")
+    if not dot or first not in settings:
+        return key in settings
+    return isinstance(settings[first], Mapping) and has(settings[first], rest)
+
+
+def without(settings: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The settings less some dotted keys or sections. Raises ConfigError for one that is not there."""
+    settings = merged({}, settings)
+    for key in keys:
+        if not has(settings, key):
+            raise ConfigError(f'There is no configuration key "{key}" to leave out.{nearest(key, leaves(settings))}')
+        *sections, leaf = key.split(".")
+        del functools.reduce(dict.__getitem__, sections, settings)[leaf]
+    return settings
+
+
+def completed(full: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings over the defaults of trunk, networks and optimizers.
+
+    Raises ConfigError for a key that the trunk lacks.
+    """
+    known = leaves(TRUNK)
+    for section, value in full.items():
+        if section in SECTIONS:
+            continue
+        if section not in TRUNK:
+            raise ConfigError(f'There is no configuration key "{section}".{nearest(section, (*TRUNK, *SECTIONS))}')
+        for key in leaves({section: value}):
+            if key not in known and key != "train.steps" and section not in OPEN:
+                raise ConfigError(f'There is no configuration key "{key}".{nearest(key, (*known, "train.steps"))}')
+    settings = merged(TRUNK, full)
+    for section, defaults in (("networks", NETWORK), ("optimizers", OPTIMIZER)):
+        settings[section] = {name: {**defaults, **given} for name, given in full.get(section, {}).items()}
+    return settings
+
+
+def resolved(full: Mapping[str, Any], tiny: Mapping[str, Any], size: str = "full") -> ml_collections.ConfigDict:
     """The configuration of an experiment: `full`, or with size "tiny" its twin for tests.
 
-    full: the sections data, networks, optimizers, method and, where the family reads trained networks, frozen;
-    and what differs from TRUNK.
+    full: the sections data, networks, optimizers, method and, where there are any, codec and frozen; and what differs
+    from TRUNK.
     tiny: dotted key -> value, what is smaller in the twin besides TINY.
     """
     if size not in ("full", "tiny"):
         raise ConfigError(f'There is no size "{size}": use "full" (the default) or ":tiny" after the file\'s name.')
-    settings = _merge(TRUNK, full, allow=(*SECTIONS, "train.steps"))
-    settings["optimizers"] = {name: {**OPTIMIZER, **section} for name, section in full["optimizers"].items()}
+    if missing := [section for section in SECTIONS if section not in (*OPTIONAL, *full)]:
+        raise ConfigError(f"The configuration lacks the section {missing[0]}: it may be a part to start another from.")
+    settings = completed(full)
     if size == "tiny":
-        for key, value in {**TINY, **tiny}.items():
-            *parents, leaf = key.split(".")
-            place: Any = settings
-            for parent in parents:
-                place = place.get(parent, {})
-            if leaf not in place:
+        for key in tiny:
+            if not has(settings, key):
                 raise ConfigError(f'The tiny twin sets "{key}", which the full configuration does not have.')
-            place[leaf] = value
+        settings = merged(settings, {**TINY, **tiny})
     return ml_collections.ConfigDict(_placeholders(settings), convert_dict=True).lock()
-
-
-def _merge(base: Mapping[str, Any], given: Mapping[str, Any], allow: Iterable[str] = (), where: str = "") -> dict:
-    merged = {k: dict(v) if isinstance(v, Mapping) else v for k, v in base.items()}
-    for key, value in given.items():
-        path = f"{where}{key}"
-        if isinstance(value, Mapping) and key in base:
-            merged[key] = _merge(base[key], value, allow, f"{path}.")
-        elif key in base or path in allow:
-            merged[key] = dict(value) if isinstance(value, Mapping) else value
-        else:
-            raise ConfigError(f'There is no configuration key "{path}".{nearest(key, base)}')
-    return merged
 
 
 def _placeholders(tree: Any) -> Any:
@@ -167,8 +217,8 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
     """The keyword arguments that `section` gives to `function`, checked against its signature.
 
     where: the section's dotted name, for messages. The key "name" chose the function and is
-    passed over unless the function takes it. facts: what the data set knows (image_shape,
-    vocabulary, ...); a parameter of that name that the section does not give is filled from it.
+    passed over unless the function takes it. facts: what the data set knows (shape, vocabulary, ...): they fill
+    parameters of their names that the section does not give and that have no default.
     Positional-only parameters are the caller's to give.
     """
     hints, parameters = annotations(function), settable_parameters(function)
@@ -180,11 +230,11 @@ def bind(function: Callable, section: Mapping[str, Any], where: str, facts: Mapp
             raise ConfigError(f'Nothing reads the configuration key "{where}.{key}".{nearest(key, settable)}')
         arguments[key] = check(value, hints.get(key, Any), f"{where}.{key}")
     for name, parameter in parameters.items():
-        if name in arguments:
+        if name in arguments or parameter.default is not inspect.Parameter.empty:
             continue
         if facts is not None and name in facts:
             arguments[name] = facts[name]
-        elif parameter.default is inspect.Parameter.empty:
+        else:
             raise ConfigError(
                 f'The configuration lacks "{where}.{name}" ({_named(hints.get(name, Any))}): give it with '
                 f"--config.{where}.{name}=…, or add it to the file."
@@ -203,6 +253,7 @@ def settable_parameters(function: Callable) -> dict[str, inspect.Parameter]:
 
 def annotations(function: Callable) -> dict[str, Any]:
     """Parameter -> its annotation, with ranges; of a class, of its fields."""
+    function = function.func if isinstance(function, partial) else function
     hints = typing.get_type_hints(function, include_extras=True)
     if inspect.isclass(function):
         hints |= typing.get_type_hints(function.__init__, include_extras=True)

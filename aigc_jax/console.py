@@ -14,15 +14,17 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.places import expanded
 
 PROGRAM = "aigc_jax"
-MODES = ("train", "evaluate", "sample", "audit")  # verbs over one run, which `modes` answers
+MODES = ("train", "preflight", "evaluate", "sample", "audit")  # verbs over one run, which `modes` answers
 WIDE = 100  # columns of a screen
 HELP = ("-h", "--help", "--helpfull", "help")
 VERBS = (
     {
         "train": ("CONFIG --workdir=RUN", "train a model, or go on with a run"),
+        "preflight": ("CONFIG --workdir=RUN", "what it will need: memory, disk, time; refuses what cannot work"),
         "evaluate": ("RUN", "measure it"),
         "sample": ("RUN", "draw samples from it"),
         "audit": ("RUN | TRAIN HELDOUT MADE", "look for copies of training examples among samples"),
+        "ask": ("RUN sample|evaluate|save", "have it sample, evaluate or save while it trains"),
         "verify": ("RUN", "hold its checkpoints against their manifests"),
         "report": ("RUN ... --out=PAGE", "runs side by side on a page, with samples and curves"),
         "compare": ("RUN ...", "the figures of runs side by side"),
@@ -32,6 +34,9 @@ VERBS = (
     {
         "configs": ("[NAME]", "the configurations that come with this package"),
         "data": ("show | prepare NAME", "what is in a data set; prepare one ahead of time"),
+        "convert": ("FILE ... --name=NAME", "bring in the published weights of an extractor"),
+        "export": ("RUN FOLDER", "write a trained network as a folder of weights"),
+        "ship": ("RUN NAME", "make an extractor of a classifier that was trained here"),
     },
     {
         "folders": ("REAL MADE", "distances of a folder of images from a real one"),
@@ -40,10 +45,6 @@ VERBS = (
         "utility": ("MADE", "what labelled samples are worth in training a classifier"),
         "prefer": ("page|score ...", "ask people which of two samples is better"),
         "unpack": ("FILE FOLDER", "write the samples of one file as files of their own"),
-    },
-    {
-        "convert": ("FILE ... --name=NAME", "bring in the published weights of an extractor"),
-        "ship": ("RUN NAME", "make an extractor of a classifier that was trained here"),
     },
 )
 """Groups of verb -> (what it takes, what it does). Those that are neither modes nor "data" are in `commands`."""
@@ -81,7 +82,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def overview() -> str:
     """The help of the whole, on one screen."""
     groups = ["\n".join(f"  {f'{verb} {takes}':<33}{does}" for verb, (takes, does) in verbs.items()) for verbs in VERBS]
-    return "\n\n".join([f"usage: {PROGRAM} COMMAND ...      ({PROGRAM} COMMAND --help says more)", *groups])
+    return f"usage: {PROGRAM} COMMAND ...      ({PROGRAM} COMMAND --help says more)\n" + "\n\n".join(groups)
 
 
 def main(argv: Sequence[str], began: float) -> None:
@@ -125,9 +126,9 @@ def _of_files(verb: str, arguments: Sequence[str]) -> bool:
 
 
 def _flags(verb: str, arguments: Sequence[str]) -> list[str]:
-    """The arguments as flags. What comes before them is a run's folder; for `train` it may be a configuration."""
+    """The arguments as flags. What comes before them is a run's folder; before it is trained, a configuration."""
     if not arguments or arguments[0].startswith("-"):
         return [*arguments]
     what, *rest = arguments
-    new = verb == "train" and not (expanded(what) / "config.json").is_file()
+    new = verb in ("train", "preflight") and not (expanded(what) / "config.json").is_file()
     return [f"--{'config' if new else 'workdir'}={what}", *rest]

@@ -66,6 +66,18 @@ def room(folder: Path) -> str:
         return "the folder is gone"
 
 
+def free_bytes(folder: Path) -> int | None:
+    """What is free on the disk of a folder, which need not exist yet; None = nobody knows, as of a mounted bucket."""
+    there = folder.absolute()
+    while not os.path.exists(there):  # Path's own raises where a folder above may not be looked into
+        there = there.parent
+    try:
+        usage = shutil.disk_usage(there)
+    except OSError:
+        return None
+    return usage.free if usage.total else None
+
+
 def unwritable(folder: Path) -> str:
     """Why nothing can be written in a folder, which need not exist yet; "" = nothing speaks against it."""
     try:

@@ -1,8 +1,13 @@
-"""Where configurations come from: this package, a file, or a finished run; and what a command line changes in them."""
+"""How configurations are written and where they come from: this package, a file, or a finished run; and what a
+command line changes in them.
+
+A configuration file gives `get_config = Experiment(...)`.
+"""
 
 import json
 import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,21 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from aigc_jax.config import REQUIRED, SECTIONS, check, check_overrides, experiment, leaves, literal, nearest
+from aigc_jax.config import (
+    OPEN,
+    REQUIRED,
+    SECTIONS,
+    check,
+    check_overrides,
+    completed,
+    has,
+    leaves,
+    literal,
+    merged,
+    nearest,
+    resolved,
+    without,
+)
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.places import expanded
 
@@ -18,12 +37,57 @@ FOLDER = "configs"
 ALIKE = 0.75  # of two keys, from which one is taken for a misspelling of the other
 
 
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """The settings of an experiment, or of a part of one. Called with a size it returns the configuration.
+
+    start: what it starts from: configurations or parts, by the names or paths that `--config` takes. Where several
+    are given, later ones change what earlier ones say.
+    without: dotted keys or sections of these that it leaves out.
+    full: what it has of its own, or changes: sections, or dotted keys. A section with a `name` takes the whole place
+    of the one that was there.
+    tiny: dotted key -> value, what is smaller in its twin for tests, besides what TINY and the twins of `start` say.
+    """
+
+    start: str | Sequence[str] = ()
+    without: Sequence[str] = ()
+    full: Mapping[str, Any]
+    tiny: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, size: str = "full") -> ConfigDict:
+        """The configuration, "full" or "tiny". Raises ConfigError for a key that there is not."""
+        return resolved(*self.settings(), size)
+
+    def settings(self, within: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(full, tiny) with those of `start`. within: the names of those that started from this one."""
+        full: dict[str, Any] = {}
+        tiny: dict[str, Any] = {}
+        for name in (self.start,) if isinstance(self.start, str) else self.start:
+            if name in within:
+                raise ConfigError(f'The configuration "{name}" starts from itself: {" -> ".join([*within, name])}.')
+            other = _get_config(name)
+            if not isinstance(other, Experiment):
+                raise ConfigError(f'"{name}" is nothing to start from: its get_config is no Experiment.')
+            other_full, other_tiny = other.settings((*within, name))
+            full, tiny = merged(full, other_full), tiny | other_tiny
+        full = merged(without(full, self.without), self.full)
+        there = completed(full)
+        left_out = tuple(f"{key}." for key in self.without)
+        kept = {key: value for key, value in tiny.items() if has(there, key) and not f"{key}.".startswith(left_out)}
+        return full, {**kept, **self.tiny}
+
+
 def shipped() -> dict[str, Path]:
     """The configurations that come with this package, by name."""
+    return {name: path for name, path in _files().items() if "/" not in name}
+
+
+def _files() -> dict[str, Path]:
+    """As `shipped`, with the parts that they start from, whose names have a folder."""
     here = Path(__file__).parent
     folders = (here / FOLDER, here.parent / FOLDER)  # of an installed package, and of a checkout
-    folder = next((folder for folder in folders if folder.is_dir()), None)
-    return {} if folder is None else {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
+    folder = next(filter(Path.is_dir, folders), folders[-1])
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("[!_]*.py"))}
 
 
 def load(name: str) -> ConfigDict:
@@ -32,19 +96,29 @@ def load(name: str) -> ConfigDict:
     Raises ConfigError where there is no such configuration, or its file cannot be run.
     """
     path, _, size = name.partition(":")
-    file = expanded(path) if "/" in path or path.endswith(".py") else shipped().get(path, Path(path))
+    get_config = _get_config(path)
+    return _of_file(path, lambda: get_config(*[size] if size else []))
+
+
+def _get_config(name: str) -> Callable[..., ConfigDict]:
+    """What the file of that name or path defines."""
+    file = _files().get(name) or (expanded(name) if "/" in name or name.endswith(".py") else Path(name))
     if not file.is_file():
-        raise ConfigError(_missing(path, file))
+        raise ConfigError(_missing(name, file))
+    get_config = _of_file(name, lambda: runpy.run_path(str(file)).get("get_config"))
+    if get_config is None:
+        raise ConfigError(f"{name} defines no get_config(size): docs/configs.md says how one is written.")
+    return get_config
+
+
+def _of_file(name: str, call: Callable[[], Any]) -> Any:
     try:
-        get_config = runpy.run_path(str(file)).get("get_config")
-        if get_config is None:
-            raise ConfigError(f"{path} defines no get_config(size): docs/configs.md says how one is written.")
-        return get_config(*[size] if size else [])
+        return call()
     except UserError:
         raise
     except Exception as error:  # whatever the file's own code raises
         raise ConfigError(
-            f"{path} cannot be used as a configuration ({type(error).__name__}: {error}): mend it."
+            f"{name} cannot be used as a configuration ({type(error).__name__}: {error}): mend it."
         ) from error
 
 
@@ -52,7 +126,7 @@ def _missing(path: str, file: Path) -> str:
     if file.is_dir():
         return f'"{path}" is a folder, and neither a configuration nor a run: give --config a name or a file.'
     beside = [str(other) for other in file.parent.glob("*.py") if _configures(other)] if file.parent.is_dir() else []
-    names = {f"{name}.py" if path.endswith(".py") else name: name for name in shipped()}
+    names = {f"{name}.py" if path.endswith(".py") else name: name for name in _files()}
     if close := get_close_matches(path, [*beside, *names], n=1, cutoff=0.5):
         return f'There is no configuration "{path}". Did you mean "{names.get(close[0], close[0])}"?'
     return f'There is no configuration "{path}": "aigc_jax configs" lists those that come with this package.'
@@ -60,7 +134,7 @@ def _missing(path: str, file: Path) -> str:
 
 def _configures(path: Path) -> bool:
     try:
-        return "def get_config" in path.read_text("utf-8")
+        return "get_config" in path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -69,7 +143,7 @@ def recorded(path: Path) -> ConfigDict:
     """The configuration of a run, from the JSON file in its folder. Keys that are newer than it have their defaults."""
     try:
         settings = json.loads(path.read_text("utf-8"))
-        return experiment("full", _thawed(settings), {})
+        return resolved(_thawed(settings), {})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read ({error!r}): give --config beside --workdir.") from error
 
@@ -124,7 +198,7 @@ def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
         key = name.removeprefix("config.")
         section, _, leaf = key.rpartition(".")
         beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
-        lacking = equals and key != name and key not in known and beside and section.split(".")[0] in SECTIONS
+        lacking = equals and key != name and key not in known and beside and section.split(".")[0] in (*SECTIONS, *OPEN)
         if not lacking or any(other.startswith(f"{leaf}.") for other in beside):
             continue
         if not get_close_matches(leaf, beside, n=1, cutoff=ALIKE):

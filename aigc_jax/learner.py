@@ -4,6 +4,7 @@ Every family is built from learners: one for a VAE, two for a GAN. A family give
 the rest of an update is the same for all and stands here.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from flax import traverse_util
 
 from aigc_jax.errors import ConfigError, Unfit
 from aigc_jax.method import Array, Key, PyTree, State
@@ -19,6 +21,8 @@ from aigc_jax.ops import batch as whole
 Loss = Callable[[PyTree, PyTree, Key, Any], tuple[Array, tuple[PyTree, Mapping[str, Array]]]]
 """(params, extra, key, batch) -> (losses [B], (extra, metrics)); metrics are scalars."""
 
+
+MOVES, STAYS = "moves", "stays"  # of weights, where not all are trained
 
 Decay = Callable[[Array], Array]
 """Steps taken (int32) -> the share of an average that the next step leaves as it was."""
@@ -33,6 +37,22 @@ def ema(decay: float, warmup: bool) -> Decay:
     return at
 
 
+class Gradient(NamedTuple):
+    """What a loss gives of one network, the means over the batch of all devices."""
+
+    grads: PyTree  # as the network's params
+    extra: PyTree  # the network's other collections after the loss's passes
+    metrics: Mapping[str, Array]  # the loss's own, scalars
+
+
+class Adapter(NamedTuple):
+    """A few numbers that are trained in place of a network's weights, which stay as they are (see `adapters`)."""
+
+    base: PyTree  # shapes of the weights that it adapts
+    init: Callable[[Key], PyTree]  # the numbers to train, under which the network is the base's
+    merge: Callable[[PyTree, PyTree], PyTree]  # (those numbers, the base's weights) -> the network's weights
+
+
 class Learner(NamedTuple):
     """A network, and how its weights move."""
 
@@ -41,9 +61,29 @@ class Learner(NamedTuple):
     tx: optax.GradientTransformation
     averages: Mapping[str, Decay]  # the averaged copies of the weights: key in State.ema -> decay
     accumulate: int  # parts of a batch whose gradients are added up before an update
+    trainable: str = ""  # a pattern searched in the paths of weights: these move, the others stay; "" = all move
+    adapter: Adapter | None = None  # what is trained in place of the weights
+
+    @property
+    def given(self) -> str:
+        """The key in State.frozen of the variables to start from, which an adapter merges with."""
+        return f"networks.{self.name}"
+
+    @property
+    def optimizer(self) -> optax.GradientTransformation:
+        """`tx`, without a state for weights that stay."""
+        if not self.trainable:
+            return self.tx
+        return optax.partition({MOVES: self.tx, STAYS: optax.set_to_zero()}, self._labels)
+
+    def _labels(self, params: PyTree) -> PyTree:
+        def label(path: Any, _: Any) -> str:
+            return MOVES if re.search(self.trainable, jax.tree_util.keystr(path, simple=True, separator="/")) else STAYS
+
+        return jax.tree_util.tree_map_with_path(label, params)
 
     def init(self, key: Key, *inputs: Any, **options: Any) -> tuple[PyTree, PyTree]:
-        """(params, extra) for inputs of these shapes; extra holds the other collections.
+        """(params, extra) for inputs of these shapes; extra holds the other collections. With an adapter: its params.
 
         Raises ConfigError where the network does not fit them, by the key of the field that decides.
         """
@@ -53,7 +93,24 @@ class Learner(NamedTuple):
         except Unfit as error:
             where = f"networks.{self.name}.{error.field}"
             raise ConfigError(f'"{where}" is {error.value!r}, and {error.why}: set --config.{where}=…') from error
-        return variables.pop("params"), variables
+        params = variables.pop("params")
+        if self.adapter:
+            check_fits(params, self.adapter.base, f"networks.{self.name}.start")
+            params = self.adapter.init(params_key)
+        if self.trainable and MOVES not in jax.tree.leaves(self._labels(params)):
+            where, paths = f"optimizers.{self.name}.trainable", ", ".join(traverse_util.flatten_dict(params, sep="/"))
+            raise ConfigError(f'"{where}" is {self.trainable!r}, and is in no path of a weight: {paths}.')
+        return params, variables
+
+    def of(self, state: State) -> tuple[PyTree, PyTree]:
+        """(weights, extra) of this network in a state, not averaged: what `apply` takes."""
+        return self._merged(state.params[self.name], state), state.extra.get(self.name, {})
+
+    def _merged(self, params: PyTree, state: State) -> PyTree:
+        """The module's weights. `settled` has merged them where a state is without the base's."""
+        if self.adapter is None or self.given not in state.frozen:
+            return params
+        return self.adapter.merge(params, state.frozen[self.given]["params"])
 
     def apply(
         self, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None = None, **options: Any
@@ -67,17 +124,19 @@ class Learner(NamedTuple):
     def settled(self, state: State) -> State:
         """The state to sample with many calls of `predict`: weights of two or more axes are in the network's dtype.
 
-        Every call would convert them again, and compilers do not take that out of a loop. Biases and scales stay
-        float32. Predictions are the same to the last bit.
+        Every call would merge an adapter and convert the weights again, and compilers do not take that out of a loop.
+        Biases and scales stay float32. Predictions are the same to the last bit.
         """
         dtype = getattr(self.module, "dtype", jnp.float32)
-        weights = jax.tree.map(lambda x: x.astype(dtype) if x.ndim > 1 else x, state.weights(self.name))
+        merged = self._merged(state.weights(self.name), state)
+        weights = jax.tree.map(lambda x: x.astype(dtype) if x.ndim > 1 else x, merged)
         field = "ema" if self.name in state.ema else "params"
-        return state.replace(**{field: {**getattr(state, field), self.name: weights}})
+        frozen = {name: tree for name, tree in state.frozen.items() if name != self.given}
+        return state.replace(**{field: {**getattr(state, field), self.name: weights}, "frozen": frozen})
 
     def predict(self, state: State, *inputs: Any, **options: Any) -> Any:
         """The output with the averaged weights, nothing changed: for evaluating and sampling."""
-        variables = {"params": state.weights(self.name), **state.extra.get(self.name, {})}
+        variables = {"params": self._merged(state.weights(self.name), state), **state.extra.get(self.name, {})}
         return self.module.apply(variables, *inputs, **options)
 
     def update(self, key: Key, state: State, loss: Loss, batch: Any) -> tuple[State, Mapping[str, Array]]:
@@ -86,27 +145,25 @@ class Learner(NamedTuple):
         batch: a pytree of arrays whose leading axis counts examples.
         Returns the state and the loss's metrics with the gradient's global norm beside them.
         """
-        params, extra = state.params[self.name], state.extra.get(self.name, {})
-        grads, extra, metrics = self._gradient(key, params, extra, loss, batch)
-        updates, opt_state = self.tx.update(grads, state.opt_state[self.name], params)
-        params = optax.apply_updates(params, updates)
-        state = state.replace(
-            params={**state.params, self.name: params},
-            opt_state={**state.opt_state, self.name: opt_state},
-            ema=self._averaged(state, params),
-            extra={**state.extra, self.name: extra} if extra else state.extra,
-        )
-        return state, {**metrics, f"{self.name}_gradient": optax.tree.norm(grads)}
+        found = self.gradient(key, state, loss, batch)
+        state, norm = self.move(state, found)
+        return state, {**found.metrics, **norm}
 
-    def _gradient(self, key: Key, params: PyTree, extra: PyTree, loss: Loss, batch: Any) -> tuple:
+    def gradient(self, key: Key, state: State, loss: Loss, batch: Any) -> "Gradient":
+        """The gradient of the mean of `loss` over the batch, and what else its passes give; nothing moves."""
+        params, extra = state.params[self.name], state.extra.get(self.name, {})
+
         def mean_loss(params: PyTree, extra: PyTree, key: Key, part: Any) -> tuple:
-            losses, aux = loss(params, extra, key, part)
+            if self.trainable:
+                still = jax.lax.stop_gradient
+                params = jax.tree.map(lambda x, label: x if label == MOVES else still(x), params, self._labels(params))
+            losses, aux = loss(self._merged(params, state), extra, key, part)
             return jnp.mean(losses), aux
 
         gradient = jax.grad(mean_loss, has_aux=True)
         if self.accumulate == 1:
             grads, (extra, metrics) = gradient(params, extra, key, batch)
-            return whole.mean(grads), extra, whole.mean(metrics)
+            return Gradient(whole.mean(grads), extra, whole.mean(metrics))
 
         def add(carry: tuple, part: tuple) -> tuple:
             total, extra = carry
@@ -117,7 +174,42 @@ class Learner(NamedTuple):
         parts = (jax.random.split(key, self.accumulate), whole.microbatches(batch, self.accumulate))
         (total, extra), metrics = jax.lax.scan(add, (jax.tree.map(jnp.zeros_like, params), extra), parts)
         grads = jax.tree.map(lambda g: g / self.accumulate, total)
-        return whole.mean(grads), extra, whole.mean(jax.tree.map(lambda m: jnp.mean(m, 0), metrics))
+        return Gradient(whole.mean(grads), extra, whole.mean(jax.tree.map(lambda m: jnp.mean(m, 0), metrics)))
+
+    def lazily(self, every: int, so_far: "Gradient", key: Key, state: State, loss: Loss, batch: Any) -> "Gradient":
+        """`so_far`, and in every `every`-th step also `every` times the gradient of a further loss.
+
+        Lazy regularisation (Karras et al. 2020, arXiv:1912.04958, appendix B): the factor keeps the weight of the
+        further loss. It stands before its metrics too, which are 0 in between: their means over steps are right.
+        """
+        held = state.replace(extra={**state.extra, self.name: so_far.extra}) if so_far.extra else state
+
+        def due() -> Gradient:
+            grads, extra, metrics = self.gradient(key, held, loss, batch)
+            grads = jax.tree.map(lambda old, new: old + every * new, so_far.grads, grads)
+            return Gradient(grads, extra, {**so_far.metrics, **jax.tree.map(lambda m: every * m, dict(metrics))})
+
+        def otherwise() -> Gradient:
+            zeros = {name: jnp.zeros(m.shape, m.dtype) for name, m in jax.eval_shape(due).metrics.items()}
+            return so_far._replace(metrics={**zeros, **so_far.metrics})
+
+        return jax.lax.cond(state.step % every == 0, due, otherwise)
+
+    def move(self, state: State, found: "Gradient") -> tuple[State, Mapping[str, Array]]:
+        """One step of the optimizer and of the averages along a gradient: once a step for each network.
+
+        Returns the state and {<network>_gradient: the gradient's global norm}.
+        """
+        params = state.params[self.name]
+        updates, opt_state = self.optimizer.update(found.grads, state.opt_state[self.name], params)
+        params = optax.apply_updates(params, updates)
+        state = state.replace(
+            params={**state.params, self.name: params},
+            opt_state={**state.opt_state, self.name: opt_state},
+            ema=self._averaged(state, params),
+            extra={**state.extra, self.name: found.extra} if found.extra else state.extra,
+        )
+        return state, {f"{self.name}_gradient": optax.tree.norm(found.grads)}
 
     def _averaged(self, state: State, params: PyTree) -> Mapping[str, PyTree]:
         def moved(key: str, decay: Decay) -> PyTree:
@@ -132,18 +224,51 @@ def initial_state(
 ) -> State:
     """The state before the first step, from each learner and the (params, extra) of its `init`.
 
+    A network whose variables are in `frozen`, under its `Learner.given`, starts from these. Raises ConfigError where
+    they are of other names or shapes.
     extra: what the family moves by rule besides the networks' own collections.
     """
-    params = {name: params for name, (_, (params, _)) in networks.items()}
+    begun = {name: (learner, *_begun(learner, variables, frozen)) for name, (learner, variables) in networks.items()}
+    params = {name: params for name, (_, params, _) in begun.items()}
     return State(
         step=jnp.int32(0),
         params=params,
-        opt_state={name: learner.tx.init(params[name]) for name, (learner, _) in networks.items()},
+        opt_state={name: learner.optimizer.init(params[name]) for name, (learner, *_) in begun.items()},
         ema={
             key: jax.tree.map(jnp.copy, params[name])
-            for name, (learner, _) in networks.items()
+            for name, (learner, *_) in begun.items()
             for key in learner.averages
         },
-        extra={**{name: kept for name, (_, (_, kept)) in networks.items() if kept}, **extra},
+        extra={**{name: kept for name, (_, _, kept) in begun.items() if kept}, **extra},
         frozen=frozen,
     )
+
+
+def _begun(learner: Learner, own: tuple[PyTree, PyTree], frozen: Mapping[str, PyTree]) -> tuple[PyTree, PyTree]:
+    """(params, extra) before the first step: a network's own, or those that it is given."""
+    params, extra = own
+    if learner.given not in frozen:
+        return own
+    given = dict(frozen[learner.given])
+    weights, where = given.pop("params"), f"networks.{learner.name}.start"
+    check_fits(extra, given, where)
+    if learner.adapter is None:
+        check_fits(params, weights, where)
+        params = weights
+    return params, given
+
+
+def check_fits(own: PyTree, given: PyTree, where: str) -> None:
+    """Raises ConfigError that names every array in which given variables differ from a network's own."""
+
+    def described(tree: PyTree) -> dict[str, str]:
+        return {name: f"{x.dtype}{list(x.shape)}" for name, x in traverse_util.flatten_dict(tree, sep="/").items()}
+
+    here, there = described(own), described(given)
+    differ = [
+        f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} in this configuration"
+        for name in sorted(here.keys() | there.keys())
+        if here.get(name) != there.get(name)
+    ]
+    if differ:
+        raise ConfigError(f'"{where}" does not fit: {"; ".join(differ)}.')

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from aigc_jax import experiments
-from aigc_jax.build import build
-from aigc_jax.data.dataset import Medium
+from aigc_jax.build import build, planned
+from aigc_jax.data.dataset import Field
+from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import UserError
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING
@@ -43,41 +44,45 @@ class Model:
         self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks
         self.step = int(self._state.step)
 
-    def sample(self, n: int, given: str | int = "", seed: int = 0) -> "Samples":
-        """n samples: the same for the same n, given and seed.
+    def sample(self, n: int, given: str | int = "", seed: int = 0, **settings: Any) -> "Samples":
+        """n samples: the first ones the same for any n, and the same for the same given, seed and settings.
 
-        given: a class by name or number, or "each" for the classes in turn, where the model knows classes; the
-            beginning of a text, where it writes texts; "" = anything.
-        Raises UserError for a class or a character that the model does not know, and for a model that draws nothing,
-        TypeError where n or seed is no whole number.
+        given: as `sample.given`: a class by name or number, or "each" for the classes in turn, where the model knows
+            classes; the beginning of a text, where it writes texts; "" = anything.
+        settings: the method's keys of the section `sample`, such as temperature or steps, in place of the run's.
+        Raises UserError for a class or a character that the model does not know, for a setting that it does not have,
+        and for a model that draws nothing, TypeError where n or seed is no whole number.
         """
         n, seed = index(n), index(seed)
         if n < 1 or not 0 <= seed < SEEDS:
             raise UserError(f"n has to be at least 1, and seed from 0 to {SEEDS - 1:,}; they are {n} and {seed}.")
-        run = self._run._replace(sampling=self._run.sampling._replace(condition=str(given)))
-        parts = [samples for samples, _ in run.drawn(self._state, n, SAMPLING, seed)]
-        return Samples(run.data.medium.values(np.concatenate(parts)), run.data.medium)
+        run = self._run._replace(sampling=self._run.sampling._replace(given=str(given)))
+        if settings:
+            run = run._replace(plan=planned(run.programs.method, {**self.config["sample"], **settings}))
+        field, target = run.data.made, run.data.target
+        parts = [rows[target] for rows in run.drawn(self._state, n, SAMPLING, seed)]
+        return Samples(field.values(np.concatenate(parts)), field)
 
     def __repr__(self) -> str:
         return f"Model({self.config['method']['name']} on {self._run.data.name}, step {self.step:,})"
 
 
 class Samples(np.ndarray):
-    """Samples as the data set stores its own: an array whose first axis counts them.
+    """Samples as a person works with them: an array whose first axis counts them.
 
     Images are uint8 [n, H, W, C], points uint8 [n, 2], texts strings [n]. A notebook shows images by themselves.
     """
 
-    _medium: Medium | None
+    _field: Field | None
     _one: tuple[int, ...]  # shape of one sample
 
-    def __new__(cls, values: np.ndarray, medium: Medium) -> "Samples":
+    def __new__(cls, values: np.ndarray, field: Field) -> "Samples":
         made = np.asarray(values).view(cls)
-        made._medium, made._one = medium, made.shape[1:]
+        made._field, made._one = field, made.shape[1:]
         return made
 
     def __array_finalize__(self, source: Any) -> None:
-        self._medium, self._one = getattr(source, "_medium", None), getattr(source, "_one", ())
+        self._field, self._one = getattr(source, "_field", None), getattr(source, "_one", ())
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """What is computed from samples is no samples."""
@@ -85,24 +90,22 @@ class Samples(np.ndarray):
 
     def show(self) -> "Image.Image | Text":
         """What there is to look at: a picture, which has `save`, or text."""
-        found = self._picture()
+        found = self._exhibit()
         if found is None:
             raise UserError(f"An array of shape {list(self.shape)} holds no whole samples: show those that were drawn.")
-        return Text(found) if isinstance(found, str) else found
+        if found.mime.startswith("text/"):
+            return Text(found.content.decode("utf-8"))
+        return Image.open(io.BytesIO(found.content))
 
-    def _picture(self) -> Image.Image | str | None:
+    def _exhibit(self) -> Exhibit | None:
         values = np.asarray(self)[None] if self.shape == self._one else np.asarray(self)
-        if self._medium is None or not values.size or values.shape[1:] != self._one:
+        if self._field is None or not values.size or values.shape[1:] != self._one:
             return None
-        return self._medium.picture(values)
+        return self._field.show(values)
 
     def _repr_png_(self) -> bytes | None:
-        found = self._picture()
-        if not isinstance(found, Image.Image):
-            return None
-        file = io.BytesIO()
-        found.save(file, "png")
-        return file.getvalue()
+        found = self._exhibit()
+        return found.content if found is not None and found.mime == "image/png" else None
 
 
 class Text(str):

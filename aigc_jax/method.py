@@ -1,11 +1,11 @@
-"""The contract between a generative family and the trainer.
+"""The contract between a generative family, what its samples are made of, and the trainer.
 
 A family is a function `<family>(learners, ...) -> Method`. The trainer knows nothing else:
 
     state, metrics = method.step(fold_in(root, i), state, batch(i))
 
 so that a run is a function of its configuration, and step i a function of (seed, i, state).
-All four functions are pure and traceable. Arrays reach them only as arguments, because an
+All functions are pure and traceable. Arrays reach them only as arguments, because an
 array captured by a compiled closure becomes a constant of the program.
 """
 
@@ -19,7 +19,18 @@ from flax import struct
 Array = jax.Array
 Key = jax.Array
 PyTree = Any
-Batch = Mapping[str, Array]  # leading axis: examples
+Rows = Mapping[str, Array]  # examples as a data set stores them: field -> [B, ...]
+Given = Mapping[str, Array]  # what a target is generated from: field -> [B, ...]
+Frozen = Mapping[str, PyTree]  # variables of networks that are read and never updated, by name
+
+KNOWN = "known"  # in `Given`, beside the data's own fields: a part of the target itself
+
+
+class Batch(struct.PyTreeNode):
+    """Examples as a family sees them; the leading axis of every array counts them."""
+
+    target: Array  # what is generated: images, tokens, latents, waves
+    given: Given  # what it is generated from: labels, texts, images; {} = nothing
 
 
 class State(struct.PyTreeNode):
@@ -30,7 +41,7 @@ class State(struct.PyTreeNode):
     opt_state: Mapping[str, PyTree]  # one optax state per trained network
     ema: Mapping[str, PyTree]  # averages of weights: a network's name for the one to use; {} = none
     extra: Mapping[str, PyTree]  # moved by rule: batch statistics, codebooks, image pools
-    frozen: Mapping[str, PyTree]  # never updated, never saved: pretrained networks
+    frozen: Frozen  # pretrained networks: the trainer puts them here for the length of a call, and saves them nowhere
 
     def weights(self, network: str) -> PyTree:
         """The weights to sample and evaluate with: the average where there is one."""
@@ -52,27 +63,53 @@ class Measure(struct.PyTreeNode):
         return cls(values.astype(jnp.float32), jnp.ones(values.shape, jnp.float32))
 
 
+def unplanned() -> PyTree:
+    """The plan of a method whose sampling has no settings."""
+    return {}
+
+
 class Method(NamedTuple):
     """A generative family with its networks, optimizers and settings bound."""
 
-    init: Callable[[Key, Batch, Mapping[str, PyTree]], State]
+    init: Callable[[Key, Batch, Frozen], State]
     """(key, batch, frozen) -> State. Only the batch's shapes and dtypes are read."""
 
     step: Callable[[Key, State, Batch], tuple[State, Mapping[str, Array]]]
     """(key, state, batch) -> (State, metrics): one update of every network. Metrics are scalars.
 
-    The trainer takes the step when all of them are finite. `Learner.update` gives each network's gradient norm, as
+    The trainer takes the step when all of them are finite. `Learner.move` gives each network's gradient norm, as
     <network>_gradient, among them; an update by other means has to give one too.
     """
 
     evaluate: Callable[[Key, State, Batch], Mapping[str, Measure]]
     """(key, state, batch) -> measures, with the averaged weights, nothing updated."""
 
-    sample: Callable[[Key, State, int, Any], PyTree] | None
-    """(key, state, n, condition) -> n samples in the units of a prepared batch. None: it generates nothing.
+    sample: Callable[[Array, State, Given, PyTree], Array] | None = None
+    """(keys [n], state, given, plan) -> n samples as `Batch.target` has them. None: it generates nothing.
 
-    `condition` is None or a pytree of arrays whose leading axis is n: labels, prompts, images.
+    A sample depends on its own key and on its own row of `given`, and on no other: neither the batch that it is drawn
+    in nor its place there matters.
     """
 
-    walk: Callable[[Key, State, int], PyTree] | None = None
-    """(key, state, n) -> n samples on a way from one random latent to another. None: it has none to walk through."""
+    plan: Callable[..., PyTree] = unplanned
+    """Settings of sampling -> arrays, such as temperatures or a table of steps: one program samples with any of them.
+
+    The settings are the family's keys of the section `sample`.
+    """
+
+    reads: tuple[str, ...] = ()
+    """The names in `given` that sampling makes use of. KNOWN: it goes on from a part of the target."""
+
+    parts: Mapping[str, Callable] = {}
+    """What a model is made of, by name, for editing, distillation and serving.
+
+    walk: (key, state, n, given) -> n samples on a way from one random latent to another.
+    """
+
+
+class Codec(NamedTuple):
+    """How a target is written for the network: as itself, as tokens, as latents of a trained network."""
+
+    facts: Mapping[str, Any]  # of the encoded target: what networks and methods are filled from
+    encode: Callable[[Key, Frozen, Array], Array]  # (key, frozen, target) -> the encoded target, [B, ...] both
+    decode: Callable[[Frozen, Array], Array]  # (frozen, encoded) -> target

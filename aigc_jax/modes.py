@@ -1,8 +1,9 @@
-"""What is done with one run: train it, evaluate it, sample from it, audit it."""
+"""What is done with one run: prepare it, train it, evaluate it, sample from it, audit it."""
 
 from collections.abc import Sequence
 
 from aigc_jax import command
+from aigc_jax.errors import UserError
 
 
 def run(argv: Sequence[str], began: float, mode: str = "") -> None:
@@ -11,6 +12,15 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
     Raises UserError.
     """
     asked = command.parse(argv, mode)
+    try:
+        _run(asked, began)
+    except UserError as error:
+        if asked.mode == "preflight":
+            error.code = 2  # whatever it is, the run cannot be begun so
+        raise
+
+
+def _run(asked: command.CommandLine, began: float) -> None:
     command.prepare_jax(asked.distributed)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
     from aigc_jax.train import loop, trained
@@ -23,6 +33,10 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
     made = build(asked.config, asked.data_dir, kept=kept, recall=recall)
     if asked.mode == "train":
         loop.train(made, workdir, began)
+    elif asked.mode == "preflight":
+        from aigc_jax.train import preflight
+
+        preflight.preflight(made, workdir)
     elif asked.mode == "audit":
         from aigc_jax.evaluate import audit  # what it reads with takes seconds too
 

@@ -7,6 +7,7 @@ only unwise is not refused. Numbers that are not finite, and those that 32 bits 
 """
 
 import math
+import re
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -55,6 +56,19 @@ class NotEmpty:
         return "not empty"
 
 
+class Regular:
+    """Of a string: an expression that `re` compiles."""
+
+    def __contains__(self, value: object) -> bool:
+        try:
+            return isinstance(value, str) and bool(re.compile(value))
+        except re.error:
+            return False
+
+    def __str__(self) -> str:
+        return "a regular expression"
+
+
 def at_least(low: float, besides: int | None = None) -> Range:
     """From `low` on, and `besides`."""
     return Range(low, besides=besides)
@@ -82,3 +96,4 @@ Seed = Annotated[int, between(0, 2**32 - 1)]  # numpy's
 Amount = Annotated[float, at_least(0)]
 Share = Annotated[float, between(0, 1)]
 Part = Annotated[float, below(1)]  # a share that leaves something: of a decay, of what dropout takes away
+Pattern = Annotated[str, Regular()]

@@ -30,7 +30,7 @@ def main() -> None:
     data = catalogue.load(section, None)
     pad, vocabulary = data.facts["pad"], data.facts["vocabulary"]
     windows = {
-        name: [row[row != pad].astype(np.int64) for row in (split.arrays or {})["tokens"]]
+        name: [row[row != pad].astype(np.int64) for row in (split.arrays or {})["text"]]
         for name, split in data.splits.items()
     }
     for name in windows.keys() - {"train"}:

@@ -9,8 +9,9 @@ import jax
 import numpy as np
 
 import aigc_jax
-from aigc_jax.build import bind_method, build_learners
-from aigc_jax.method import Batch, Key
+from aigc_jax.build import bind_method, build_learners, planned
+from aigc_jax.codecs.identity import identity
+from aigc_jax.method import Batch, Given, Key, Rows
 from aigc_jax.train.programs import Programs
 from aigc_jax.train.sharding import layout
 from benchmarks.in_jax import count, peak
@@ -32,18 +33,24 @@ def settings(name: str, changes: Mapping[str, Any], size: str = "full") -> dict[
     return config
 
 
-def as_it_is(key: Key, batch: Batch, train: bool) -> Batch:
-    """A batch that needs no preparing."""
-    return batch
+class AsItIs:
+    """A data set whose rows, of "target" and nothing else, need no preparing."""
+
+    def prepare(self, key: Key, rows: Rows, train: bool) -> Batch:
+        return Batch(rows["target"], {})
+
+    def conditions(self, key: Key, rows: Rows) -> Given:
+        return rows
 
 
 def programs(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example) -> Programs:
-    """The compiled programs of a run on one device. facts: what the data set would know. batch: as prepared."""
+    """The compiled programs of a run on one device. facts: of the data set. batch: "target", as prepared."""
     learners = build_learners(config, facts)
     method = bind_method(config["method"], learners, {}, facts)
     shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in batch.items()}
     one = layout(jax.devices()[:1], data=1, fsdp=1, tensor=1, compile="jit")
-    return Programs(method, as_it_is, one, shapes, (), config["seed"], {}, config["train"]["spike"])
+    codec = identity({})
+    return Programs(method, codec, AsItIs(), one, shapes, (), config["seed"], {}, config["train"]["spike"])
 
 
 def training(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example, items: float) -> Work:
@@ -60,3 +67,17 @@ def training(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example
         jax.block_until_ready(held)
 
     return Work(run, items * steps, parameters, memory=peak())
+
+
+def drawing(
+    config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example, items: float, cost: float = 0.0
+) -> Work:
+    """Sampling as the trainer does it, a row of the batch each. items: of all of them; cost: their FLOPs."""
+    of_run = programs(config, facts, batch)
+    state, plan = of_run.init(), planned(of_run.method, config["sample"])
+    keys = of_run.keys(0, 0, np.arange(len(batch["target"])))
+
+    def run() -> None:
+        of_run.sample(keys, state, {}, plan)
+
+    return Work(run, items, count(state.params), cost, memory=peak())

@@ -9,59 +9,17 @@ the classes in turn. Hardware: 2 CPU cores. Time: 2 minutes. Expected: digits of
 Measured once, seed 0, with jax 0.10.2, on 2 shared CPU cores in 6 min 37 s: 4.244 bits/dim (see `ddpm_digits.py` for
 what that is worth); of 64 samples nearly all are the digit that was asked for. docs/utility.md says what classifiers
 learn from them.
+
+Table: Diffusion | U-Net by class, cosine schedule, DDIM | digits, 8 × 8 |
+4.244 bits/dim on the test images; 6 min 37 s on shared cores
+表: 扩散模型 | 类别条件 U-Net、余弦噪声调度、DDIM | 8 × 8 手写数字 |
+测试集 4.244 bits/dim；6 分 37 秒（与其他任务共用 CPU 核）
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="digits",
-            batch_size=32,
-        ),
-        networks=dict(
-            net=dict(
-                name="unet.UNet",
-                channels=32,
-                multipliers=(1, 2),
-                blocks=1,
-                attention=(),  # the middle, at 4 x 4, always has it
-                dropout=0.0,
-                groups=8,
-                # classes: those of the data
-                remat=False,  # True: less memory, a third more time
-            ),
-        ),
-        optimizers=dict(
-            net=dict(
-                learning_rate=2e-3, schedule="cosine", warmup_steps=200, clip_norm=1.0, ema_decay=0.99, ema_warmup=True
-            ),
-        ),
-        method=dict(
-            name="diffusion",
-            timesteps=1000,
-            schedule="cosine",
-            prediction="noise",
-            sampler="ddim",
-            sampler_steps=100,
-            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
-            variance="small",
-            clip=True,
-            bound_terms=50,  # fewer than 20 leave the number to chance
-        ),
-        train=dict(steps=2000),
-        sample=dict(condition="each"),
-        checkpoint=dict(every=500),
-    )
-    tiny = {
-        "networks.net.channels": 4,
-        "networks.net.multipliers": (1, 1),
-        "networks.net.blocks": 1,
-        "networks.net.groups": 2,
-        "method.sampler_steps": 3,
-        "method.bound_terms": 2,
-    }
-    return experiment(size, full, tiny)
+get_config = Experiment(
+    start="ddpm_digits",
+    without=("networks.net.label_classes", "evals"),  # those of the data
+    full={"sample.given": "each"},
+)

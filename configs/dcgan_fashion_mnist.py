@@ -9,45 +9,24 @@ On a GPU: train.steps_per_call=10, for one step does not fill it: with 8 an H200
 Hardware: 2 CPU cores. Time: about 30 minutes. Expected: crisp garments, some of them ill-formed.
 Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 24 min: shirts, trousers, dresses, shoes and boots with
 sharp outlines and patterns; about one in five is ill-formed, and bags are rare. The discriminator is right about 61 %.
+
+Table: GAN | DCGAN | Fashion-MNIST | sharp garments, one in five ill-formed; 24 min
+表: GAN | DCGAN | Fashion-MNIST | 轮廓清晰的服装，约五分之一变形；24 分钟
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    adversary = dict(learning_rate=2e-4, b1=0.5)  # section 4
-    full = dict(
-        data=dict(
-            name="idx",
-            path="/usr/share/datasets/fashion-mnist",
-            validation=0,
-            pad=0,
-            augment=(),
-            batch_size=128,
-        ),
-        networks=dict(
-            generator=dict(name="dcgan.Generator", widths=(128, 64)),
-            discriminator=dict(name="dcgan.Discriminator", widths=(64, 128)),
-        ),
-        optimizers=dict(generator=adversary, discriminator=adversary),
-        method=dict(
-            name="gan",
-            loss="non_saturating",
-            latent=100,
-            discriminator_steps=1,
-        ),
-        train=dict(steps=4690),  # 10 epochs
-        evaluate=dict(
-            samples=1000, extractor="fashion_mnist", measures=("frechet", "kid", "precision_recall", "density_coverage")
-        ),
-        sample=dict(every=469),
-    )
-    tiny = {
-        "evaluate.samples": 0,
+get_config = Experiment(
+    start="gan_fashion_mnist",
+    without=("optimizers.generator.ema_decay", "optimizers.generator.ema_warmup", "checkpoint"),
+    full={
+        "networks.generator": dict(name="dcgan.Generator", widths=(128, 64)),
+        "networks.discriminator": dict(name="dcgan.Discriminator", widths=(64, 128)),
+        "train.steps": 4690,  # 10 epochs
+        "sample.every": 469,
+    },
+    tiny={
         "networks.generator.widths": (8, 4),
         "networks.discriminator.widths": (4, 8),
-        "method.latent": 4,
-    }
-    return experiment(size, full, tiny)
+    },
+)

@@ -13,45 +13,23 @@ Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to
 0.10.2, in 27 min: sharp outlines and flat colours, yellow faces and signs that one can name; about half of 36 are
 fragments of several emoji. The audit of 256 samples found no copies (p = 1).
 KID-efficientnet_lite0 of 500 samples 0.092.
+
+Table: GAN | DCGAN | your own images |
+of 1,420 emoji: sharp forms, half of them fragments, no copies among 256; 27 min on shared cores
+表: GAN | DCGAN | 自己的图片 |
+1,420 个表情符号：轮廓清晰，约一半是残片，256 个样本中没有复制；27 分钟（与其他任务共用 CPU 核）
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import REQUIRED, experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    adversary = dict(learning_rate=2e-4, b1=0.5)  # section 4
-    full = dict(
-        data=dict(
-            name="image_folder",
-            path=REQUIRED,
-            image_size=32,
-            colour=True,
-            augment=("flip",),
-            batch_size=64,
-        ),
-        networks=dict(
-            generator=dict(name="dcgan.Generator", widths=(256, 128, 64)),
-            discriminator=dict(name="dcgan.Discriminator", widths=(64, 128, 256)),
-        ),
-        optimizers=dict(
-            generator=dict(**adversary, ema_decay=0.999, ema_warmup=True),  # averaged: Yazıcı et al. 2019
-            discriminator=adversary,
-        ),
-        method=dict(
-            name="gan",
-            loss="non_saturating",
-            latent=100,
-            discriminator_steps=1,
-        ),
-        train=dict(steps=6000),
-        sample=dict(every=500, n=36),
-        checkpoint=dict(every=500),
-    )
-    tiny = {
-        "networks.generator.widths": (8, 4),
-        "networks.discriminator.widths": (4, 8),
-        "method.latent": 4,
-    }
-    return experiment(size, full, tiny)
+get_config = Experiment(
+    start=("dcgan_fashion_mnist", "data/image_folder"),
+    full={
+        "data.batch_size": 64,
+        "networks.generator.widths": (256, 128, 64),
+        "networks.discriminator.widths": (64, 128, 256),
+        "optimizers.generator.ema_decay": 0.999,  # averaged: Yazıcı et al. 2019
+        "optimizers.generator.ema_warmup": True,
+        "train.steps": 6000,
+    },
+)

@@ -9,29 +9,27 @@ Expected: digits of which most can be read, and about 4.3 bits/dim on the test s
 Measured once, seed 0, with jax 0.10.2: 1 min 56 s with the evaluation, 4.316 bits/dim. The bound counts
 256 grey levels, of which these images show 17: it is a figure to compare runs by, not a good likelihood.
 FD-digits of 360 samples: 0.478, with a 95 % interval from 0.07 to 0.84, where real images reach 0.396.
+
+Table: Diffusion | U-Net, cosine schedule, DDIM | digits, 8 × 8 | 4.316 bits/dim on the test images; 1 min 56 s
+表: 扩散模型 | U-Net、余弦噪声调度、DDIM | 8 × 8 手写数字 | 测试集 4.316 bits/dim；1 分 56 秒
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="digits",
-            batch_size=32,
-        ),
+get_config = Experiment(
+    start="data/digits",
+    full=dict(
+        data=dict(batch_size=32),
         networks=dict(
             net=dict(
                 name="unet.UNet",
                 channels=32,
                 multipliers=(1, 2),
                 blocks=1,
-                attention=(),  # the middle, at 4 x 4, always has it
+                attention=(),  # the middle, here at 4 x 4, always has it
                 dropout=0.0,
                 groups=8,
-                classes=0,  # unconditional
+                label_classes=0,  # unconditional
                 remat=False,  # True: less memory, a third more time
             ),
         ),
@@ -45,26 +43,25 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             timesteps=1000,
             schedule="cosine",
             prediction="noise",
-            sampler="ddim",
-            sampler_steps=100,
-            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
             variance="small",
             clip=True,
             bound_terms=50,  # fewer than 20 leave the number to chance
+            drop=0.0,  # of what is given: for guidance
         ),
         train=dict(steps=2000),
-        evaluate=dict(
-            samples=360, extractor="digits", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        sample=dict(
+            sampler="ddim",
+            steps=100,
+            eta=1.0,  # 0 keeps the early errors of a network trained this briefly: noise in place of images
         ),
         checkpoint=dict(every=500),
-    )
-    tiny = {
-        "evaluate.samples": 72,
+    ),
+    tiny={
         "networks.net.channels": 4,
         "networks.net.multipliers": (1, 1),
         "networks.net.blocks": 1,
         "networks.net.groups": 2,
-        "method.sampler_steps": 3,
+        "sample.steps": 3,
         "method.bound_terms": 2,
-    }
-    return experiment(size, full, tiny)
+    },
+)

@@ -8,25 +8,18 @@ Expected: eight Gaussians, and thin bridges between them.
 Measured once, seed 0, on 2 busy CPU cores with jax 0.10.2 in 1 min 07 s: 6.451 bits/dim, 0.45 bits a point above the
 entropy of the ring, of which the bound of the best denoiser with 200 steps has 0.43; JS 0.016 bits (draws of the ring:
 0.005), and 3.9 % of the samples off the data. All densities: docs/ground-truth.md.
+
+Table: Diffusion | fully connected, cosine schedule | a known density in the plane |
+0.45 bits a point above the entropy, of which the bound has 0.43; 1 min 07 s
+表: 扩散模型 | 全连接、余弦噪声调度 | 平面上的已知分布 | 每点比熵多 0.45 bits，其中 0.43 来自下界本身；1 分 07 秒
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="points",
-            density="ring",
-            examples=100_000,
-            form="image",
-            batch_size=256,
-        ),
-        networks=dict(
-            net=dict(name="mlp.Denoiser", width=96, blocks=2, octaves=3),
-        ),
+get_config = Experiment(
+    start="data/points",
+    full=dict(
+        networks=dict(net=dict(name="mlp.Denoiser", width=96, blocks=2, octaves=3)),
         optimizers=dict(
             net=dict(learning_rate=1e-3, schedule="cosine", warmup_steps=200, ema_decay=0.999, ema_warmup=True),
         ),
@@ -35,29 +28,20 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
             timesteps=200,
             schedule="cosine",
             prediction="noise",
-            sampler="ancestral",
-            sampler_steps=200,
-            eta=0.0,
             variance="large",  # "small" narrows every mode, even with the best denoiser that there is
             clip=True,
             bound_terms=0,
+            drop=0.0,  # of what is given: for guidance
         ),
-        train=dict(steps=8000, steps_per_call=100, log_every=1000),
-        evaluate=dict(
-            batch_size=2000,
-            samples=10_000,
-            measures=("jensen_shannon", "surprise", "off_data", "modes"),
-        ),
-        sample=dict(n=4000),
+        train=dict(steps=8000),
+        sample=dict(sampler="ancestral", steps=200, eta=0.0),
         checkpoint=dict(every=4000),
-    )
-    tiny = {
-        "data.examples": 64,
+    ),
+    tiny={
         "networks.net.width": 8,
         "networks.net.blocks": 1,
         "optimizers.net.warmup_steps": 2,
         "method.timesteps": 5,
-        "method.sampler_steps": 3,
-        "evaluate.samples": 16,
-    }
-    return experiment(size, full, tiny)
+        "sample.steps": 3,
+    },
+)

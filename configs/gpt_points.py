@@ -8,66 +8,21 @@ Expected: samples that are hard to tell from draws of the ring.
 Measured once, seed 0, on 2 busy CPU cores with jax 0.10.2 in 1 min 12 s: 6.231 bits a coordinate, 0.011 bits a point
 above the entropy of the ring; JS 0.007 bits (draws of the ring: 0.005), and 1.3 % of the samples off the data (draws:
 1.1 %). All densities: docs/ground-truth.md.
+
+Table: Autoregressive | transformer, a token for each coordinate | a known density in the plane |
+0.011 bits a point above the entropy; 1 min 12 s
+表: 自回归模型 | Transformer，每个坐标一个词元 | 平面上的已知分布 | 每点比熵多 0.011 bits；1 分 12 秒
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="points",
-            density="ring",
-            examples=100_000,
-            form="tokens",
-            batch_size=256,
-        ),
-        networks=dict(
-            net=dict(
-                name="transformer.Transformer",
-                layers=2,
-                width=64,
-                heads=4,
-                dropout=0.0,
-                tied=False,  # what a level means as x is not what it means as y
-                remat=False,
-            ),
-        ),
-        optimizers=dict(
-            net=dict(
-                name="adamw",
-                learning_rate=2e-3,
-                schedule="cosine",
-                warmup_steps=100,
-                b2=0.99,
-                clip_norm=1.0,
-                ema_decay=0.999,
-                ema_warmup=True,
-            ),
-        ),
-        method=dict(
-            name="autoregressive",
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-        ),
-        train=dict(steps=2000, steps_per_call=100, log_every=1000),
-        evaluate=dict(
-            batch_size=2000,
-            samples=10_000,
-            measures=("jensen_shannon", "surprise", "off_data", "modes"),
-        ),
-        sample=dict(n=4000),
-        checkpoint=dict(every=1000),
-    )
-    tiny = {
-        "data.examples": 64,
-        "networks.net.layers": 1,
-        "networks.net.width": 8,
-        "networks.net.heads": 2,
-        "optimizers.net.warmup_steps": 2,
-        "evaluate.samples": 16,
-    }
-    return experiment(size, full, tiny)
+get_config = Experiment(
+    start=("gpt_fashion_mnist", "data/points"),
+    full={
+        "evaluate.budget": 60.0,
+        "networks.net.layers": 2,  # untied: what a level means as x is not what it means as y
+        "optimizers.net.ema_decay": 0.999,
+        "checkpoint.every": 1000,
+    },
+    tiny={"data": dict(name="points", density="ring", examples=64, batch_size=8)},
+)

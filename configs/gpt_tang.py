@@ -4,7 +4,7 @@
     tar xzf chinese-poetry-2.0.1.tgz package/dist/quantangshi && mv package/dist/quantangshi data/chinese-poetry
     python main.py --config=configs/gpt_tang.py --workdir=runs/gpt_tang
 
-A prompt: --config.sample.condition=春江花月夜 (traditional characters).
+A prompt: --config.sample.given=春江花月夜 (traditional characters).
 Hardware: 2 CPU cores. Time: about 40 minutes.
 Expected: fewer bits a character on the test poems than the 5-gram with Kneser-Ney smoothing of
 `aigc_jax.metrics.ngram`, and samples in the form of a title and verses of equal length.
@@ -12,22 +12,18 @@ Measured once, seed 0, on 2 shared CPU cores with jax 0.10.2 in 70 min: 6.601 bi
 5-gram has 6.969 (python benchmarks/ngram.py --config=configs/gpt_tang.py). The samples have titles, verses
 of five or seven characters, and little sense from one verse to the next. With train.steps=1800, on cores of its own:
 6.792 bits/char in 31 min. Both with train.steps_per_call=1; not yet measured with 4, which is rounding and time alone.
+
+Table: Autoregressive | transformer | Tang poems |
+6.601 bits/char on the test poems (5-gram with Kneser-Ney: 6.969); 70 min
+表: 自回归模型 | Transformer | 唐诗 | 测试集 6.601 bits/字（Kneser-Ney 平滑的 5-gram：6.969）；70 分钟
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="tang_poems",
-            path="data/chinese-poetry",
-            length=96,  # a poem of eight lines with its title
-            vocabulary_size=6000,  # 99.8 % of the characters
-            batch_size=32,
-        ),
+get_config = Experiment(
+    start="data/tang_poems",
+    full=dict(
+        data=dict(batch_size=32),
         networks=dict(
             net=dict(
                 name="transformer.Transformer",
@@ -50,26 +46,16 @@ def get_config(size: str = "full") -> ml_collections.ConfigDict:
                 clip_norm=1.0,
             ),
         ),
-        method=dict(
-            name="autoregressive",
-            temperature=0.9,
-            top_k=0,
-            top_p=0.95,
-        ),
+        method=dict(name="autoregressive"),
         train=dict(steps=2400, steps_per_call=4),
-        evaluate=dict(
-            batch_size=64, every=600, samples=64, measures=("distinct_1", "distinct_2", "copied_5", "copied_10")
-        ),
+        evaluate=dict(every=600),
         checkpoint=dict(every=600, best="bits_per_char"),
-        sample=dict(n=16, every=600),
-    )
-    tiny = {
-        "evaluate.samples": 0,
-        "data.length": 12,
-        "data.vocabulary_size": 40,
+        sample=dict(n=16, every=600, temperature=0.9, top_k=0, top_p=0.95),
+    ),
+    tiny={
         "networks.net.layers": 2,
         "networks.net.width": 16,
         "networks.net.heads": 2,
         "optimizers.net.warmup_steps": 2,
-    }
-    return experiment(size, full, tiny)
+    },
+)

@@ -14,51 +14,24 @@ Measured once, seed 0, on 1,420 emoji of 32 pixels (Noto, white ground; 1,278 to
 0.10.2, in 14 min: 4.137 bits/dim on the 71 test images after 3,000 steps, which is the checkpoint that is kept; 4.251
 after 6,000, for it overfits. Samples are blurred discs and squares in the right colours; few are an object.
 KID-efficientnet_lite0 of 500 samples 0.284.
+
+Table: VAE | convolutional | your own images |
+4.137 bits/dim on the 71 test images of 1,420 emoji; 14 min on shared cores
+表: VAE | 卷积 | 自己的图片 | 1,420 个表情符号中 71 张测试图 4.137 bits/dim；14 分钟（与其他任务共用 CPU 核）
 """
 
-import ml_collections
+from aigc_jax.experiments import Experiment
 
-from aigc_jax.config import REQUIRED, experiment
-
-
-def get_config(size: str = "full") -> ml_collections.ConfigDict:
-    full = dict(
-        data=dict(
-            name="image_folder",
-            path=REQUIRED,
-            image_size=32,
-            colour=True,
-            augment=("flip",),
-            batch_size=64,
-        ),
-        networks=dict(
-            net=dict(
-                name="conv_vae.ConvVAE",
-                widths=(32, 64, 128),
-                hidden=256,
-                latent=64,
-                parameters=2,  # location and scale of each value
-            ),
-        ),
-        optimizers=dict(
-            net=dict(learning_rate=1e-3, schedule="cosine", ema_decay=0.999, ema_warmup=True),
-        ),
-        method=dict(
-            name="vae",
-            likelihood="discretized_logistic",
-            scale=0.0,  # the decoder gives it
-            beta=1.0,
-            importance_samples=(1, 10),
-        ),
-        train=dict(steps=6000),
-        evaluate=dict(every=500),
-        sample=dict(every=500, n=36),
-        checkpoint=dict(every=500, best="bits_per_dim"),
-    )
-    tiny = {
-        "networks.net.widths": (4, 4),
-        "networks.net.hidden": 8,
-        "networks.net.latent": 4,
-        "method.importance_samples": (1, 2),
-    }
-    return experiment(size, full, tiny)
+get_config = Experiment(
+    start=("vae_fashion_mnist", "data/image_folder"),
+    full={
+        "data.batch_size": 64,
+        "networks.net.widths": (32, 64, 128),
+        "networks.net.latent": 64,
+        "optimizers.net.schedule": "cosine",
+        "method.importance_samples": (1, 10),
+        "train.steps": 6000,
+        "evaluate.every": 500,
+        "checkpoint.best": "bits_per_dim",
+    },
+)

@@ -1,4 +1,4 @@
-"""Writes keys.md: the keys of networks, methods and data sets, from the signatures that read them.
+"""Writes keys.md: the keys of configurations, from the signatures that read them.
 
     python docs/keys.py
 
@@ -22,19 +22,21 @@ from flax import linen
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from aigc_jax import methods, nn  # noqa: E402
+from aigc_jax import adapters, codecs, methods, nn  # noqa: E402
 from aigc_jax.config import annotations, settable_parameters  # noqa: E402
 from aigc_jax.data import sets  # noqa: E402
 
 PAGE = ROOT / "docs" / "keys.md"
-# By the data set, `precision` and the section `frozen`; so are the `classes` without which a network cannot be.
-FILLED_IN = {"image_shape", "vocabulary", "length", "pad", "bos", "eos", "unit", "dtype", "frozen"}
+# By the data set or the codec, `precision` and the section `frozen`.
+FILLED_IN = {"shape", "levels", "image_shape", "classes", "vocabulary", "length", "pad", "bos", "eos", "unit"}
+FILLED_IN |= {"dtype", "frozen"}
+FROM_DATA = {"label_classes": "the data's"}  # where the configuration gives none
 HEAD = """\
-# Keys of networks, methods and data sets
+# Keys of networks, methods, sampling, codecs, adapters and data sets
 
 `python docs/keys.py` writes this page from the signatures in the code; edit those. The keys of the trunk and of the
-optimizers are in [configs.md](configs.md). Left out are the parameters that the data set, `precision` or
-`frozen` fills in.
+optimizers are in [configs.md](configs.md). Left out are the parameters that the data set, the codec,
+`precision` or `frozen` fills in.
 """
 
 
@@ -94,8 +96,10 @@ def rows(reader: Callable, filled_in: set[str]) -> list[str]:
     hints, said = annotations(reader), meanings(reader)
     lines = []
     for key, parameter in settable_parameters(reader).items():
-        default = "required" if parameter.default is inspect.Parameter.empty else f"`{parameter.default!r}`"
-        if key in filled_in or (key == "classes" and default == "required"):
+        default = FROM_DATA.get(key, "required")
+        if parameter.default is not inspect.Parameter.empty:
+            default = f"`{parameter.default!r}`"
+        if key in filled_in:
             continue
         name, within = kind(hints[key])
         lines.append(f"| `{key}` | {name} | {within} | {default} | {said.get(key, '')} |")
@@ -118,6 +122,19 @@ def page() -> str:
             parts.append(section(name, network, network.__doc__, FILLED_IN))
     parts.append("## Methods: `method`\n")
     for module in modules(methods):
+        name = module.__name__.rpartition(".")[2]
+        function = getattr(module, name)
+        parts.append(section(name, function, function.__doc__, FILLED_IN))
+    parts.append("## Sampling: `sample`\n\n`every`, `n`, `given` and `seed` are keys of all of them.\n")
+    for module in modules(methods):
+        if hasattr(module, "plan"):
+            parts.append(section(module.__name__.rpartition(".")[2], module.plan, module.plan.__doc__, FILLED_IN))
+    parts.append("## Codecs: `codec`\n")
+    for module in modules(codecs):
+        name = module.__name__.rpartition(".")[2]
+        parts.append(section(name, getattr(module, name), module.__doc__, FILLED_IN))
+    parts.append("## Adapters: `adapters.<network>`\n")
+    for module in modules(adapters):
         name = module.__name__.rpartition(".")[2]
         function = getattr(module, name)
         parts.append(section(name, function, function.__doc__, FILLED_IN))

@@ -23,6 +23,7 @@ HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 TWINS = (  # what is long becomes short
     (re.compile(r"(configs/\w+\.py)(?!:)"), r"\1:tiny"),
     (re.compile(r"(?<=aigc_jax train )(\w+)(?=\s)"), r"\1:tiny"),
+    (re.compile(r"(?<=aigc_jax preflight )(\w+)(?=\s)"), r"\1:tiny"),
     (re.compile(r"(?<=--config\.train\.steps=)\d+"), "4"),
     (re.compile(r"(?<=sample_)\d{8}"), "00000004"),
 )
@@ -47,6 +48,7 @@ NOT_RUN = {  # the beginning of a command -> the reason
     "aigc_jax similarity TARGETS MADE --measures psnr ssim lpips_alex": "needs AlexNet's published weights; "
     "tests/commands/test_similarity.py",
     "aigc_jax prefer score": "needs people's answers; tests/preference/test_page_in_browser.py",
+    "aigc_jax ask": "needs a run that trains; tests/commands/test_ask.py",
     "aigc_jax convert": "needs a published file; tests/commands/test_convert.py",
 }
 LONG = re.compile(r"^python -m aigc_jax\.(evaluate|train)(?= )")  # the same commands as those of `aigc_jax`

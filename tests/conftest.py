@@ -1,4 +1,4 @@
-"""Eight virtual devices, a cache of compiled programs, and a folder of prepared data for all tests."""
+"""Eight virtual devices, a cache of compiled programs, and a folder of prepared data for all tests; `--family`."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ os.environ["XLA_FLAGS"] = " ".join(
         "--xla_cpu_collective_call_terminate_timeout_seconds=300",
     ]
 )
-os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "programs"))
+os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "cache"))
 # A worker for each core: two threads of one spin while they wait for the other's, and measures took twice as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.set_threshold(50_000)  # as main.py's: tracing makes many objects, and all stay
@@ -26,36 +26,39 @@ from typing import Any  # noqa: E402
 
 import jax  # noqa: E402 - the environment comes first
 import pytest  # noqa: E402
-from support import write_idx, write_images, write_texts  # noqa: E402
+import support  # noqa: E402
+from family import Selection, mistake  # noqa: E402
 
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
-jax.config.update("jax_compilation_cache_dir", os.environ["AIGC_JAX_CACHE"])
+jax.config.update("jax_compilation_cache_dir", str(Path(os.environ["AIGC_JAX_CACHE"]) / "programs"))  # as main.py's
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--family", metavar="NAME", help="only the tests that this generative family can break")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    family = config.getoption("family")
+    if family and (wrong := mistake(family)):
+        raise pytest.UsageError(wrong)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what `--family` does, and keeps together what shares programs and folders: a file's tests."""
+    family = config.getoption("family")
+    if family:
+        selection = Selection(family)
+        taken = {item: selection.takes(item) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not taken[item]])
+        items[:] = [item for item in items if taken[item]]
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(config.rootpath))))
+
+
 @pytest.fixture(scope="session")
-def on_small_data(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def on_small_data() -> Any:
     """A function: configuration -> the same on small files of the same shapes, made here."""
-    folder = tmp_path_factory.mktemp("small")
-    images = str(write_images(folder / "images"))
-    sources = {
-        "image_folder": {"path": images},
-        "idx": {"path": str(write_idx(folder / "idx"))},
-        "tang_poems": {"path": str(write_texts(folder / "texts"))},
-        "text_folder": {"path": str(write_texts(folder / "texts"))},
-        "tfds": {
-            "name": "image_folder",
-            "path": images,
-            "image_size": 32,
-            "colour": True,
-        },
-    }
-
-    def small(data: dict[str, Any]) -> dict[str, Any]:
-        if data["name"] == "pixels":
-            return {**data, "images": small(data["images"])}
-        kept = {key: data[key] for key in ("augment", "batch_size")} if data["name"] == "tfds" else data
-        return {**kept, **sources.get(data["name"], {})}
-
-    return lambda config: {**config, "data": small(config["data"])}
+    return support.on_small_data

@@ -1,9 +1,14 @@
 """Configurations and small files for tests."""
 
+import atexit
+import functools
 import gzip
+import importlib
 import importlib.util
 import re
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,26 @@ def load_config(name: str, size: str = "full") -> dict[str, Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.get_config(size).to_dict()
+
+
+@functools.cache
+def _own_folder() -> Path:
+    """A folder of this process, which goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="aigc_jax_small_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def small(data: dict[str, Any]) -> dict[str, Any]:
+    """A configuration's section `data` on small files of the same shapes: `small/`."""
+    if not (ROOT / "tests" / "small" / f"{data['name']}.py").is_file():
+        return data
+    return importlib.import_module(f"small.{data['name']}").section(data, _own_folder() / data["name"])
+
+
+def on_small_data(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration on small files."""
+    return {**config, "data": small(config["data"])}
 
 
 def write_idx(folder: Path, train: int = 48, test: int = 20, side: int = 28) -> Path:

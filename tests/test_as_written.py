@@ -19,7 +19,7 @@ from PIL import Image
 from support import PRINTED_FILE, ROOT, write_texts
 
 from aigc_jax.data import catalogue
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 
 TINY = "python main.py --config=configs/{}.py:tiny --workdir=runs/{}"
 UNPACK = "aigc_jax unpack runs/ddpm/samples/sample_00000004.npz samples/{}"
@@ -40,7 +40,8 @@ READ = [page for page in as_written.PAGES if any(as_written.reason(c) is None fo
 def furnished(tmp_path_factory):
     """A folder with a checkout, and with what the pages call FOLDER, REAL, MADE and so on; and its environment."""
     folder, apart = tmp_path_factory.mktemp("fresh"), tmp_path_factory.mktemp("apart")
-    shutil.copy(ROOT / "main.py", folder)
+    for name in ("main.py", "README.md", "README.zh-CN.md"):
+        shutil.copy(ROOT / name, folder)
     for name in ("aigc_jax", "configs", "docs"):  # commands and their readers write there
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     digits = catalogue.load({"name": "digits"}, None).splits["train"][np.arange(300)]["image"]
@@ -93,6 +94,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.long(part="documents")
 @pytest.mark.parametrize("page", READ)
 def test_the_commands_of_a_page(page, furnished, tmp_path):
     source, environment = furnished

@@ -76,7 +76,7 @@ def test_main_answers_help(flag, capsys):
 def test_every_command_is_in_the_overview():
     modules = {path.stem for folder in COMMANDS for path in sorted((ROOT / folder).glob("[!_]*.py"))}
     assert modules | {*console.MODES, "data"} == set(VERBS) and commands.__doc__
-    assert console.MODES == tuple(command.MODES) == ("train", "evaluate", "sample", "audit")
+    assert console.MODES == tuple(command.MODES) == ("train", "preflight", "evaluate", "sample", "audit")
 
 
 @pytest.mark.parametrize("verb", ["folders", "texts", "similarity"])
@@ -244,7 +244,7 @@ def test_an_audit_of_files_and_one_of_a_run(monkeypatch):
 # Installed
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="package")
 def test_an_installed_package_works_in_any_folder(tmp_path):
     """It brings its configurations; what it stands on is this environment's."""
     pytest.importorskip("setuptools")
@@ -261,6 +261,6 @@ def test_an_installed_package_works_in_any_folder(tmp_path):
         return subprocess.run(line, cwd=empty, capture_output=True, text=True, check=True, timeout=300).stdout
 
     assert [line.split()[0] for line in installed("configs").splitlines()] == CONFIGS
-    assert "Done: step 4 of 4" in installed("train", TINY, "--workdir=w")
+    assert "Done: step 4 of 4" in installed("train", "cddpm_digits:tiny", "--workdir=w")
     assert "samples of step 4" in installed("sample", "w")
     assert str(home) in installed("configs", "ddpm_digits")

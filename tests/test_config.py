@@ -1,12 +1,15 @@
 """A configuration that is wrong is refused in one line that names the key."""
 
+import runpy
 from typing import Literal
 
 import pytest
+from support import ROOT
 
-from aigc_jax import command
+from aigc_jax import command, experiments
 from aigc_jax import config as c
 from aigc_jax.errors import ConfigError
+from aigc_jax.experiments import Experiment
 from aigc_jax.train.run import Pace
 
 
@@ -70,21 +73,21 @@ def test_bind_asks_for_what_is_missing_and_fills_facts():
 
 
 def test_the_tiny_twin_changes_only_keys_that_exist():
-    assert c.experiment("tiny", full(), {"train.steps": 2}).train.steps == 2
-    assert c.experiment("full", full(), {"train.steps": 2}).train.steps == 10
+    assert c.resolved(full(), {"train.steps": 2}, "tiny").train.steps == 2
+    assert c.resolved(full(), {"train.steps": 2}).train.steps == 10
     with pytest.raises(ConfigError, match=r"train\.stepz"):
-        c.experiment("tiny", full(), {"train.stepz": 2})
+        c.resolved(full(), {"train.stepz": 2}, "tiny")
     with pytest.raises(ConfigError, match=r"trian\.steps"):
-        c.experiment("tiny", full(), {"trian.steps": 2})
+        c.resolved(full(), {"trian.steps": 2}, "tiny")
     with pytest.raises(ConfigError, match="big"):
-        c.experiment("big", full(), {})
+        c.resolved(full(), {}, "big")
 
 
 def test_an_unknown_section_or_key_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match=r'"trian".*Did you mean "train"'):
-        c.experiment("full", full(trian={}), {})
-    with pytest.raises(ConfigError, match=r'"sample.nn"'):
-        c.experiment("full", full(sample={"nn": 3}), {})
+        c.resolved(full(trian={}), {})
+    with pytest.raises(ConfigError, match=r'"evaluate.nn"'):
+        c.resolved(full(evaluate={"nn": 3}), {})
 
 
 @pytest.mark.parametrize(
@@ -100,16 +103,16 @@ def test_an_unknown_section_or_key_is_refused_with_the_nearest_name():
 )
 def test_unknown_overrides_are_refused(argument, said):
     with pytest.raises(ConfigError) as caught:
-        c.check_overrides(c.experiment("full", full(), {}), ["main.py", "--workdir=x", argument])
+        c.check_overrides(c.resolved(full(), {}), ["main.py", "--workdir=x", argument])
     assert said in str(caught.value)
 
 
 def test_known_overrides_pass():
-    c.check_overrides(c.experiment("full", full(), {}), ["--config.train.steps=3", "--config=x.py", "--mode=train"])
+    c.check_overrides(c.resolved(full(), {}), ["--config.train.steps=3", "--config=x.py", "--mode=train"])
 
 
 def test_the_json_is_read_back_and_compared(tmp_path):
-    config = c.experiment("full", full(), {})
+    config = c.resolved(full(), {})
     path = tmp_path / "config.json"
     path.write_text(c.to_json(config), "utf-8")
     assert c.compare(path, config) == []
@@ -118,7 +121,7 @@ def test_the_json_is_read_back_and_compared(tmp_path):
 
 
 def test_required_values_take_strings_only():
-    config = c.experiment("full", full(), {})
+    config = c.resolved(full(), {})
     assert config.data.path is None
     config.data.path = "there"
     with pytest.raises(TypeError):
@@ -133,3 +136,94 @@ def test_a_flag_that_is_the_end_of_a_key_is_told_the_key():
         command.parse([*arguments, "--seed=1"])
     with pytest.raises(ConfigError, match=r'no flag "--workdr". Did you mean "workdir"'):
         command.parse([*arguments, "--workdr=x"])
+
+
+# What an experiment starts from
+
+DIGITS = experiments.load("ddpm_digits").to_dict()
+
+
+def test_an_experiment_changes_what_it_starts_from():
+    changes = {"networks.net.channels": 64, "sample": {"n": 9}, "evaluate.every": 5}
+    wanted = c.merged(DIGITS, changes)
+    del wanted["networks"]["net"]["remat"]
+    found = Experiment(start="ddpm_digits", without=("networks.net.remat",), full=changes)
+    assert found().to_dict() == wanted
+    assert experiments.load("ddpm_digits").to_dict() == DIGITS
+
+
+def test_a_section_with_a_name_takes_the_place_of_the_one_that_was_there():
+    net = {"name": "mlp.Denoiser", "width": 8, "blocks": 1, "octaves": 2}
+    assert Experiment(start="ddpm_digits", full={"networks.net": net})().networks.net.to_dict() == {**net, "start": ""}
+    assert Experiment(start="ddpm_digits", full={"networks.net.name": "x"})().networks.net.channels == 32
+
+
+def test_of_several_starts_the_later_changes_the_earlier():
+    found = Experiment(start=("ddpm_digits", "data/fashion_mnist"), full={"data.batch_size": 7})()
+    assert found.data.name == "idx" and found.data.batch_size == 7
+    assert found.evals.quality.extractor == "fashion_mnist" and found.networks.to_dict() == DIGITS["networks"]
+
+
+def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
+    one = Experiment(start="ddpm_digits", full={"networks.net.blocks": 3}, tiny={"method.bound_terms": 1})
+    assert (
+        one("tiny").networks.net.blocks == 1 and one("tiny").method.bound_terms == 1 and one().networks.net.blocks == 3
+    )
+    other = Experiment(start="ddpm_digits", without=("evaluate",), full={"networks.net": {"name": "n", "width": 8}})
+    assert other("tiny").evals.quality.samples == 0
+    assert other("tiny").networks.net.to_dict() == {"name": "n", "width": 8, "start": ""}
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (dict(start="ddpm_digit", full={}), 'no configuration "ddpm_digit". Did you mean "ddpm_digits"?'),
+        (dict(start="data/digit", full={}), 'Did you mean "data/digits"?'),
+        (
+            dict(start="ddpm_digits", full={"train.step": 3}),
+            'key "train.step". Did you mean "train.steps"',
+        ),
+        (dict(start="ddpm_digits", full={"trian": {}}), 'Did you mean "train"?'),
+        (dict(start="ddpm_digits", full={"train.steps.x": 3}), '"steps" is no section'),
+        (
+            dict(start="ddpm_digits", full={}, without=("evaluate.smpl",)),
+            'leave out. Did you mean "evals.quality.samples"',
+        ),
+        (dict(start="ddpm_digits", full={}, tiny={"networks.net.width": 3}), 'twin sets "networks.net.width"'),
+        (dict(start="data/digits", full={}), "lacks the section networks"),
+        (dict(start="PLAIN", full={}), "its get_config is no Experiment"),
+        (dict(start="SELF", full={}), "starts from itself"),
+    ],
+)
+def test_what_it_cannot_start_from_is_told_in_a_line(one, said, tmp_path):
+    plain, itself = tmp_path / "plain.py", tmp_path / "itself.py"
+    plain.write_text("def get_config(size='full'): ...\n")
+    itself.write_text(
+        f"from aigc_jax.experiments import Experiment\n\nget_config = Experiment(start={str(itself)!r}, full={{}})\n"
+    )
+    start = {"PLAIN": str(plain), "SELF": str(itself)}.get(one["start"], one["start"])
+    with pytest.raises(ConfigError) as caught:
+        Experiment(**{**one, "start": start})("tiny")
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_anywhere_starts_from_a_name_or_from_the_file_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "first.py").write_text(
+        "from aigc_jax.experiments import Experiment\n\n"
+        'get_config = Experiment(start="ddpm_digits", full={"train.steps": 7}, tiny={"train.steps": 3})\n'
+    )
+    (tmp_path / "mine" / "second.py").write_text(
+        "from pathlib import Path\n\nfrom aigc_jax.experiments import Experiment\n\n"
+        'get_config = Experiment(start=str(Path(__file__).parent / "first.py"), full={"seed": 5})\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    assert experiments.load("mine/second.py").to_dict() == {**c.merged(DIGITS, {"train.steps": 7}), "seed": 5}
+    assert experiments.load("mine/second.py:tiny").train.steps == 3
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "data").glob("*.py")), ids=lambda path: path.stem)
+def test_the_part_of_a_data_set_says_how_its_samples_are_judged(path):
+    """Also where they are not: an experiment on other data is then not judged as on the first."""
+    full, _ = runpy.run_path(str(path))["get_config"].settings()
+    assert full["data"]["name"] and {"samples", "extractor", "measures"} <= full["evals"]["quality"].keys()

@@ -1,39 +1,56 @@
 """The laws that every configuration's family keeps. New ones join by being in configs/.
 
-Every configuration builds, and its tiny twin trains, evaluates and samples. What compiles for minutes is asked of one
-configuration of each signature: configurations of one family, network and medium run the same code.
+Configurations of one signature run the same code. The first of them stands for all where programs are compiled: one run
+of it, of one device, serves every law, and is held against a run over a mesh. The tiny twin of each other one trains
+too. Every configuration builds at its full size, without an array made.
 """
 
+import functools
 import shutil
 import time
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import CONFIGS, load_config
+from support import CONFIGS, load_config, on_small_data
 
 from aigc_jax.build import build
+from aigc_jax.data import catalogue
 from aigc_jax.data.stream import evaluation
 from aigc_jax.train import loop
+from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import Workdir
 
-STEPS = 3
-MEDIA = {  # data.name -> the medium, where it is not the name itself
-    **dict.fromkeys(("digits", "idx", "image_folder", "tfds"), "images"),
-    **dict.fromkeys(("sentences", "tang_poems", "text_folder"), "texts"),
-}
+STEPS, SAMPLES = 3, 8
+ALONE = 2e-5  # of values in [-1, 1]: products over other numbers of rows round otherwise
+MESH = {"data": 2, "fsdp": 2, "tensor": 2}
+# Adam divides by the gradient, and so makes rounding of zeros visible between numbers of devices.
+PLAIN = {"name": "sgd", "learning_rate": 0.1, "clip_norm": 1.0, "warmup_steps": 0}
 
 
+def tiny(name, **changes):
+    """A configuration's tiny twin on small data, with changes to its sections; `optimizers`: of every network."""
+    config = on_small_data(load_config(name, "tiny"))
+    plain = changes.pop("optimizers", {})
+    optimizers = {network: {**section, **plain} for network, section in config["optimizers"].items()}
+    changed = {section: {**config[section], **values} for section, values in changes.items()}
+    return {**config, "optimizers": optimizers, **changed}
+
+
+@functools.cache
 def signature(name):
-    """What decides which code a configuration runs: family, networks, medium, and whether classes are left out."""
-    config = load_config(name)
+    """What decides which code a configuration runs: family, networks, data, codec, and whether labels are read."""
+    config = tiny(name)
     networks = config["networks"].values()
+    section = {key: value for key, value in config["data"].items() if key != "batch_size"}
     return (
         config["method"]["name"],
-        tuple(sorted(network["name"] for network in networks)),
-        MEDIA.get(config["data"]["name"], config["data"]["name"]),
-        any(network.get("classes") == 0 for network in networks),
+        *sorted(network["name"] for network in networks),
+        type(catalogue.load(section, None).made).__name__,
+        config.get("codec", {"name": "identity"})["name"],
+        *("without labels" for network in networks if network.get("label_classes") == 0),
     )
 
 
@@ -42,25 +59,41 @@ def first_of(names, key):
     return list({key(name): name for name in reversed(names)}.values())[::-1]
 
 
-EVERY = pytest.mark.parametrize("name", CONFIGS)
+def each(names):
+    """Parameters: tests of one signature go to one process, since they share what is compiled."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(" ".join(signature(name)))) for name in names]
+
+
 SIGNATURES = first_of(CONFIGS, signature)
-EACH_SIGNATURE = pytest.mark.parametrize("name", SIGNATURES)
 WITH_PMAP = first_of(SIGNATURES, lambda name: signature(name)[0])  # one of each family
 
 
-@pytest.fixture(scope="module")
-def tiny(on_small_data):
-    """name -> its tiny twin on small data, with changes to its sections."""
+class Trained(NamedTuple):
+    """A run on one device, from its first step to its last."""
 
-    def make(name, **changes):
-        config = on_small_data(load_config(name, "tiny"))
-        return {**config, **{section: {**config[section], **values} for section, values in changes.items()}}
+    config: dict[str, Any]
+    run: Run
+    workdir: Workdir
+    before: Any  # its state, on the host
+    state: Any  # after STEPS steps
+    sums: Any  # of their metrics, on the host
 
-    return make
+
+@pytest.fixture(scope="module", params=each(SIGNATURES))
+def trained(request, tmp_path_factory):
+    config = tiny(
+        request.param,
+        optimizers=PLAIN,
+        evals={name: {"samples": 0, "measures": ()} for name in load_config(request.param)["evals"]},
+        tracking={"tensorboard": False},
+    )
+    run, workdir = build(config, devices=jax.devices()[:1]), Workdir(tmp_path_factory.mktemp("run") / "straight")
+    loop.train(run, workdir, time.time())
+    return Trained(config, run, workdir, *steps(run))
 
 
 def steps(run, count=STEPS):
-    """(state before, state after `count` steps, sums of their metrics)."""
+    """(state before on the host, state after `count` steps, sums of their metrics on the host)."""
     programs = run.programs
     state, feed = programs.init(), run.feeds["train"]
     before = jax.device_get(state)
@@ -77,11 +110,8 @@ def leaves(tree):
     }
 
 
-@EVERY
-def test_step_keeps_the_tree_and_moves_every_weight(tiny, name):
-    plain = {key: {**value, "warmup_steps": 0} for key, value in tiny(name)["optimizers"].items()}
-    run = build(tiny(name, optimizers=plain), devices=jax.devices()[:1])
-    before, after, sums = steps(run)
+def check_steps(before, after, sums):
+    """The state has the same form, is finite, and every weight has moved."""
     described = lambda tree: {k: (v.shape, v.dtype) for k, v in leaves(tree).items()}  # noqa: E731
     assert jax.tree.structure(before) == jax.tree.structure(after)
     assert described(before) == described(after)
@@ -96,55 +126,73 @@ def test_step_keeps_the_tree_and_moves_every_weight(tiny, name):
         assert leaf.dtype == jnp.float32, f"{path} is a master weight"
 
 
-@EVERY
-def test_same_key_same_bits_and_frozen_stays(tiny, name):
-    run = build(tiny(name), devices=jax.devices()[:1])
-    programs, method = run.programs, run.programs.method
-    frozen = {"given": jnp.arange(3.0)}
-    state = programs.init().replace(frozen=frozen)
-    rows = run.data.splits["train"][np.arange(run.batch_size) % len(run.data.splits["train"])]
-    batch = run.data.medium.prepare(jax.random.key(5), {k: jnp.asarray(v) for k, v in rows.items()}, True)
-    step = jax.jit(method.step)
-    one, _ = step(jax.random.key(1), state, batch)
-    assert int(one.step) == 0, "the trainer counts"
-    same, _ = step(jax.random.key(1), state, batch)
-    jax.tree.map(np.testing.assert_array_equal, one, same)
-    np.testing.assert_array_equal(one.frozen["given"], frozen["given"])
+def test_step_keeps_the_tree_and_moves_every_weight(trained):
+    check_steps(trained.before, trained.state, trained.sums)
 
 
-@EACH_SIGNATURE
-def test_eight_devices_and_pmap_train_what_one_does(tiny, name):
-    # Plain gradient descent: Adam divides by the gradient's size, and so makes rounding of zeros visible.
-    sgd = {key: {**value, "name": "sgd"} for key, value in tiny(name)["optimizers"].items()}
-    settings = {
-        "one device": ({}, jax.devices()[:1]),
-        "eight devices": ({}, jax.devices()),
-        "fully sharded": ({"data": 2, "fsdp": 2, "tensor": 2}, jax.devices()),
-        **({"pmap": ({"compile": "pmap"}, jax.devices())} if name in WITH_PMAP else {}),
-    }
-    found = {}
-    for setting, (parallel, devices) in settings.items():
-        _, state, sums = steps(build(tiny(name, optimizers=sgd, parallel=parallel), devices=devices))
-        found[setting] = jax.device_get((state.params, state.ema, state.extra)), sums
-    expected, expected_sums = found.pop("one device")
-    for setting, (state, sums) in found.items():
-        for path, leaf in leaves(expected).items():
-            np.testing.assert_allclose(leaves(state)[path], leaf, rtol=2e-4, atol=2e-5, err_msg=f"{setting}: {path}")
-        for key, value in expected_sums["metrics"].items():
-            np.testing.assert_allclose(sums["metrics"][key], value, rtol=2e-3, atol=1e-4, err_msg=f"{setting}: {key}")
+def test_same_key_same_bits(trained):
+    _, state, sums = steps(trained.run)
+    jax.tree.map(np.testing.assert_array_equal, state, trained.state)
+    jax.tree.map(np.testing.assert_array_equal, sums, trained.sums)
 
 
-@EACH_SIGNATURE
-def test_interrupted_and_resumed_is_uninterrupted(tiny, name, tmp_path):
-    config = tiny(name, tracking={"tensorboard": False})
-    straight, broken = Workdir(tmp_path / "straight"), Workdir(tmp_path / "broken")
-    run = build(config)
-    loop.train(run, straight, time.time())
+def test_a_step_hands_on_what_is_frozen_and_leaves_counting_to_the_trainer(trained):
+    """Nothing computes them: the traced step gives back the very variables that it was given."""
+    programs = trained.run.programs
+    assert not trained.state.frozen, "outside of a program no state holds what is frozen"
+    frozen = {**programs.frozen, "other": jax.ShapeDtypeStruct((3,), jnp.float32)}
+    state, batch = programs.described.replace(frozen=frozen), programs.described_batch
+    with jax.set_mesh(programs.layout.mesh):
+        traced, (after, _) = jax.make_jaxpr(programs.method.step, return_shape=True)(programs.root, state, batch)
+    asked = dict(zip(leaves((programs.root, state, batch)), traced.jaxpr.invars, strict=True))
+    given = dict(zip(leaves((after,)), traced.jaxpr.outvars, strict=False))
+    for path in ("step", "frozen/other"):
+        assert given[f"0/{path}"] is asked[f"1/{path}"], path
+
+
+def test_evaluating_and_sampling_change_nothing_and_stay_finite(trained):
+    run, state = trained.run, trained.state
+    measures = run.measure(state)
+    assert measures
+    assert all(np.isfinite(value) for value in measures.values())
+    assert measures == run.measure(state)
+    if run.programs.method.sample is None:
+        return
+    samples, given = sampled(run, state)
+    assert len(samples) == SAMPLES and np.all(np.isfinite(samples))
+    np.testing.assert_array_equal(samples, sampled(run, state)[0])
+    walks = run.programs.walks(jax.random.key(1), state, 3, [{name: rows[:3] for name, rows in given.items()}] * 2)
+    if walks is not None:
+        assert walks.shape == (6, *samples.shape[1:])
+        assert np.all(np.isfinite(walks)) and not np.array_equal(walks[0], walks[3])
+
+
+def test_a_sample_depends_neither_on_its_batch_nor_on_its_place(trained):
+    run, state = trained.run, trained.state
+    if run.programs.method.sample is None:
+        return
+    samples, given = sampled(run, state)
+    for i in (0, 5):
+        rows = {name: each[i : i + 1] for name, each in given.items()}
+        alone = run.programs.sample(run.programs.keys(1, 0, np.array([i])), state, rows, run.plan)
+        np.testing.assert_allclose(alone[0], samples[i], atol=ALONE)
+    assert not np.array_equal(samples[0], samples[5])
+
+
+def sampled(run, state):
+    """(SAMPLES samples, what they were given)."""
+    given = run.asked(SAMPLES).rows
+    return run.programs.sample(run.programs.keys(1, 0, np.arange(SAMPLES)), state, given, run.plan), given
+
+
+def test_interrupted_and_resumed_is_uninterrupted(trained, tmp_path):
+    straight, broken = trained.workdir, Workdir(tmp_path / "broken")
     shutil.copytree(straight.folder, broken.folder)
-    last, middle = run.pace.steps, run.save_every
+    last, middle = trained.run.pace.steps, trained.run.save_every
     assert {middle, last} <= set(map(int, (p.name for p in broken.checkpoints.iterdir())))
     shutil.rmtree(broken.checkpoints / str(last))
-    loop.train(build(config), broken, time.time())
+    run = build(trained.config, devices=jax.devices()[:1])
+    loop.train(run, broken, time.time())
 
     def saved(workdir: Workdir):
         keeper = run.checkpoints(workdir.checkpoints)
@@ -157,24 +205,54 @@ def test_interrupted_and_resumed_is_uninterrupted(tiny, name, tmp_path):
         assert path.read_bytes() == (broken.samples / path.name).read_bytes(), path.name
 
 
-@EVERY
-def test_evaluating_and_sampling_change_nothing_and_stay_finite(tiny, name):
-    run = build(tiny(name))
-    state = run.programs.init()
-    measures = run.measure(state)
-    assert measures
-    assert all(np.isfinite(value) for value in measures.values())
-    assert measures == run.measure(state)
-    if run.programs.method.sample is None:
-        return
-    samples = run.programs.sample(jax.random.key(1), state, run.sampling.n)
-    assert len(samples) == run.sampling.n
-    assert np.all(np.isfinite(samples))
-    np.testing.assert_array_equal(samples, run.programs.sample(jax.random.key(1), state, run.sampling.n))
-    walks = run.programs.walks(jax.random.key(1), state, 3, ways=2)
-    if walks is not None:
-        assert walks.shape == (6, *samples.shape[1:])
-        assert np.all(np.isfinite(walks)) and not np.array_equal(walks[0], walks[3])
+def test_a_mesh_of_eight_devices_trains_what_one_does(trained):
+    check_parallel(trained, MESH)
+
+
+@pytest.mark.parametrize("trained", each(WITH_PMAP), indirect=True)
+def test_pmap_trains_what_one_device_does(trained):
+    check_parallel(trained, {"compile": "pmap"})
+
+
+@pytest.mark.parametrize("trained", each(WITH_PMAP), indirect=True)
+def test_a_mesh_measures_and_samples_what_one_device_does(trained):
+    run = parallel(trained, MESH)
+    state = jax.device_put(jax.device_get(trained.state), run.programs.shardings)
+    expected = trained.run.measure(trained.state)
+    assert run.measure(state) == pytest.approx(expected, rel=2e-3, abs=1e-4)
+    if run.programs.method.sample is not None:
+        np.testing.assert_allclose(sampled(run, state)[0], sampled(trained.run, trained.state)[0], atol=2e-2)
+
+
+def parallel(trained, settings):
+    """The same run over eight devices. settings: of `parallel`."""
+    return build({**trained.config, "parallel": {**trained.config["parallel"], **settings}}, devices=jax.devices())
+
+
+def check_parallel(trained, settings):
+    """Weights and metrics of a run over eight devices are those of one device."""
+    _, state, sums = steps(parallel(trained, settings))
+    for part in ("params", "ema", "extra"):
+        found = leaves(jax.device_get(getattr(state, part)))
+        for path, leaf in leaves(getattr(trained.state, part)).items():
+            np.testing.assert_allclose(found[path], leaf, rtol=2e-4, atol=2e-5, err_msg=f"{part}/{path}")
+    for key, value in trained.sums["metrics"].items():
+        np.testing.assert_allclose(sums["metrics"][key], value, rtol=2e-3, atol=1e-4, err_msg=key)
+
+
+@pytest.mark.parametrize("name", each(name for name in CONFIGS if name not in SIGNATURES))
+def test_the_tiny_twin_trains(name):
+    check_steps(*steps(build(tiny(name, optimizers={"warmup_steps": 0}), devices=jax.devices()[:1])))
+
+
+@pytest.mark.parametrize("name", each(CONFIGS))
+def test_full_configurations_build(name):
+    """Every network's shapes follow, with no array made, and every key is read."""
+    config = on_small_data(load_config(name))
+    config["evaluate"] = {**config["evaluate"], "batch_size": 64}  # for eight devices and few data
+    config["evals"] = {}
+    run = build(config)
+    assert sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)) > 1000
 
 
 def test_a_remainder_batch_counts_each_example_once():
@@ -186,12 +264,3 @@ def test_a_remainder_batch_counts_each_example_once():
             total, weight = total + float((values[indices] * mask).sum()), weight + float(mask.sum())
         assert weight == size
         np.testing.assert_allclose(total / weight, values.astype(np.float64).mean(), rtol=1e-6)
-
-
-@EVERY
-def test_full_configurations_build(on_small_data, name):
-    """Every network's shapes follow, with no array made, and every key is read."""
-    config = on_small_data(load_config(name))
-    config["evaluate"] = {**config["evaluate"], "batch_size": 64, "samples": 0}  # for eight devices and few data
-    run = build(config)
-    assert sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)) > 1000

@@ -2,7 +2,10 @@
 
 import importlib.util
 
+import pytest
 from support import ROOT
+
+pytestmark = pytest.mark.every_family
 
 
 def script():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.every_family
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aigc_jax"
 LONGEST = 400  # lines of a file that a person reads in one sitting
@@ -20,7 +22,12 @@ MAY_IMPORT = {
     "ops": {"errors"},
     "learner": {"method", "ops", "errors"},
     "nn": {"ops", "errors"},
+    "format": set(),
+    "weights": {"format", "errors"},
+    "published": {"format", "weights", "config", "errors"},
+    "adapters": {"learner", "method", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
+    "codecs": {"method", "ops", "errors"},
     "data": {"method", "ops", "consoles", "places", "config", "errors"},
     "places": {"errors"},
     "metrics": {"nn", "ops", "config", "errors"},
@@ -29,13 +36,21 @@ MAY_IMPORT = {
     "evaluate": {"method", "data", "metrics", "train", "places", "ops", "config", "errors"},
     "preference": {"data", "metrics", "train", "errors"},
     "commands": {
-        *("evaluate", "preference", "build", "data", "metrics", "train"),
+        *("evaluate", "preference", "build", "sources", "published", "lookup", "data", "metrics", "train"),
         *("ops", "plot", "experiments", "places", "config", "errors"),
     },
-    "build": {"methods", "nn", "data", "train", "evaluate", "learner", "method", "ops", "places", "config", "errors"},
+    "lookup": {"nn", "config", "errors"},
+    "sources": {
+        *("lookup", "published", "adapters", "learner", "method"),
+        *("train", "data", "places", "config", "errors"),
+    },
+    "build": {
+        *("sources", "lookup", "codecs", "methods", "data", "train", "evaluate"),
+        *("learner", "method", "ops", "places", "config", "errors"),
+    },
     "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
-    "modes": {"build", "train", "evaluate", "data", "command"},
+    "modes": {"build", "train", "evaluate", "data", "command", "errors"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "data", "config", "errors"},
     "library": {"build", "train", "data", "experiments", "errors"},

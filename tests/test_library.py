@@ -27,7 +27,7 @@ def runs(on_small_data, tmp_path_factory):
         if name not in made:
             made[name] = tmp_path_factory.mktemp(name) / "run"
             config = on_small_data(load_config(name, "tiny"))
-            config = {**config, "evaluate": {**config["evaluate"], "samples": 0}}
+            config = {**config, "evals": {}}
             loop.train(build(config), Workdir(made[name]), time.time())
         return made[name]
 
@@ -55,8 +55,9 @@ def test_samples_are_as_the_data_set_has_them_and_follow_from_their_seed(runs, n
 
 def test_they_are_those_of_the_command_line(runs):
     folder = Workdir(runs("cddpm_digits"))
-    config = {**load_config("cddpm_digits", "tiny"), "sample": {"every": 0, "n": 3, "condition": "each", "seed": 5}}
-    config["evaluate"]["samples"] = 0
+    config = load_config("cddpm_digits", "tiny")
+    config = {**config, "sample": {**config["sample"], "n": 3, "given": "each", "seed": 5}}
+    config["evals"] = {}
     trained.sample(build(config), folder)
     with np.load(folder.samples / "sample_00000004.npz") as written:
         np.testing.assert_array_equal(aigc_jax.load(folder.folder).sample(3, "each", 5), written["image"])
@@ -102,13 +103,17 @@ def test_neither_data_nor_configuration_file_is_needed(tmp_path, monkeypatch):
 
 def test_settings_may_be_those_that_training_has_not_fixed(runs):
     folder = runs("cddpm_digits")
-    quick = aigc_jax.load(folder, {"method.sampler_steps": 1})
-    assert (quick.sample(8) != aigc_jax.load(folder).sample(8)).any()
+    quick = aigc_jax.load(folder, {"sample.steps": 1})
+    usual = aigc_jax.load(folder)
+    assert (quick.sample(8) != usual.sample(8)).any()
+    np.testing.assert_array_equal(usual.sample(8, steps=1), quick.sample(8))
     assert aigc_jax.load(folder, {"parallel.data": 8}).sample(8).shape == (8, 8, 8, 1)
-    with pytest.raises(ConfigError, match=r'no configuration key "method.sampler_step".*"method.sampler_steps"'):
-        aigc_jax.load(folder, {"method.sampler_step": 1})
-    with pytest.raises(ConfigError, match="\"method.eta\" has to be a float, and is 'much'"):
-        aigc_jax.load(folder, {"method.eta": "much"})
+    with pytest.raises(ConfigError, match=r'no configuration key "sample.step".*"sample.steps"'):
+        aigc_jax.load(folder, {"sample.step": 1})
+    with pytest.raises(ConfigError, match="\"sample.eta\" has to be a float, and is 'much'"):
+        aigc_jax.load(folder, {"sample.eta": "much"})
+    with pytest.raises(ConfigError, match=r'Nothing reads the configuration key "sample.warmth"'):
+        usual.sample(2, warmth=0.5)
     with pytest.raises(UserError, match="another configuration"):
         aigc_jax.load(folder, {"seed": 1})
 
@@ -122,7 +127,7 @@ def test_what_is_not_there_is_said(runs, tmp_path):
     for n, seed in ((0, 0), (2, -1), (2, 2**32)):
         with pytest.raises(UserError, match="n has to be at least 1, and seed from 0 to"):
             model.sample(n, seed=seed)
-    with pytest.raises(UserError, match="no condition"):  # rather than which classes its data have
+    with pytest.raises(UserError, match="is given nothing"):  # rather than which classes its data have
         aigc_jax.load(runs("gan_points")).sample(2, given="cat")
     with pytest.raises(TypeError, match="integer"):
         model.sample(1, seed=1.5)

@@ -31,7 +31,7 @@ def test_the_notebook_is_kept_without_outputs():
     assert all(cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="notebook")
 def test_the_notebook_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("AIGC_JAX_NOTEBOOK_STEPS", "20")
     monkeypatch.setenv("AIGC_JAX_NOTEBOOK_WORKDIR", str(tmp_path / "run"))

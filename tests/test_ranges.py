@@ -11,9 +11,9 @@ import pytest
 from flax import linen
 from support import load_config
 
-from aigc_jax import methods, nn
-from aigc_jax.build import Source, build
-from aigc_jax.config import OPTIMIZER, TRUNK, annotations, bind, check, leaves, settable_parameters
+from aigc_jax import adapters, methods, nn
+from aigc_jax.build import build
+from aigc_jax.config import OPTIMIZER, TRUNK, annotations, check, leaves, settable_parameters
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
 from aigc_jax.ops.optimizer import optimizer
@@ -33,8 +33,9 @@ def files(package):
 
 def readers():
     """Everything that a section is bound to, by the section's name and its own."""
-    yield from (("trunk", each) for each in (Pace, Evaluation, Sampling, Tracking, Checkpoints, layout, Source))
+    yield from (("trunk", each) for each in (Pace, Evaluation, Sampling, Tracking, Checkpoints, layout))
     yield "optimizers", optimizer
+    yield from (("adapters", getattr(module, module.__name__.rpartition(".")[2])) for module in files(adapters))
     yield from (("method", getattr(module, module.__name__.rpartition(".")[2])) for module in files(methods))
     yield from (("data", catalogue.loader(name)) for name in catalogue.names())
     for module in files(nn):
@@ -62,6 +63,7 @@ def test_the_walk_tells_numbers_with_a_range_from_those_without():
     assert len(READERS) > 30
 
 
+@pytest.mark.every_family
 @pytest.mark.parametrize("reader", READERS)
 def test_every_number_of_a_signature_has_a_range(reader):
     hints = annotations(reader)
@@ -104,12 +106,13 @@ WRONG = {  # what cannot work, by its key
     "evaluate.every": -2,
     "evaluate.batch_size": 0,
     "evaluate.batches": -1,
-    "evaluate.samples": 1,
+    "evals.quality.samples": 1,
     "evaluate.budget": -1.0,
     "sample.every": -2,
     "sample.n": 0,
     "sample.seed": -1,
     "checkpoint.every": -2,
+    "checkpoint.minutes": -1.0,
     "checkpoint.keep_last": 1,
     "checkpoint.keep_best": -1,
     "checkpoint.keep_every": -1,
@@ -134,7 +137,7 @@ WRONG = {  # what cannot work, by its key
     "networks.net.groups": 0,
     "networks.net.classes": -1,
     "method.timesteps": 1,
-    "method.sampler_steps": 0,
+    "sample.steps": 0,
     "method.eta": 1.5,
     "method.bound_terms": -1,
 }
@@ -207,18 +210,18 @@ def test_sizes_that_work_are_advised(on_small_data, key, value, said):
 
 
 ASKED = {  # what sampling and evaluation cannot do, by configuration
-    ("gpt_sentences", "sample.condition", "Zebra"): "is not in the vocabulary",
-    ("gpt_sentences", "sample.condition", "人" * 30): "The prompt",
-    ("ddpm_digits", "sample.condition", "3"): "takes no condition",
-    ("ddpm_digits", "sample.condition", "elephant"): "takes no condition",
-    ("cddpm_digits", "sample.condition", "elephant"): 'There is no class "elephant"',
-    ("classifier_digits", "sample.condition", "elephant"): "generates nothing",
+    ("gpt_sentences", "sample.given", "Zebra"): "is not in the vocabulary",
+    ("gpt_sentences", "sample.given", "人" * 30): "The prompt",
+    ("ddpm_digits", "sample.given", "3"): "is given nothing",
+    ("ddpm_digits", "sample.given", "elephant"): "is given nothing",
+    ("cddpm_digits", "sample.given", "elephant"): 'There is no class "elephant"',
+    ("classifier_digits", "sample.given", "elephant"): "is given nothing",
     ("ddpm_digits", "evaluate.split", "tset"): 'Did you mean "test"',
-    ("ddpm_digits", "evaluate.extractor", "fashion_mnist"): "takes grey images of 28 × 28, and these are",
-    ("ddpm_digits", "evaluate.measures", ("class_accuracy",)): "sample.condition=each",
-    ("classifier_digits", "sample.condition", "3"): "generates nothing",
-    ("gan_points", "sample.condition", "3"): "no condition",
-    ("gpt_points", "sample.condition", "3"): "take no prompt",
+    ("ddpm_digits", "evals.quality.extractor", "fashion_mnist"): "takes grey images of 28 × 28, and these are",
+    ("ddpm_digits", "evals.quality.measures", ("class_accuracy",)): "sample.given=each",
+    ("classifier_digits", "sample.given", "3"): "is given nothing",
+    ("gan_points", "sample.given", "3"): "is given nothing",
+    ("gpt_points", "sample.given", "3"): "is given nothing",
 }
 
 
@@ -232,18 +235,18 @@ def test_what_cannot_be_sampled_or_measured_is_refused_at_build(case):
 
 def test_a_measure_that_needs_more_samples_is_passed_over_where_others_remain(capsys):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {"samples": 20, "measures": ("frechet", "kid"), "extractor": "digits"}
-    assert build(config).judge.names == ("KID-digits",)
+    config["evals"]["quality"] = {"samples": 20, "measures": ("frechet", "kid"), "extractor": "digits"}
+    assert build(config).judges["quality"].names == ("KID-digits",)
     said = capsys.readouterr().err
-    assert "FD-digits needs at least 65 samples, and has 20 drawn (evaluate.samples)" in said and "passed over" in said
-    config["evaluate"]["measures"] = ("frechet",)
+    assert "FD-digits needs at least 65 samples, and has 20 drawn (evals.quality.samples)" in said and "passed over" in said
+    config["evals"]["quality"]["measures"] = ("frechet",)
     with pytest.raises(ConfigError, match="FD-digits needs at least 65 samples.*: leave it out"):
         build(config)
 
 
 def test_what_can_be_asked_passes():
     config = load_config("cddpm_digits", "tiny")
-    config["sample"]["condition"] = "each"
-    config["evaluate"] = {**config["evaluate"], "samples": 20, "measures": ("class_accuracy",), "extractor": "digits"}
-    assert build(config).judge is not None
-    assert bind(Sampling, config["sample"], "sample")["condition"] == "each"
+    config["sample"]["given"] = "each"
+    config["evals"] = {"classes": {"samples": 20, "measures": ("class_accuracy",), "extractor": "digits"}}
+    assert build(config).judges["classes"].names == ("class_accuracy",)
+    assert build(config).sampling.given == "each"

@@ -6,6 +6,9 @@ from support import write_idx
 
 from tests.soak.drills import Field, damages, full_disks, kills, lost_folders
 from tests.soak.laws import injections, meshes, refusals, remainders, rollbacks, spikes
+from tests.soak.listening import requests
+
+pytestmark = pytest.mark.long(part="soak")
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +28,10 @@ A_FEW = [
     (spikes, 2),
     (refusals, 4),
     (remainders, 2),
+    (requests, 1),
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("drill", "count"), A_FEW, ids=lambda value: getattr(value, "__name__", None))
 def test_nothing_is_lost(field, drill, count):
     result = drill(field, count, np.random.RandomState(0))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aigc_jax import places
 from aigc_jax.data.dataset import ArraySource, DataSet, Source
-from aigc_jax.data.images import ImageMedium
+from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
@@ -42,12 +42,12 @@ def run(options: argparse.Namespace) -> None:
     found = {name: files.load_images(path, options.size, options.grey) for name, path in given.items() if path}
     made = found.pop("made")
     splits: dict[str, Source] = {name: ArraySource({"image": images}) for name, images in found.items()}
-    data = DataSet(options.real.name, splits, ImageMedium((), 0, ()), {})
+    data = DataSet(options.real.name, splits, {"image": Pixels(made.shape[1:])}, "image")
     folders = places.weights(), places.cache("features")
     judging = judge(data, "real", "heldout", len(made), options.measures, options.extractor, *folders)
     for images in (*found.values(), made):
         _check(judging.using, images.shape[1:], options.extractor)
-    figures = judging.figures([judging.look(made, None)], options.seed)
+    figures = judging.figures([judging.look({"image": made})], options.seed)
     finish(figures, judging.left_out, Origin(options.made.name, options.seed), options.out)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from aigc_jax.data import catalogue
-from aigc_jax.data.points import PointMedium
+from aigc_jax.data.fields.points import Point
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.record import read_records
 from aigc_jax.ops import densities
@@ -63,21 +63,21 @@ def row_of(folder: Path) -> Row:
         raise UserError(f'{folder} is a run on "{section["name"]}": only runs on "points" are held to a known density.')
     records = read_records(workdir.records) if workdir.records.exists() else []
     if not records:
-        raise UserError(f"There are no records in {folder}: train it to its end, with evaluate.samples above 0.")
+        raise UserError(f"There are no records in {folder}: train it to its end, with evals that draw samples.")
     newest = {record.protocol.measure: record for record in records if record.step == records[-1].step}
     if lacking := FORMS.keys() - newest.keys():
         raise UserError(f"The records in {folder} lack {', '.join(sorted(lacking))}: measure all that the board shows.")
     evaluation = settings["evaluate"]
     split, evaluated = evaluation["split"], evaluation["batches"] * evaluation["batch_size"] or None  # None = all
     data = catalogue.load(section, None)
-    assert isinstance(data.medium, PointMedium)
-    points = data.splits[split][np.arange(len(data.splits[split]))]["image"].reshape(-1, 2)[:evaluated]
+    assert isinstance(data.made, Point)
+    points = data.splits[split][np.arange(len(data.splits[split]))][data.target][:evaluated]
     measures = measured(workdir.metrics, records[-1].step, split)
     bits = _bits(measures)
     # The bits of these points, not the entropy: the noise of the draw then cancels.
-    own = float(np.mean(-np.log2(data.medium.density.masses[points[:, 0], points[:, 1]])))
+    own = float(np.mean(-np.log2(data.made.density.masses[points[:, 0], points[:, 1]])))
     return {
-        "density": data.medium.density.name,
+        "density": data.made.density.name,
         "family": settings["method"]["name"],
         "run": folder.resolve().name,
         "seconds": records[-1].seconds,

@@ -2,7 +2,7 @@
 
     aigc_jax ship runs/classifier_digits digits
 
-From then on `evaluate.extractor="digits"` names it. Its weights, in half precision, become a file of this package.
+From then on `evals.<name>.extractor="digits"` names it. Its weights, in half precision, become a file of this package.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from aigc_jax.config import SECTIONS, bind
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import small
 from aigc_jax.metrics.features.catalogue import SHIPPED
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(
             f"The run in {workdir.folder} has trained no convnet.ConvNet: give one of configs/classifier_*."
         )
-    keep = {key: value for key, value in config["checkpoint"].items() if key != "every"}
+    keep = {key: value for key, value in config["checkpoint"].items() if key not in WHEN}
     checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, "checkpoint")), workdir)
     variables = checkpoints.restore_network("net", step, _on_one_device)
     path = options.folder / f"{options.name}.safetensors"

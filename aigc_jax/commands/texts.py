@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from aigc_jax.data.dataset import ArraySource, DataSet, Source
-from aigc_jax.data.text import TextMedium
+from aigc_jax.data.fields.texts import Text
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.judge import Judge
 from aigc_jax.evaluate.measure import finish, listed, named
@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> None:
     splits: dict[str, Source] = {
         name: ArraySource({"text": files.load_texts(path)}) for name, path in given.items() if path
     }
-    data = DataSet(options.training.name, splits, TextMedium("", 1), {})
+    data = DataSet(options.training.name, splits, {"text": Text("", 1)}, "text")
     measures = named(options.measures, MEASURES)
     judging = Judge(data, "training", "heldout", len(made), measures, of_strings())
-    figures = judging.figures([judging.look(made, None)], options.seed)
+    figures = judging.figures([judging.look({"text": made})], options.seed)
     finish(figures, judging.left_out, Origin(options.made.name, options.seed), options.out)

@@ -8,7 +8,7 @@ FILE is what --mode=sample writes: a .npz or .npy file of images becomes .png fi
 import argparse
 from pathlib import Path
 
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 from aigc_jax.errors import UserError, naming
 from aigc_jax.evaluate import files
 

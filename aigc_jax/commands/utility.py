@@ -35,8 +35,7 @@ def run(options: argparse.Namespace) -> None:
     size, steps = section.pop("batch_size"), config["train"]["steps"]
     data = catalogue.load(section, None)
     real, test = (utility.labelled(data, split) for split in ("train", config["evaluate"]["split"]))
-    facts = {**data.facts, "image_shape": real.images.shape[1:]}
-    method = bind_method(config["method"], build_learners(config, facts), {}, facts)
+    method = bind_method(config["method"], build_learners(config, data.facts), {}, data.facts)
     if method.sample is not None:
         raise ConfigError(f"{options.config} configures a model that generates: name a classifier's configuration.")
     points = utility.curve(method, steps, size, real, made, test, options.budgets, options.seeds, _tell)

@@ -85,9 +85,10 @@ def run(options: argparse.Namespace, section: dict[str, Any]) -> None:
         print(line)
     if options.command == "show":
         for split, source in data.splits.items():
-            print(f"{split}: {len(source):,} examples{data.medium.describe(source)}")
+            said = (field.describe(source, name) for name, field in data.fields.items())
+            print(f"{split}: {len(source):,} examples{''.join(said)}")
         split = "train" if "train" in data.splits else next(iter(data.splits))
-        sheet = data.medium.sheet(data.splits[split], options.out / data.name.replace("/", "_"))
+        sheet = data.made.sheet(data.splits[split], data.target).write(options.out / data.name.replace("/", "_"))
         print(f"sheet: {printable(sheet)}")
         return
     print("; ".join(f"{split}: {len(source):,} examples" for split, source in data.splits.items()))

@@ -4,6 +4,7 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def default_data_dir() -> Path:
 def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
     """The data set of a configuration's section `data`, prepared first where that was not done yet.
 
-    section: "name" and the keyword arguments of that data set. data_dir: None = `default_data_dir()`.
+    section: "name" and the keyword arguments of that data set; with "target", another field than its own is the one
+    that is generated. data_dir: None = `default_data_dir()`.
     Raises ConfigError for a wrong section, UserError for files that are missing or damaged.
     """
     if "name" not in section:
@@ -54,4 +56,9 @@ def load(section: Mapping[str, Any], data_dir: Path | None) -> DataSet:
         raise ConfigError(
             f"The folder {printable(folder)} is no UTF-8, which prepared data needs: give another --data_dir."
         )
-    return function(**bind(function, section, "data", facts={"data_dir": folder}))
+    own = {key: value for key, value in section.items() if key != "target"}
+    data = function(**bind(function, own, "data", facts={"data_dir": folder}))
+    target = section.get("target", data.target)
+    if target not in data.fields:
+        raise ConfigError(f'data.target: {data.name} has no field "{target}".{nearest(str(target), data.fields)}')
+    return replace(data, target=target)

@@ -1,16 +1,20 @@
-"""What training knows of a data set: its splits, its medium and its facts."""
+"""What training knows of a data set: its splits, and the fields of their rows, one of which is the target."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
+import jax
 import numpy as np
-from PIL import Image
 
-from aigc_jax.method import Batch, Key
+from aigc_jax.data.exhibit import Exhibit
+from aigc_jax.errors import UserError
+from aigc_jax.method import KNOWN, Array, Batch, Given, Key, Rows
+from aigc_jax.ops import augment
 
 
 class Source(Protocol):
@@ -23,62 +27,134 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """The examples of these numbers, in their order. indices: int64 [n]."""
+        """The examples of these numbers, in their order: field -> [n, ...]. indices: int64 [n]."""
 
 
-class Medium(Protocol):
-    """How examples of a kind become what a network sees, and samples what a person sees."""
+class Field(ABC):
+    """One column of a data set: what is generated, or what it is generated from.
 
-    kind: ClassVar[str]  # the module of aigc_jax.evaluate that measures samples of this medium: "images", "texts", …
+    A field is a dataclass whose fields JSON can hold, so that a run keeps it (`data.meaning`). Its rows have three
+    forms: as they are *stored* (uint8 pixels, tokens), *prepared* for networks, and *values* that a person works with.
+    """
 
-    def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
-        """A stored batch -> a batch as methods see it. Traced on the device; train: draw augmentations."""
+    kind: ClassVar[str]  # the module of aigc_jax.evaluate that measures samples of this kind: "images", "texts", …
 
-    def stored(self, samples: np.ndarray) -> np.ndarray:
-        """Samples of a method as the data set stores its own. Raises UserError for those that are not finite."""
+    @property
+    @abstractmethod
+    def facts(self) -> Mapping[str, Any]:
+        """What networks and methods are filled from: shape, vocabulary, …"""
 
-    def values(self, samples: np.ndarray) -> np.ndarray:
-        """Samples of a method as a person works with them: uint8 [n, H, W, C], uint8 [n, 2], strings [n], …"""
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What each number of this field means: class names, characters. (): numbers are quantities."""
+        return ()
 
-    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Stored examples, as `values` gives samples."""
+    @abstractmethod
+    def prepare(self, key: Key, stored: Array, train: bool) -> Array:
+        """Stored rows -> what networks see. Traced on the device. train: for training, not for measuring."""
 
-    def picture(self, values: np.ndarray) -> Image.Image | str:
-        """What there is to look at of some `values`: a picture, or text."""
+    @abstractmethod
+    def stored(self, prepared: np.ndarray) -> np.ndarray:
+        """Samples, which are as `prepare` gives rows -> stored rows. Raises UserError for those that are not finite."""
 
-    def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
-        """Writes samples where a person can look at them. The path is `stem` with a suffix added."""
+    def values(self, stored: np.ndarray) -> np.ndarray:
+        """Stored rows as a person works with them: uint8 [n, H, W, C], uint8 [n, 2], strings [n], …"""
+        return stored
 
-    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
-        """Writes samples where a program can read them, with what was asked for. The path is `stem` with a suffix."""
+    @abstractmethod
+    def show(self, values: np.ndarray, columns: int | None = None) -> Exhibit:
+        """What there is to look at or to listen to. columns: of a grid; None = about square."""
 
-    def condition(self, text: str, n: int) -> Any:
-        """What `sample.condition` asks for, as int32 arrays whose leading axis is n; "" -> None."""
+    def sheet(self, source: Source, name: str) -> Exhibit:
+        """Examples of a split to look at. name: of this field in its rows."""
+        return self.show(self.values(source[np.arange(min(len(source), 100))][name]))
 
-    def sheet(self, source: Source, stem: Path) -> Path:
-        """Writes examples of a split where a person can look at them. The path is `stem` with a suffix added."""
-
-    def describe(self, source: Source) -> str:
+    def describe(self, source: Source, name: str) -> str:
         """What is in a split, besides how many examples, in half a line."""
+        return ""
+
+    def parse(self, text: str, n: int) -> np.ndarray:
+        """What a person asks for, such as a class's name -> n stored rows. Raises UserError for what there is not."""
+        raise UserError(f'"{text}" cannot be given here: give rows of the data, as sample.given=split:test.', code=2)
+
+    def anything(self, n: int, seed: int) -> np.ndarray | None:
+        """n stored rows where nothing is asked for, the first ones the same for any n. None: it takes data."""
+        return None
+
+    def begin(self, text: str, n: int) -> np.ndarray:
+        """The beginning of a target -> n stored rows, as `method.KNOWN`. Raises UserError for what cannot begin one."""
+        raise UserError(f'Nothing here begins with "{text}": leave sample.given empty.', code=2)
+
+
+class Augmentation(NamedTuple):
+    """What may be done to training examples: the same to all fields of a kind, so that a pair stays a pair."""
+
+    kind: str
+    apply: Callable[[Key, Array], Array]
+
+
+AUGMENTATIONS = {"flip": Augmentation("images", augment.flip)}
+Augment = Literal["flip"]  # what a configuration may name
 
 
 @dataclass(frozen=True)
 class DataSet:
     """A data set as training uses it.
 
-    name: for messages; facts: what networks and methods are filled from (image_shape, vocabulary, ...);
+    name: for messages; target: the field that is generated, from all the others; augment: what is done to training
+    examples, in this order;
     folder: where TFDS keeps it, with its licence and citation;
     notes: what was read, changed and left out, a line each;
-    changed: what is new since the run was trained, a line each (`data.meaning`).
+    changed: what is new since the run was trained, a line each (`data.meaning`);
+    at_hand: whether the splits hold the examples, and not only their shapes.
     """
 
     name: str
     splits: Mapping[str, Source]
-    medium: Medium
-    facts: Mapping[str, Any]
+    fields: Mapping[str, Field]
+    target: str
+    augment: tuple[Augment, ...] = ()
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    at_hand: bool = True
+
+    @property
+    def made(self) -> Field:
+        """The target's field."""
+        return self.fields[self.target]
+
+    @property
+    def given(self) -> dict[str, Field]:
+        """The fields that the target is generated from."""
+        return {name: field for name, field in self.fields.items() if name != self.target}
+
+    @property
+    def given_facts(self) -> dict[str, Any]:
+        """The facts of what is given, under the names of the fields: `label_classes`, `source_vocabulary`."""
+        return {f"{name}_{key}": value for name, field in self.given.items() for key, value in field.facts.items()}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What networks and methods are filled from, where no codec writes the target otherwise."""
+        return {**self.given_facts, **self.made.facts}
+
+    def prepare(self, key: Key, rows: Rows, train: bool) -> Batch:
+        """Stored rows -> a batch. Traced on the device; train: with augmentation."""
+        seen = {name: field.prepare(key, rows[name], train) for name, field in self.fields.items()}
+        for name, name_key in zip(self.augment, jax.random.split(key, len(self.augment)), strict=True):
+            if train:
+                kind, apply = AUGMENTATIONS[name]
+                same = (other for other, field in self.fields.items() if field.kind == kind)
+                seen |= {other: apply(name_key, seen[other]) for other in same}
+        return Batch(seen.pop(self.target), seen)
+
+    def conditions(self, key: Key, rows: Rows) -> Given:
+        """Stored rows of what is given -> as `prepare` has them. KNOWN, a part of the target, is prepared like it."""
+        return {
+            name: (self.made if name == KNOWN else self.fields[name]).prepare(key, stored, False)
+            for name, stored in rows.items()
+        }
 
 
 @dataclass(frozen=True)

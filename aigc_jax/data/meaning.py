@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aigc_jax import data as package
-from aigc_jax.data.dataset import ArraySource, DataSet, fingerprint
+from aigc_jax.data import fields as package
+from aigc_jax.data.dataset import ArraySource, DataSet, Field, fingerprint
+from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.files import some
-from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import UserError
-from aigc_jax.ops import densities
 
 NAMED = 8  # classes that a message names
 
@@ -27,14 +26,14 @@ NAMED = 8  # classes that a message names
 class Meaning(NamedTuple):
     """Of a data set, in what JSON can hold.
 
-    name: the data set's; medium: its class, as `file.Class` under aigc_jax/data, and its fields, among them the class
-    names or the characters; facts: what networks and methods were filled from; example: field -> (dtype, shape) as it
-    is stored; splits: split -> "examples", their number, and "sha256", of those in memory, else "".
+    name: the data set's; fields: each field's class, as `file.Class` under aigc_jax/data/fields, and its own fields,
+    among them the class names or the characters; target: the one that is generated; example: field -> (dtype, shape)
+    as it is stored; splits: split -> "examples", their number, and "sha256", of those in memory, else "".
     """
 
     name: str
-    medium: dict[str, Any]
-    facts: dict[str, Any]
+    fields: dict[str, Any]
+    target: str
     example: dict[str, Any]
     splits: dict[str, Any]
 
@@ -44,47 +43,40 @@ class Meaning(NamedTuple):
         row = data.splits["train"][np.zeros(1, np.int64)]
         example = {name: (array.dtype.str, array.shape[1:]) for name, array in row.items()}
         splits = {name: {"examples": len(split), "sha256": fingerprint(split)} for name, split in data.splits.items()}
-        return cls.read(json.dumps(cls(data.name, described(data.medium), dict(data.facts), example, splits)._asdict()))
+        fields = {name: described(field) for name, field in data.fields.items()}
+        return cls.read(json.dumps(cls(data.name, fields, data.target, example, splits)._asdict()))
 
     @classmethod
     def read(cls, text: str) -> "Meaning":
         """The inverse of `written`. Raises ValueError, KeyError or TypeError for another text."""
         found = json.loads(text)
-        return cls(str(found["name"]), *(dict(found[key]) for key in cls._fields[1:]))
+        parts = (dict(found[key]) for key in ("fields", "example", "splits"))
+        fields, example, splits = parts
+        return cls(str(found["name"]), fields, str(found["target"]), example, splits)
 
     def written(self) -> str:
         """As indented JSON."""
         return json.dumps(self._asdict(), indent=2, ensure_ascii=False) + "\n"
 
 
-def described(medium: Any) -> dict[str, Any]:
-    """A medium's class and fields."""
-    fields = {field.name: getattr(medium, field.name) for field in dataclasses.fields(medium) if field.init}
-    found: dict[str, Any] = {"name": f"{type(medium).__module__.rpartition('.')[2]}.{type(medium).__name__}"}
-    for name, value in fields.items():
-        if isinstance(value, densities.Density):
-            value = value.name
-        found[name] = described(value) if dataclasses.is_dataclass(value) else value
-    return found
+def described(field: Field) -> dict[str, Any]:
+    """A field's class and its own fields."""
+    own = {each.name: getattr(field, each.name) for each in dataclasses.fields(field) if each.init}  # type: ignore[arg-type]
+    return {"name": f"{type(field).__module__.rpartition('.')[2]}.{type(field).__name__}", **own}
 
 
-def _made(fields: Mapping[str, Any]) -> Any:
-    """The medium that `described` described."""
-    file, _, name = fields["name"].partition(".")
-    values = {}
-    for key, value in fields.items():
-        if key == "density":
-            value = densities.density(value)
-        values[key] = _made(value) if isinstance(value, dict) else tuple(value) if isinstance(value, list) else value
-    del values["name"]
-    return getattr(importlib.import_module(f"{package.__name__}.{file}"), name)(**values)
+def _made(described: Mapping[str, Any]) -> Field:
+    """The field that `described` described."""
+    file, _, name = described["name"].partition(".")
+    own = {key: tuple(value) if isinstance(value, list) else value for key, value in described.items() if key != "name"}
+    return getattr(importlib.import_module(f"{package.__name__}.{file}"), name)(**own)
 
 
 def recalled(kept: Meaning) -> DataSet:
     """The data set without its examples, of which each split has one that is all 0: for sampling without the data."""
     arrays = {name: np.zeros((1, *shape), dtype) for name, (dtype, shape) in kept.example.items()}
-    facts = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.facts.items()}
-    return DataSet(kept.name, dict.fromkeys(kept.splits, ArraySource(arrays)), _made(kept.medium), facts)
+    fields = {name: _made(field) for name, field in kept.fields.items()}
+    return DataSet(kept.name, dict.fromkeys(kept.splits, ArraySource(arrays)), fields, kept.target, at_hand=False)
 
 
 def under(data: DataSet, kept: Meaning) -> DataSet:
@@ -95,12 +87,10 @@ def under(data: DataSet, kept: Meaning) -> DataSet:
     if not _alike(data, kept):
         return data  # the configuration is another one, which is refused by its own keys
     said = []
-    if isinstance(data.medium, TextMedium) and data.medium.characters != kept.medium["characters"]:
-        from aigc_jax.data.text_sets import (
-            recoded,  # brings TFDS, which whoever reads a run's folder alone can do without
-        )
+    if isinstance(data.made, Text) and data.made.characters != kept.fields[data.target]["characters"]:
+        from aigc_jax.data.text_sets import recoded  # brings TFDS, which reading a run's folder alone does without
 
-        data = recoded(data, replace(data.medium, characters=kept.medium["characters"]))
+        data = recoded(data, replace(data.made, characters=kept.fields[data.target]["characters"]))
         said.append(f"The texts are read in the vocabulary that the run was trained with. {data.notes[-1]}")
     check(data, kept)
     now = Meaning.of(data).splits
@@ -122,7 +112,7 @@ def check(data: DataSet, kept: Meaning) -> None:
     differ = difference(data, kept) if _alike(data, kept) else ""
     if not differ:
         return
-    if isinstance(data.medium, TextMedium):
+    if isinstance(data.made, Text):
         raise UserError(f"The run was trained on {differ}: build it with kept=Workdir(…).kept(), which reads them so.")
     raise UserError(
         f"The run was trained on {differ}: give it the classes of training again, or choose another --workdir."
@@ -131,21 +121,19 @@ def check(data: DataSet, kept: Meaning) -> None:
 
 def difference(data: DataSet, kept: Meaning) -> str:
     """What tells the classes or characters of training from these, for a message; "" where nothing does."""
-    medium = described(data.medium)
-    if medium.get("characters") != kept.medium.get("characters"):
-        return f"another vocabulary ({len(kept.medium.get('characters', '')):,} characters) than that of {data.name}"
-    now, then = _classes(medium), _classes(kept.medium)
-    if now == then:
-        return ""
-    new, gone = [name for name in now if name not in then], [name for name in then if name not in now]
-    parts = [f"has {some(new, NAMED)} besides" if new else "", f"lacks {some(gone, NAMED)}" if gone else ""]
-    differ = " and ".join(filter(None, parts)) or f"has them in another order ({some(now, NAMED)})"
-    return f"the classes {some(then, NAMED)}, and {data.name} {differ}"
+    for name, field in data.fields.items():
+        now, then = field.meanings, _made(kept.fields[name]).meanings
+        if now == then:
+            continue
+        if isinstance(field, Text):
+            return f"another vocabulary ({len(then):,} characters) than that of {data.name}"
+        new, gone = [each for each in now if each not in then], [each for each in then if each not in now]
+        parts = [f"has {some(new, NAMED)} besides" if new else "", f"lacks {some(gone, NAMED)}" if gone else ""]
+        differ = " and ".join(filter(None, parts)) or f"has them in another order ({some(now, NAMED)})"
+        return f"the classes {some(then, NAMED)}, and {data.name} {differ}"
+    return ""
 
 
 def _alike(data: DataSet, kept: Meaning) -> bool:
-    return data.name == kept.name and described(data.medium)["name"] == kept.medium.get("name")
-
-
-def _classes(medium: Mapping[str, Any]) -> list[str]:
-    return list(medium.get("images", medium).get("class_names", ()))
+    kinds = {name: described(field)["name"] for name, field in data.fields.items()}
+    return data.name == kept.name and kinds == {name: field["name"] for name, field in kept.fields.items()}

@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from aigc_jax.data.dataset import DataSet, TextSource
+from aigc_jax.data.fields.texts import Text, common_characters
 from aigc_jax.data.store import LocalInfo, cached, fingerprint
-from aigc_jax.data.text import TextMedium, common_characters
 from aigc_jax.ranges import at_least
 
 Length = Annotated[int, at_least(2)]  # tokens that a network reads at once
+TEXT = "text"  # the field
 UTF32 = "utf-32-le"  # characters as an array of code points
 
 
@@ -73,23 +74,24 @@ def text_dataset(name: str, builder: Any, *, length: int, vocabulary_size: int, 
     reads = {split: partial(read_texts, builder, split) for split in builder.info.splits}
     choose = partial(common_characters, size=vocabulary_size)
     encoded = _encoded(folder / f"windows_{length}_{vocabulary_size}", reads, choose, length)
-    return DataSet(name, encoded.splits, encoded.medium, encoded.medium.facts, folder, (*notes, encoded.covered()))
+    notes = (*notes, encoded.covered())
+    return DataSet(name, encoded.splits, {TEXT: encoded.field}, TEXT, folder=folder, notes=notes)
 
 
-def recoded(data: DataSet, medium: TextMedium) -> DataSet:
+def recoded(data: DataSet, field: Text) -> DataSet:
     """The same texts in another vocabulary, such as a trained network's: characters that it lacks become <unk>."""
     reads = {split: source.texts for split, source in data.splits.items() if isinstance(source, TextSource)}
     assert data.folder is not None and reads.keys() == data.splits.keys()
-    name = f"windows_{medium.length}_{fingerprint([medium.characters.encode(UTF32)])}"
-    encoded = _encoded(data.folder / name, reads, lambda _: medium.characters, medium.length)
+    name = f"windows_{field.length}_{fingerprint([field.characters.encode(UTF32)])}"
+    encoded = _encoded(data.folder / name, reads, lambda _: field.characters, field.length)
     notes = (*data.notes[:-1], encoded.covered())
-    return replace(data, splits=encoded.splits, medium=medium, facts=medium.facts, notes=notes)
+    return replace(data, splits=encoded.splits, fields={TEXT: field}, notes=notes)
 
 
 class Encoded(NamedTuple):
     """Texts in a vocabulary. unknown, characters: of each split, those outside the vocabulary, and all."""
 
-    medium: TextMedium
+    field: Text
     splits: dict[str, TextSource]
     unknown: dict[str, int]
     characters: dict[str, int]
@@ -99,7 +101,7 @@ class Encoded(NamedTuple):
         shares = [f"{1 - self.unknown[s] / max(1, self.characters[s]):.2%} of {s}" for s in self.splits]
         left = sum(self.unknown.values())
         unknown = f"; {left:,} characters are read as <unk>" if left else ""
-        return f"Vocabulary: {len(self.medium.characters):,} characters, which cover {', '.join(shares)}{unknown}."
+        return f"Vocabulary: {len(self.field.characters):,} characters, which cover {', '.join(shares)}{unknown}."
 
 
 def _encoded(
@@ -113,20 +115,20 @@ def _encoded(
     def make() -> dict[str, np.ndarray]:
         texts = {split: read() for split, read in reads.items()}
         characters = choose(texts["train"])
-        medium, known = TextMedium(characters, length), set(characters)
+        field, known = Text(characters, length), set(characters)
         arrays = {"characters": np.frombuffer(characters.encode(UTF32), np.uint32)}
         for split, own in texts.items():
             counts = Counter(character for text in own for character in text)
             unknown = sum(count for character, count in counts.items() if character not in known)
-            arrays[f"{split}.tokens"] = medium.windows(own)
+            arrays[f"{split}.tokens"] = field.windows(own)
             arrays[f"{split}.counts"] = np.array([unknown, counts.total()])
         return arrays
 
     keys = ["characters", *(f"{split}.{what}" for split in reads for what in ("tokens", "counts"))]
     arrays = cached(folder, keys, make)
     return Encoded(
-        TextMedium(arrays["characters"].tobytes().decode(UTF32), length),
-        {split: TextSource({"tokens": arrays[f"{split}.tokens"]}, read) for split, read in reads.items()},
+        Text(arrays["characters"].tobytes().decode(UTF32), length),
+        {split: TextSource({TEXT: arrays[f"{split}.tokens"]}, read) for split, read in reads.items()},
         {split: int(arrays[f"{split}.counts"][0]) for split in reads},
         {split: int(arrays[f"{split}.counts"][1]) for split in reads},
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aigc_jax.data.images import png, write_grid
+from aigc_jax.data.grid import png, write_grid
 from aigc_jax.errors import UserError, naming
 from aigc_jax.metrics.features.extractor import Extractor
 from aigc_jax.metrics.memorisation import LEVEL, Finding, Nearest, excess, nearest, nearest_images
@@ -100,14 +100,16 @@ def of_run(run: Run, workdir: Workdir) -> None:
     They are as many as evaluation measures, or as sampling draws where it measures none.
     """
     state, train, heldout = restore(run, workdir), run.data.splits["train"], run.data.splits[run.evaluation.split]
-    if train.arrays is None or heldout.arrays is None or "image" not in train.arrays:
+    target = run.data.target
+    if train.arrays is None or heldout.arrays is None or run.data.made.kind != "images":
         raise UserError(
             "An audit of a run takes images that fit into memory: write the samples to files, and use "
             '"aigc_jax audit TRAIN HELDOUT MADE".'
         )
-    images, unseen = train.arrays["image"], heldout.arrays["image"]
-    drawn = run.drawn(state, run.evaluation.samples or run.sampling.n, JUDGING)
-    made = np.concatenate([run.data.medium.stored(samples) for samples, _ in drawn])
+    images, unseen = train.arrays[target], heldout.arrays[target]
+    most = max((judge.count for judge in run.judges.values()), default=run.sampling.n)
+    drawn = run.drawn(state, most, JUDGING)
+    made = np.concatenate([rows[target] for rows in drawn])
     found = audit(images, unseen, made, None, run.seed)
     print(found.verdict)
     print(f"the closest pairs: {write(found, images, made, workdir.audit)}")

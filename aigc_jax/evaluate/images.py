@@ -1,4 +1,4 @@
-"""Generated images held against real ones: the measures that a configuration may name under `evaluate.measures`."""
+"""Generated images held against real ones: the measures that a configuration may name under `evals.<name>.measures`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -136,8 +136,8 @@ def _class_distance(using: Extractor, count: int) -> Measure:
 def _labels(made: Seen) -> np.ndarray:
     if made.labels is None:
         raise UserError(
-            "Measures by class need samples of known classes: train a conditional model and set sample.condition=each, "
-            "or leave them out of evaluate.measures."
+            "Measures by class need samples of known classes: train a conditional model and set sample.given=each, "
+            "or leave them out."
         )
     return made.labels
 
@@ -156,18 +156,18 @@ MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
 """(the extractor, the number of samples) -> the measure."""
 
 
-def judging(medium: Any, asked: Asked) -> tuple[list[Measure], Sight]:
-    """See `measure`. medium: any of images."""
+def judging(field: Any, name: str, asked: Asked) -> tuple[list[Measure], Sight]:
+    """See `measure`. field: of any images."""
     using = extractor(asked.extractor, asked.weights)
     chosen = [factory(using, asked.samples) for factory in named(asked.measures, MEASURES)]
 
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> Seen:
-        answers = remembered(using, samples, asked.cache if real else None)
-        return Seen(answers, None if labels is None else np.asarray(labels, int))
+    def see(rows: Mapping[str, np.ndarray], real: bool) -> Seen:
+        answers = remembered(using, rows[name], asked.cache if real else None)
+        return Seen(answers, np.asarray(rows["label"], int) if "label" in rows else None)
 
     def join(parts: Sequence[Seen]) -> Seen:
         answers = Answers(*map(np.concatenate, zip(*(part.answers for part in parts), strict=True)))
         labels = [part.labels for part in parts if part.labels is not None]
         return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None)
 
-    return chosen, Sight("image", see, join, using)
+    return chosen, Sight(see, join, using)

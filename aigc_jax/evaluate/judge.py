@@ -1,4 +1,4 @@
-"""What `evaluate.samples` asks for: samples of a model held against the data, each figure with its protocol.
+"""What a section of `evals` asks for: samples of a model held against the data, each figure with its protocol.
 
 Every figure comes with its interval, and with its floor: what as many real samples of the evaluation split, which no
 model has seen, reach against the same reference. A figure below the floor says that samples repeat the reference.
@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -30,45 +30,55 @@ FLOOR_SEED = 0  # of which held-out samples the floor takes
 class Judge:
     """Holds `count` samples against a split of a data set; `names` are those of the figures that it gives."""
 
-    def __init__(self, data: DataSet, split: str, heldout: str, count: int, measures: Sequence[Measure], sight: Sight):
-        self.count = count
+    def __init__(
+        self,
+        data: DataSet,
+        split: str,
+        heldout: str,
+        count: int,
+        measures: Sequence[Measure],
+        sight: Sight,
+        where: str = "",
+    ):
+        """where: the section of a configuration that asks for it, for messages."""
+        self.count, self._where = count, f"{where}." if where else ""
         self.names = tuple(name for measure in measures for name in measure.names)
         self._data, self._split, self._heldout = data, split, heldout
         self._measures, self._sight, self.using = measures, sight, sight.using
         self.left_out: Sequence[str] = ()  # by the last `figures`: what could not be measured, a line each
 
-    def check(self, asked: np.ndarray | None) -> None:
+    def check(self, asked: Mapping[str, np.ndarray]) -> None:
         """Refuses what cannot be measured before anything is drawn, and passes over measures that need more samples.
 
-        asked: int [count], the classes that samples are asked to be; None = no classes.
+        asked: what samples are generated from, field -> [count, ...].
         Raises ConfigError for an extractor that cannot see the images, and where no measure remains.
         """
         source, using = self._data.splits[self._split], self._sight.using
         if using is not None:
             try:
-                checked(source[np.zeros(1, np.int64)][self._sight.field], using.shape, using.name)
+                checked(source[np.zeros(1, np.int64)][self._data.target], using.shape, using.name)
             except UserError as error:
-                raise ConfigError(f"evaluate.extractor: {error}") from error
+                raise ConfigError(f"{self._where}extractor: {error}") from error
         kept, lacking = [], []
         for measure in self._measures:
             name, made = " and ".join(measure.names), self.count
             if measure.by_class:
-                if asked is None:
+                if "label" not in asked:
                     raise ConfigError(
-                        f"evaluate.measures: {name} needs samples of known classes: train a conditional model and set "
-                        "sample.condition=each, or leave it out."
+                        f"{self._where}measures: {name} needs samples of known classes: train a conditional model and set "
+                        "sample.given=each, or leave it out."
                     )
-                made = np.unique(asked, return_counts=True)[1].min()
+                made = np.unique(asked["label"], return_counts=True)[1].min()
             if min(made, len(source)) >= measure.least:
                 kept.append(measure)
                 continue
             samples = "samples of each class" if measure.by_class else "samples"
             lacking.append(
                 f"{name} needs at least {measure.least:,} {samples}, and has "
-                f"{made:,} drawn (evaluate.samples) and {len(source):,} of the {self._split} split"
+                f"{made:,} drawn ({self._where}samples) and {len(source):,} of the {self._split} split"
             )
         if not kept:
-            raise ConfigError(f"evaluate.measures: {'; '.join(lacking)}: leave it out, or give it more.")
+            raise ConfigError(f"{self._where}measures: {'; '.join(lacking)}: leave it out, or give it more.")
         for line in lacking:
             print(f"aigc_jax: {line}: it is passed over.", file=sys.stderr)
         self._measures, self.names = kept, tuple(name for measure in kept for name in measure.names)
@@ -77,12 +87,9 @@ class Judge:
         """Looks at the real samples, which does not depend on the made ones."""
         self._floor  # noqa: B018 - computed on its first use
 
-    def look(self, samples: np.ndarray, labels: np.ndarray | None) -> Any:
-        """What there is to remember of some samples, given as the data set stores its own.
-
-        labels: int [n], the classes that were asked for; None = none were.
-        """
-        return self._sight.see(samples, labels, False)
+    def look(self, rows: Mapping[str, np.ndarray]) -> Any:
+        """What there is to remember of some samples, as rows that the data set could store."""
+        return self._sight.see(rows, False)
 
     def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
         """Of `count` samples in all. seed: of the intervals.
@@ -142,10 +149,10 @@ class Judge:
         digest, parts = hashlib.sha256(), []
         for start in range(0, len(numbers), CHUNK):
             rows = source[numbers[start : start + CHUNK]]
-            samples = np.ascontiguousarray(rows[self._sight.field])
+            samples = np.ascontiguousarray(rows[self._data.target])
             digest.update(f"{samples.dtype.str} {samples.shape}\n".encode())
             digest.update(samples.tobytes())
-            parts.append(self._sight.see(samples, rows.get("label"), True))
+            parts.append(self._sight.see(rows, True))
         return self._sight.join(parts), digest.hexdigest()
 
 
@@ -158,21 +165,22 @@ def judge(
     using: str,
     weights: Path | None,
     cache: Path | None,
+    where: str = "",
 ) -> Judge:
     """The judge of `count` samples by the measures of these names.
 
     split: of the data, that samples are held against; heldout: where the floor's samples are from.
     using: the extractor of images' features. weights, cache: folders, of the extractors' files and of their answers
-    about real images. Raises ConfigError for a measure that the medium does not have.
+    about real images. where: the section of a configuration that asks for it. Raises ConfigError for a measure that this kind of data does not have.
     """
     if count < 2 or not measures:
         raise ConfigError(
-            f"Measuring samples needs two of them at least (of a run: evaluate.samples), and there are {count}; and "
-            f'what to measure ("evaluate.measures" names {", ".join(measures) or "nothing"}).'
+            f"Measuring samples needs two of them at least, and there are {count}; and what to measure: "
+            f"{f'{where}.' if where else ''}measures names {', '.join(measures) or 'nothing'}."
         )
-    module = f"aigc_jax.evaluate.{data.medium.kind}"
+    module = f"aigc_jax.evaluate.{data.made.kind}"
     if importlib.util.find_spec(module) is None:
-        raise ConfigError(f"Nothing measures samples of {data.name} ({data.medium.kind}): set evaluate.samples=0.")
-    fewer = min(count, len(data.splits[split]))
-    chosen, sight = importlib.import_module(module).judging(data.medium, Asked(fewer, measures, using, weights, cache))
-    return Judge(data, split, heldout, count, chosen, sight)
+        raise ConfigError(f"Nothing measures samples of {data.name} ({data.made.kind}): leave {where or 'it'} out.")
+    asked = Asked(min(count, len(data.splits[split])), measures, using, weights, cache)
+    chosen, sight = importlib.import_module(module).judging(data.made, data.target, asked)
+    return Judge(data, split, heldout, count, chosen, sight, where)

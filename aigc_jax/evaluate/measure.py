@@ -1,7 +1,10 @@
-"""The contract of modules that measure samples of a medium: `images`, `texts`, `points`, …, named by its `kind`.
+"""The contract of modules that measure samples: `images`, `texts`, `points`, …, named by a field's `kind`.
 
-    MEASURES                    what a configuration may name under `evaluate.measures`
-    judging(medium, asked)      the measures that it names, and how samples are looked at for them
+    MEASURES                        what a configuration may name under `evals.<name>.measures`
+    judging(field, name, asked)     the measures that it names, and how samples are looked at for them
+
+field is the target's, and name its name in rows. Rows of samples hold what they were generated from beside the target,
+and under `data.rows.TRUTH` the target that the data have for it.
 
 A measure gives one or more figures from features (or texts, or points) of real and of generated samples.
 """
@@ -21,7 +24,7 @@ from aigc_jax.train.trained import told
 
 
 class Measure(NamedTuple):
-    """`real` and `made` are what the medium's module has of a set of samples: features of images, or texts."""
+    """`real` and `made` are what a module has of a set of samples: features of images, or texts."""
 
     names: tuple[str, ...]
     settings: Mapping[str, Any]  # what the figures depend on besides, for their protocol
@@ -31,11 +34,10 @@ class Measure(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """How samples of a medium are looked at. Rows and samples are as the data set stores them."""
+    """How samples of a kind are looked at."""
 
-    field: str  # of a stored row, that holds the sample
-    see: Callable[[np.ndarray, np.ndarray | None, bool], Any]
-    """(samples, labels or None, whether they are real) -> what measures read."""
+    see: Callable[[Mapping[str, np.ndarray], bool], Any]
+    """(stored rows, whether they are real) -> what measures read."""
     join: Callable[[Sequence[Any]], Any]
     using: Extractor | None
 

@@ -1,4 +1,4 @@
-"""Generated points held against the density itself: what a configuration may name under `evaluate.measures`.
+"""Generated points held against the density itself: what a configuration may name under `evals.<name>.measures`.
 
 With p the exact masses, n_c the samples in cell c, q = n_c / n, and all logarithms to base 2:
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aigc_jax.data.points import PointMedium
+from aigc_jax.data.fields.points import Point
 from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
 from aigc_jax.metrics.bootstrap import Estimate, mean
 from aigc_jax.metrics.scores import jensen_shannon
@@ -87,11 +87,7 @@ MEASURES: Mapping[str, Callable[[Density], Measure]] = {
 }
 
 
-def judging(medium: PointMedium, asked: Asked) -> tuple[list[Measure], Sight]:
+def judging(field: Point, name: str, asked: Asked) -> tuple[list[Measure], Sight]:
     """See `measure`."""
-
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> np.ndarray:
-        return samples.reshape(-1, 2)
-
-    chosen = [factory(medium.density) for factory in named(asked.measures, MEASURES)]
-    return chosen, Sight("image", see, np.concatenate, None)
+    chosen = [factory(field.density) for factory in named(asked.measures, MEASURES)]
+    return chosen, Sight(lambda rows, real: rows[name], np.concatenate, None)

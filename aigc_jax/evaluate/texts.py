@@ -1,10 +1,8 @@
-"""Generated texts held against real ones: the measures that a configuration may name under `evaluate.measures`."""
+"""Generated texts held against real ones: the measures that a configuration may name under `evals.<name>.measures`."""
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from aigc_jax.data.text import TextMedium
+from aigc_jax.data.fields.texts import Text
 from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
 from aigc_jax.metrics import texts as of
 
@@ -29,22 +27,14 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def judging(medium: TextMedium, asked: Asked) -> tuple[list[Measure], Sight]:
+def judging(field: Text, name: str, asked: Asked) -> tuple[list[Measure], Sight]:
     """See `measure`."""
-
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
-        return [medium.decode(tokens) for tokens in samples]
-
-    return named(asked.measures, MEASURES), Sight("tokens", see, _together, None)
+    return named(asked.measures, MEASURES), Sight(lambda rows, real: field.values(rows[name]).tolist(), _together, None)
 
 
 def of_strings() -> Sight:
     """Texts as strings, in the field "text"."""
-
-    def see(samples: np.ndarray, labels: np.ndarray | None, real: bool) -> list[str]:
-        return samples.tolist()
-
-    return Sight("text", see, _together, None)
+    return Sight(lambda rows, real: rows["text"].tolist(), _together, None)
 
 
 def _together(parts: Sequence[Sequence[str]]) -> list[str]:

@@ -24,7 +24,7 @@ from scipy import stats
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.stream import evaluation, order
 from aigc_jax.errors import UserError
-from aigc_jax.method import Batch, Key, Method, State
+from aigc_jax.method import Batch, Key, Method, Rows, State
 from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.ops.augment import to_float
 from aigc_jax.ops.platform import program
@@ -92,7 +92,7 @@ def curve(
 ) -> list[Point]:
     """Each source at each budget, trained `seeds` times.
 
-    method: a classifier, that takes {"image": float32 in [-1, 1], "label"} and measures "accuracy". steps, batch_size:
+    method: a classifier, that is given "image", float32 in [-1, 1], and measures "accuracy". steps, batch_size:
     of every training. budgets: multiples of the number of classes; 0 = all. A seed draws the examples, their order and
     the first weights. told: is called with every point as soon as it is there.
     Raises UserError where shapes differ or there are too few examples of a class.
@@ -160,11 +160,11 @@ def _balanced(source: str, labels: np.ndarray, classes: int, budget: int, seed: 
     return np.concatenate(parts)
 
 
-def _trained(method: Method, key: Key, pool: Batch, plan: jax.Array) -> State:
+def _trained(method: Method, key: Key, pool: Rows, plan: jax.Array) -> State:
     """The state after a training whose batches are these rows of the pool. plan: int32 [steps, batch]."""
 
     def batch(rows: jax.Array) -> Batch:
-        return {"image": to_float(pool["image"][rows]), "label": pool["label"][rows]}
+        return Batch(pool["label"][rows], {"image": to_float(pool["image"][rows])})
 
     def one(state: State, rows: jax.Array) -> tuple[State, None]:
         after, _ = method.step(jax.random.fold_in(key, state.step + 1), state, batch(rows))
@@ -178,7 +178,7 @@ def _tested(right: Callable, state: State, test: Labelled) -> np.ndarray:
     """1 where a test image is classified correctly, float32 [N]."""
     size = min(TESTED, len(test.labels))
     parts = [
-        np.asarray(right(state, {"image": to_float(test.images[rows]), "label": test.labels[rows]}))[mask > 0]
+        np.asarray(right(state, Batch(test.labels[rows], {"image": to_float(test.images[rows])})))[mask > 0]
         for rows, mask in evaluation(len(test.labels), size, 0)
     ]
     return np.concatenate(parts)

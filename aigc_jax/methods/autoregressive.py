@@ -19,28 +19,42 @@ The network offers
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
-from aigc_jax.ops.platform import gpu_in_half
 from aigc_jax.ranges import Amount, Count, Range, Size, at_least
 
 NETWORKS = ("net",)
 FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
 
 
-def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
-    """(inputs, targets, mask), each [B, length], of a batch's tokens and mask [B, length + 1]."""
-    tokens = batch["tokens"]
-    return tokens[:, :-1], tokens[:, 1:], batch["mask"][:, 1:]
+class Plan(NamedTuple):
+    """How tokens are chosen."""
+
+    temperature: Any  # float32
+    top_k: Any  # int32
+    top_p: Any  # float32
+
+
+def plan(
+    *, temperature: Amount = 1.0, top_k: Count = 0, top_p: Annotated[float, Range(0, 1, without_low=True)] = 1.0
+) -> Plan:
+    """Settings of sampling as arrays.
+
+    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
+    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
+    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
+    """
+    return Plan(np.float32(temperature), np.int32(top_k), np.float32(top_p))
 
 
 def doublings(first: int, last: int) -> list[int]:
@@ -62,9 +76,6 @@ def autoregressive(
     learners: Mapping[str, Learner],
     /,
     *,
-    temperature: Amount,
-    top_k: Count,
-    top_p: Annotated[float, Range(0, 1, without_low=True)],
     length: Size,
     pad: Count,
     bos: Count,
@@ -73,21 +84,23 @@ def autoregressive(
 ) -> Method:
     """A causal model of texts, or of what else comes as tokens.
 
-    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
-    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
-    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
-    length: tokens that the network reads, and that it predicts. pad, bos, eos: token ids.
+    length: tokens that the network reads, and that it predicts: a target has one more. pad, bos, eos: token ids.
     unit: what a token is, "char" or "dim": the measure is bits_per_<unit>.
     """
     net, measure = learners["net"], f"bits_per_{unit}"
 
-    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
+    def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
+        """(inputs, targets, mask), each [B, length]; mask: float32, 0 where a target only pads."""
+        tokens = batch.target
+        return tokens[:, :-1], tokens[:, 1:], (tokens[:, 1:] != pad).astype(jnp.float32)
+
+    def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         variables = net.init(key, jnp.zeros((1, length), jnp.int32), causal=True, train=False)
         return initial_state({"net": (net, variables)}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         # Counted over the whole batch, not within `loss`, which may see a part of it.
-        tokens_per_text = whole.mean(jnp.mean(jnp.sum(batch["mask"][:, 1:], axis=1)))
+        tokens_per_text = whole.mean(jnp.mean(jnp.sum(next_tokens(batch)[2], axis=1)))
 
         def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple]:
             inputs, targets, mask = next_tokens(batch)
@@ -104,42 +117,47 @@ def autoregressive(
         bits = surprise(logits, targets, mask) / np.log(2)
         return {measure: Measure(bits, jnp.sum(mask, axis=1))}
 
-    def sample(key: Key, state: State, n: int, condition: Any = None) -> Array:
-        """n texts, int32 [n, length]: what follows BOS, with the prompt at its head, padding after EOS.
+    def logits(state: State, tokens: Array) -> Array:
+        """Of each next token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length."""
+        return net.predict(state, tokens, causal=True, train=False)
 
-        condition: int32 [n, P], prompts that begin with BOS and have no padding, P <= length;
-            None = BOS alone. The key of a token depends on its place only, so that a text goes on
-            in the same way after a prompt that is its own beginning.
+    def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
+        """Texts as targets are, int32 [n, length + 1]: BOS, the known tokens, what follows, and padding after EOS.
+
+        given: KNOWN, int32 [n, P <= length + 1], is the beginning: a token that pads there is drawn. The key of a token
+        depends on its place only, so that a text goes on in the same way after a prompt that is its own beginning.
         """
-        prompt = jnp.full((n, 1), bos, jnp.int32) if condition is None else jnp.asarray(condition, jnp.int32)
-        start = prompt.shape[1]
-        if prompt.shape[0] != n or not 1 <= start <= length:
-            raise ValueError(f"prompts have the shape {prompt.shape}: expected {n} of 1 to {length} tokens")
+        rows = keys.shape[0]
+        known = jnp.asarray(given[KNOWN], jnp.int32) if KNOWN in given else jnp.full((rows, 1), bos, jnp.int32)
+        told = known.shape[1]
         never = jnp.zeros(net.module.vocabulary).at[jnp.array([pad, bos])].set(-jnp.inf)
+        texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
+        # Nothing is left to choose in the columns that every row knows: they are read at once.
+        first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != pad, axis=0), False))
 
-        def place(logits: Array, ended: Array, position: Array | int) -> tuple[Array, Array]:
-            chosen = choose(jax.random.fold_in(key, position), logits + never, temperature, top_k, top_p)
-            return jnp.where(ended, pad, chosen), ended | (chosen == eos)
+        def extend(carry: tuple) -> tuple:
+            position, texts, ended, cache = carry
+            token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
+            found, cache = net.predict(state, token, cache, position - 1, method="decode")
+            chosen = choose(whole.fold_in(keys, position), found[:, 0] + never, *plan)
+            there = jax.lax.dynamic_slice_in_dim(texts, position, 1, axis=1)[:, 0]
+            token = jnp.where(there != pad, there, jnp.where(ended, pad, chosen))
+            texts = jax.lax.dynamic_update_slice_in_dim(texts, token[:, None], position, axis=1)
+            return position + 1, texts, ended | (token == eos), cache
 
-        def extend(carry: tuple, position: Array) -> tuple[tuple, Array]:
-            token, ended, cache = carry
-            logits, cache = net.predict(state, token[:, None], cache, position - 1, method="decode")
-            token, ended = place(logits[:, 0], ended, position)
-            return (token, ended, cache), token
+        def within(room: int, carry: tuple) -> Array:
+            return carry[0] <= room
 
         state = net.settled(state)
-        if n == 1 and gpu_in_half(net.module.dtype):
-            prompt = jnp.repeat(prompt, 2, axis=0)  # the second is dropped
-        rooms = doublings(start, length)
-        cache = net.module.empty_cache(len(prompt), rooms[0])
-        logits, cache = net.predict(state, prompt, cache, 0, method="decode")
-        token, ended = place(logits[:, -1], jnp.any(prompt == eos, axis=1), start)
-        texts, first = [prompt[:, 1:], token[:, None]], start + 1
+        rooms = doublings(told, length)
+        cache = net.module.empty_cache(rows, rooms[0])
+        if told > 1:
+            _, cache = net.predict(state, known[:, :length], cache, 0, method="decode")
+        ended = jnp.any(jnp.where(jnp.arange(told) < first, known, bos) == eos, axis=1)
+        carry = (first, texts, ended, cache)
         for room in rooms:
-            cache = net.module.longer(cache, room)
-            (token, ended, cache), drawn = jax.lax.scan(extend, (token, ended, cache), jnp.arange(first, room + 1))
-            texts.append(drawn.T)
-            first = room + 1
-        return jnp.concatenate(texts, axis=1)[:n]
+            *rest, cache = carry
+            carry = jax.lax.while_loop(partial(within, room), extend, (*rest, net.module.longer(cache, room)))
+        return carry[1]
 
-    return Method(init, step, evaluate, sample)
+    return Method(init, step, evaluate, sample, plan, (KNOWN,), {"logits": logits})

@@ -13,27 +13,33 @@ All figures are nats of a whole image; what they are nats of is the likelihood's
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Key, Measure, Method, PyTree, State
+from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
-from aigc_jax.ops.batch import draw, per_example
+from aigc_jax.ops.batch import draw, normals, per_example
 from aigc_jax.ranges import Amount, Sizes
 
 NETWORKS = ("net",)
+
+
+def plan(*, temperature: Amount = 1.0) -> Mapping[str, Any]:
+    """Settings of sampling as arrays. temperature: times the prior's standard deviation; 1 = the prior."""
+    return {"temperature": np.float32(temperature)}
 
 
 def vae(
     learners: Mapping[str, Learner],
     /,
     *,
-    likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"],
+    likelihood: likelihoods.Name,
     scale: Amount,
     beta: Amount,
     importance_samples: Sizes,
@@ -48,10 +54,10 @@ def vae(
     """
     net = learners["net"]
     latent = net.module.latent
-    given_z = _likelihood(likelihood, scale)
+    given_z = likelihoods.named(likelihood, scale)
 
-    def init(key: Key, batch: Batch, frozen: Mapping[str, PyTree]) -> State:
-        images = batch["image"]
+    def init(key: Key, batch: Batch, frozen: Frozen) -> State:
+        images = batch.target
         params, extra = net.init(key, images)
         z = jnp.zeros((images.shape[0], latent))
         decoded, _ = jax.eval_shape(lambda p, e: net.apply(p, e, z, method="decode"), params, extra)
@@ -64,7 +70,7 @@ def vae(
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         observe_key, noise_key, update_key = jax.random.split(key, 3)
-        images = given_z.observe(observe_key, batch["image"])
+        images = given_z.observe(observe_key, batch.target)
         noise = draw(jax.random.normal, noise_key, (images.shape[0], latent))
         return net.update(update_key, state, losses, (images, noise))
 
@@ -82,7 +88,7 @@ def vae(
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
         """The terms of the bound, and bounds from several samples: lower terms and higher bounds are better."""
         observe_key, noise_key, bound_key = jax.random.split(key, 3)
-        images = given_z.observe(observe_key, batch["image"])
+        images = given_z.observe(observe_key, batch.target)
         mean, log_variance = net.predict(state, images, method="encode")
 
         def explained(noise: Array) -> tuple[Array, Array]:
@@ -107,15 +113,15 @@ def vae(
         }
         return {name: Measure.of(value) for name, value in values.items()}
 
-    def sample(key: Key, state: State, n: int, condition: PyTree = None) -> Array:
-        """The means of p(x | z) for n draws of z from the prior, float32 [n, H, W, C] in [-1, 1]."""
-        if condition is not None:
-            raise ConfigError("This VAE has no condition to sample under: leave sample.condition empty.")
-        z = draw(jax.random.normal, key, (n, latent))
+    def decode(state: State, z: Array) -> Array:
+        """The means of p(x | z), float32 [n, H, W, C] in [-1, 1]. z: [n, latent]."""
         return given_z.mean(net.predict(state, z, method="decode"))
 
-    def walk(key: Key, state: State, n: int) -> Array:
-        return given_z.mean(net.predict(state, latents.walk(key, n, (latent,)), method="decode"))
+    def sample(keys: Array, state: State, given: Given, plan: Mapping[str, Any]) -> Array:
+        return decode(state, plan["temperature"] * normals(keys, (latent,)))
+
+    def walk(key: Key, state: State, n: int, given: Given) -> Array:
+        return decode(state, latents.walk(key, n, (latent,)))
 
     def _bits(nats: Array, images: Array) -> Mapping[str, Array]:
         # Nats of densities and of binary images do not compare with those of grey levels.
@@ -123,12 +129,4 @@ def vae(
             return {}
         return {"bits_per_dim": likelihoods.bits_per_dim(nats, math.prod(images.shape[1:]))}
 
-    return Method(init, step, evaluate, sample, walk)
-
-
-def _likelihood(name: str, scale: float) -> likelihoods.Likelihood:
-    if name != "bernoulli":
-        return {"gaussian": likelihoods.gaussian, "discretized_logistic": likelihoods.discretized_logistic}[name](scale)
-    if scale:
-        raise ConfigError('"method.scale" is of likelihoods that have one, and bernoulli has none: set it to 0.')
-    return likelihoods.bernoulli()
+    return Method(init, step, evaluate, sample, plan, parts={"decode": decode, "walk": walk})

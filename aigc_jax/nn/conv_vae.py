@@ -17,7 +17,7 @@ from aigc_jax.ranges import Size, Sizes
 class ConvVAE(nn.Module):
     """`encode` and `decode`, in one module. The image's sides are multiples of 2**len(widths)."""
 
-    image_shape: tuple[Size, Size, Size]
+    shape: tuple[Size, Size, Size]  # of an image
     widths: Sizes  # channels of the encoder's grids, the finest first
     hidden: Size  # width of the fully connected layer between grids and latent
     latent: Size  # dimensions of z
@@ -25,8 +25,8 @@ class ConvVAE(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
-        channels = self.image_shape[-1]
-        self.grid = (*coarsest(self.image_shape, self.widths), self.widths[-1])
+        channels = self.shape[-1]
+        self.grid = (*coarsest(self.shape, self.widths), self.widths[-1])
         self.halvings = [Halve(features, bias=True, dtype=self.dtype) for features in self.widths]
         self.encoder_hidden = nn.Dense(self.hidden, dtype=self.dtype)
         self.posterior = nn.Dense(2 * self.latent, dtype=self.dtype)
@@ -34,6 +34,11 @@ class ConvVAE(nn.Module):
         self.decoder_grid = nn.Dense(self.grid[0] * self.grid[1] * self.grid[2], dtype=self.dtype)
         outputs = (*self.widths[-2::-1], channels * self.parameters)
         self.doublings = [Double(features, bias=True, dtype=self.dtype) for features in outputs]
+
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, *self.shape)),), {}
 
     def encode(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Images [B, H, W, C] -> mean and log-variance of q(z | x), float32 [B, latent] each."""
@@ -50,7 +55,7 @@ class ConvVAE(nn.Module):
         x = self.decoder_grid(x).reshape(-1, *self.grid)
         for doubling in self.doublings:
             x = doubling(nn.relu(x))
-        return x.reshape(-1, *self.image_shape, self.parameters).astype(jnp.float32)
+        return x.reshape(-1, *self.shape, self.parameters).astype(jnp.float32)
 
     def __call__(self, images: jax.Array) -> jax.Array:
         return self.decode(self.encode(images)[0])

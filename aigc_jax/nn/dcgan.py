@@ -51,14 +51,14 @@ class Generator(nn.Module):
     subtract again.
     """
 
-    image_shape: tuple[Size, Size, Size]
+    shape: tuple[Size, Size, Size]  # of an image
     widths: Sizes  # channels of the grids, the coarsest first
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, noise: jax.Array, train: bool = False) -> jax.Array:
-        channels = self.image_shape[-1]
-        grid = (*coarsest(self.image_shape, self.widths), self.widths[0])
+        channels = self.shape[-1]
+        grid = (*coarsest(self.shape, self.widths), self.widths[0])
         project = nn.Dense(grid[0] * grid[1] * grid[2], use_bias=False, kernel_init=weights, dtype=self.dtype)
         x = project(noise.astype(self.dtype)).reshape(-1, *grid)
         x = nn.relu(Norm(self.dtype)(x, train))

@@ -21,7 +21,7 @@ SLOPE = 0.2  # of the leaky ReLU below zero
 class Generator(nn.Module):
     """Noise -> image."""
 
-    image_shape: tuple[Size, Size, Size]
+    shape: tuple[Size, Size, Size]  # of an image
     widths: tuple[Size, ...]  # of the hidden layers, from the noise on
     dtype: Any = jnp.float32
 
@@ -30,8 +30,8 @@ class Generator(nn.Module):
         x = noise.astype(self.dtype)
         for width in self.widths:
             x = nn.relu(nn.Dense(width, dtype=self.dtype)(x))
-        x = jnp.tanh(nn.Dense(math.prod(self.image_shape), dtype=self.dtype)(x))
-        return x.reshape(-1, *self.image_shape).astype(jnp.float32)
+        x = jnp.tanh(nn.Dense(math.prod(self.shape), dtype=self.dtype)(x))
+        return x.reshape(-1, *self.shape).astype(jnp.float32)
 
 
 class Discriminator(nn.Module):
@@ -51,7 +51,7 @@ class Discriminator(nn.Module):
 class VAE(nn.Module):
     """`encode` and `decode`, in one module."""
 
-    image_shape: tuple[Size, Size, Size]
+    shape: tuple[Size, Size, Size]  # of an image
     widths: tuple[Size, ...]  # of the encoder's hidden layers, from the image on; the decoder has them in reverse
     latent: Size  # dimensions of z
     parameters: Size  # of the likelihood, for each value of an image
@@ -61,7 +61,12 @@ class VAE(nn.Module):
         self.encoder = [nn.Dense(width, dtype=self.dtype) for width in self.widths]
         self.posterior = nn.Dense(2 * self.latent, dtype=self.dtype)
         self.decoder = [nn.Dense(width, dtype=self.dtype) for width in reversed(self.widths)]
-        self.output = nn.Dense(math.prod(self.image_shape) * self.parameters, dtype=self.dtype)
+        self.output = nn.Dense(math.prod(self.shape) * self.parameters, dtype=self.dtype)
+
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, *self.shape)),), {}
 
     def encode(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Images [B, H, W, C] -> mean and log-variance of q(z | x), float32 [B, latent] each."""
@@ -76,7 +81,7 @@ class VAE(nn.Module):
         x = z
         for layer in self.decoder:
             x = nn.swish(layer(x))
-        return self.output(x).reshape(-1, *self.image_shape, self.parameters).astype(jnp.float32)
+        return self.output(x).reshape(-1, *self.shape, self.parameters).astype(jnp.float32)
 
     def __call__(self, images: jax.Array) -> jax.Array:
         return self.decode(self.encode(images)[0])
@@ -89,7 +94,7 @@ class Denoiser(nn.Module):
     (Tancik et al. 2020, arXiv:2006.10739).
     """
 
-    image_shape: tuple[Size, Size, Size]
+    shape: tuple[Size, Size, Size]  # of an image
     width: Annotated[int, at_least(4)]  # of the hidden layers
     blocks: Count  # residual ones
     octaves: Count  # sines and cosines of each value: π x, 2 π x, 4 π x, …
@@ -107,5 +112,5 @@ class Denoiser(nn.Module):
             inner = nn.swish(h + nn.Dense(self.width, dtype=self.dtype)(time))
             inner = nn.swish(nn.Dense(self.width, dtype=self.dtype)(inner))
             h = h + nn.Dense(self.width, dtype=self.dtype)(inner)
-        output = nn.Dense(math.prod(self.image_shape), dtype=self.dtype)(nn.swish(h))
-        return output.reshape(-1, *self.image_shape).astype(jnp.float32)
+        output = nn.Dense(math.prod(self.shape), dtype=self.dtype)(nn.swish(h))
+        return output.reshape(-1, *self.shape).astype(jnp.float32)

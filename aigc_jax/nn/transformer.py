@@ -175,16 +175,24 @@ class Transformer(nn.Module):
 
         cache: what `empty_cache`, `longer` or the last call gave, filled up to `index`, with room for these tokens.
         """
-        x = self._embed(tokens, index, train=False)
+        rows = len(tokens)
+        x = self._embed(jnp.repeat(tokens, cache[0][0].shape[0] // rows, axis=0), index, train=False)
         filled = []
         for block, memory in zip(self.blocks, cache, strict=True):
             x, memory = block(x, None, False, False, memory, index)
             filled.append(memory)
-        return self._logits(x), tuple(filled)
+        return self._logits(x)[:rows], tuple(filled)
+
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, self.length), jnp.int32),), {"causal": True, "train": False}
 
     @nn.nowrap
     def empty_cache(self, batch: int, room: int) -> Cache:
         """The cache before the first token of `batch` sequences, with room for as many tokens, at most `length`."""
+        if batch == 1 and gpu_in_half(self.dtype):
+            batch = 2  # see `gpu_in_half`: `decode` repeats its row
         zeros = jnp.zeros((batch, self.heads, room, self.width // self.heads), self.dtype)
         return ((zeros, zeros),) * self.layers
 

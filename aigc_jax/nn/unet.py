@@ -6,6 +6,7 @@ concatenated to one on the way up. With the settings for CIFAR-10 (channels 128,
 embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import flax.linen as nn
@@ -75,15 +76,28 @@ class UNet(nn.Module):
     attention: tuple[Size, ...]  # heights at which attention follows each block; the middle always has it
     dropout: Part  # share of a block's values that are zeroed in training
     groups: Size  # of the normalization; divides `channels`
-    classes: Count = 0  # of the labels that it reads; 0 = it reads none
+    label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of what it reads in `given`."""
+        return ("label",) if self.label_classes else ()
+
     @nn.compact
-    def __call__(self, x: jax.Array, t: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
+    def __call__(
+        self,
+        x: jax.Array,
+        t: jax.Array,
+        given: Mapping[str, jax.Array] | None = None,
+        kept: jax.Array | None = None,
+        *,
+        train: bool,
+    ) -> jax.Array:
         """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C].
 
-        label: int [B], where there are classes.
+        given: "label", int [B], where it reads that. kept: bool [B], whether to read it; None = of all examples.
         """
         self._check_fit(x.shape[1:])
         common = dict(groups=self.groups, dtype=self.dtype)
@@ -96,8 +110,9 @@ class UNet(nn.Module):
         time = embed_time(t, self.channels).astype(self.dtype)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
-        if self.classes:
-            time += nn.Embed(self.classes, 4 * self.channels, dtype=self.dtype, name="label")(label)
+        if given:
+            label = nn.Embed(self.label_classes, 4 * self.channels, dtype=self.dtype, name="label")(given["label"])
+            time += label if kept is None else jnp.where(kept[:, None], label, 0)
 
         h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
         skips = [h]

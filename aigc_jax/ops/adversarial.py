@@ -1,4 +1,4 @@
-"""Losses of the two players of a generative adversarial game, from logits.
+"""Losses of the two players of a generative adversarial game, and penalties on the critic's gradient.
 
 Goodfellow et al. 2014, "Generative Adversarial Nets", arXiv:1406.2661, eq. 1:
 
@@ -14,46 +14,61 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
+
+from aigc_jax.ops.batch import draw
 
 Array = jax.Array
+Key = jax.Array
+
+Critic = Callable[[Array], Array]
+"""The discriminator as a player sees it: images [B, ...] -> logits, float32 [B].
+
+A family may close over more: a critic of pairs knows the source images beside it.
+"""
+
+Player = Callable[[Critic, Array, Array], Array]
+"""(critic, real examples [B, ...], as many fakes) -> what the player minimises, one value an example [B].
+
+The discriminator calls the critic on `real` and then on `fake`. The generator calls it on what it needs of them.
+"""
+
+Penalty = Callable[[Critic, Array, Array, Key], Array]
+"""(critic, real examples [B, ...], as many fakes, key) -> one value an example [B], to add to the critic's loss.
+
+The gradient for all images is taken at once. It is each image's own where the critic judges images apart.
+"""
 
 
 class Game(NamedTuple):
-    """What each player minimises, one value an example. Logits: float32 [B]."""
+    """What each player minimises."""
 
-    discriminator: Callable[[Array, Array], Array]
-    """(logits of real examples, logits of as many fakes) -> [B].
-
-    A penalty on the discriminator's gradient (WGAN-GP, R1) needs the discriminator itself and
-    not only its logits: it is one more term [B] where a family adds this loss up.
-    """
-
-    generator: Callable[[Array], Array]
-    """(logits of fakes) -> [B]."""
+    discriminator: Player
+    generator: Player
 
 
-def cross_entropy(real: Array, fake: Array) -> Array:
-    """-log D(x) - log(1 - D(G(z))), the negated value function (eq. 1)."""
-    return jax.nn.softplus(-real) + jax.nn.softplus(fake)
+def cross_entropy(critic: Critic, real: Array, fake: Array) -> Array:
+    """-log D(x) - log(1 - D(G(z))): the negated value function (eq. 1)."""
+    return jax.nn.softplus(-critic(real)) + jax.nn.softplus(critic(fake))
 
 
 GAMES: dict[str, Game] = {
     # The generator minimises V itself. Its gradient, -D(G(z)) an example, vanishes while the
     # discriminator recognises fakes: it is here for comparison.
-    "minimax": Game(cross_entropy, lambda fake: -jax.nn.softplus(fake)),
+    "minimax": Game(cross_entropy, lambda critic, real, fake: -jax.nn.softplus(critic(fake))),
     # Section 3: maximise log D(G(z)) instead. The same fixed point, a gradient that is strong
     # where the fakes are bad.
-    "non_saturating": Game(cross_entropy, lambda fake: jax.nn.softplus(-fake)),
+    "non_saturating": Game(cross_entropy, lambda critic, real, fake: jax.nn.softplus(-critic(fake))),
     # Mao et al. 2017, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1): the output estimates the label and is
     # no logit, so that the threshold is 1/2 and not 0.
     "least_squares": Game(
-        lambda real, fake: 0.5 * (real - 1) ** 2 + 0.5 * fake**2,
-        lambda fake: 0.5 * (fake - 1) ** 2,
+        lambda critic, real, fake: 0.5 * (critic(real) - 1) ** 2 + 0.5 * critic(fake) ** 2,
+        lambda critic, real, fake: 0.5 * (critic(fake) - 1) ** 2,
     ),
     # Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17.
     "hinge": Game(
-        lambda real, fake: jnp.maximum(0.0, 1 - real) + jnp.maximum(0.0, 1 + fake),
-        lambda fake: -fake,
+        lambda critic, real, fake: jnp.maximum(0.0, 1 - critic(real)) + jnp.maximum(0.0, 1 + critic(fake)),
+        lambda critic, real, fake: -critic(fake),
     ),
 }
 
@@ -61,3 +76,23 @@ GAMES: dict[str, Game] = {
 def threshold(loss: str) -> float:
     """The output above which an example counts as real under the game `loss`."""
     return 0.5 if loss == "least_squares" else 0.0
+
+
+def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Key) -> Array:
+    """(|grad D(x')| - 1)^2 at a random x' between a real example and a fake.
+
+    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3, without its weight lambda: x' = e x + (1 - e) G(z), e ~ U[0, 1].
+    """
+    share = draw(jax.random.uniform, key, (real.shape[0], *(1,) * (real.ndim - 1)))
+    slopes = _slopes(critic, share * real + (1 - share) * fake)
+    return (optax.safe_norm(slopes, 0.0, axis=1) - 1) ** 2
+
+
+def r1(critic: Critic, real: Array, fake: Array, key: Key) -> Array:
+    """|grad D(x)|^2 / 2 at real examples: Mescheder et al. 2018, arXiv:1801.04406, eq. 9, without its weight gamma."""
+    return 0.5 * jnp.sum(_slopes(critic, real) ** 2, axis=1)
+
+
+def _slopes(critic: Critic, images: Array) -> Array:
+    """The critic's gradient by each image, [B, n]."""
+    return jax.grad(lambda x: jnp.sum(critic(x)))(images).reshape(images.shape[0], -1)

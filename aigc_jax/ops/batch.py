@@ -43,6 +43,16 @@ def draw(sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, 
     return jax.lax.dynamic_slice_in_dim(everything, jax.lax.axis_index(AXIS) * rows, rows)
 
 
+def normals(keys: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Of each key a draw of N(0, I), float32 [n, *shape], which the other keys do not change. keys: [n]."""
+    return spread(jax.vmap(lambda key: jax.random.normal(key, shape))(keys))
+
+
+def fold_in(keys: jax.Array, number: jax.Array | int) -> jax.Array:
+    """`jax.random.fold_in` of each key. keys: [n] -> [n]."""
+    return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+
+
 def per_example(reduction: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
     """The sum, the mean or another reduction of each example's values. [B, ...] -> [B]."""
     return reduction(x, axis=tuple(range(1, x.ndim)))

@@ -2,6 +2,7 @@
 
 Fan et al. 2018, Hierarchical neural story generation (top-k);
 Holtzman et al. 2020, The curious case of neural text degeneration (top-p).
+All settings are arrays, so that one program chooses with any of them.
 """
 
 import jax
@@ -10,41 +11,40 @@ import jax.numpy as jnp
 from aigc_jax.ops import batch
 
 
-def top_k(logits: jax.Array, k: int) -> jax.Array:
-    """The k largest logits, the others -inf; k = 0 keeps all. logits: [..., V].
+def filtered(logits: jax.Array, k: jax.Array | int, p: jax.Array | float) -> jax.Array:
+    """The k largest logits, and of these the fewest whose probabilities sum to p or more; the others -inf.
 
-    Logits that tie with the k-th are kept, so that the order of the vocabulary does not matter.
+    k = 0 keeps all, and so does p = 1. The most probable token is always kept. Logits that tie with the least of those
+    kept are kept, so that the order of the vocabulary does not matter. logits: float32 [n, V].
     """
-    if k == 0 or k >= logits.shape[-1]:
-        return logits
-    smallest = jax.lax.top_k(logits, k)[0][..., -1:]
-    return jnp.where(logits >= smallest, logits, -jnp.inf)
+
+    def cut(logits: jax.Array) -> jax.Array:
+        size = logits.shape[-1]
+        ordered = jnp.flip(jnp.sort(logits, axis=-1), axis=-1)
+        kth = jnp.take(ordered, jnp.where(k == 0, size, jnp.minimum(k, size)) - 1, axis=-1)[..., None]
+        ordered = jnp.where(ordered >= kth, ordered, -jnp.inf)
+        probabilities = jax.nn.softmax(ordered, axis=-1)
+        before = jnp.cumsum(probabilities, axis=-1) - probabilities  # the mass of all that is more probable
+        kept = ((before < p) | (p >= 1)).at[..., 0].set(True)
+        smallest = jnp.min(jnp.where(kept, ordered, jnp.inf), axis=-1, keepdims=True)
+        return jnp.where(logits >= jnp.maximum(smallest, kth), logits, -jnp.inf)
+
+    return jax.lax.cond((k > 0) | (p < 1), cut, lambda logits: logits, logits)  # sorting takes time
 
 
-def top_p(logits: jax.Array, p: float) -> jax.Array:
-    """The fewest most probable tokens whose probabilities sum to p or more, the others -inf.
+def choose(
+    keys: jax.Array,
+    logits: jax.Array,
+    temperature: jax.Array | float,
+    k: jax.Array | int = 0,
+    p: jax.Array | float = 1.0,
+) -> jax.Array:
+    """One token a row, int32 [n], from logits [n, V]: divided by temperature, then `filtered`.
 
-    p = 1 keeps all; the most probable token is always kept, and so are ties with the least of those kept.
-    logits: [..., V].
+    temperature = 0 takes the most probable token. keys: [n]. Draws by Gumbel-max: the argmax of logits plus Gumbel
+    noise has the softmax's distribution.
     """
-    if p >= 1:
-        return logits
-    ordered = jnp.flip(jnp.sort(logits, axis=-1), axis=-1)
-    probabilities = jax.nn.softmax(ordered, axis=-1)
-    before = jnp.cumsum(probabilities, axis=-1) - probabilities  # the mass of all that is more probable
-    kept = (before < p).at[..., 0].set(True)
-    smallest = jnp.min(jnp.where(kept, ordered, jnp.inf), axis=-1, keepdims=True)
-    return jnp.where(logits >= smallest, logits, -jnp.inf)
-
-
-def choose(key: jax.Array, logits: jax.Array, temperature: float, k: int, p: float) -> jax.Array:
-    """One token a row, int32 [B], from logits [B, V]: divided by temperature, then top-k, then top-p.
-
-    temperature = 0 takes the most probable token. Draws by Gumbel-max: the argmax of logits
-    plus Gumbel noise has the softmax's distribution.
-    """
-    if temperature == 0:
-        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    logits = top_p(top_k(logits.astype(jnp.float32) / temperature, k), p)
-    noise = batch.draw(jax.random.gumbel, key, logits.shape)
-    return jnp.argmax(logits + noise, axis=-1).astype(jnp.int32)
+    greedy = jnp.asarray(temperature) == 0
+    scaled = logits.astype(jnp.float32) / jnp.where(greedy, 1.0, temperature)
+    noise = batch.spread(jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[-1:]))(keys))
+    return jnp.argmax(filtered(scaled, k, p) + jnp.where(greedy, 0.0, noise), axis=-1).astype(jnp.int32)

@@ -6,16 +6,19 @@ parameters [..., P], images [...] in [-1, 1] -> log-probabilities [...], in nats
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.ops.batch import draw
 
 Array = jax.Array
 Key = jax.Array
+
+Name = Literal["bernoulli", "gaussian", "discretized_logistic"]
 
 LEVELS = 256  # of a value of an image, from -1 to 1
 STEP = 2 / (LEVELS - 1)  # between neighbours
@@ -30,6 +33,15 @@ class Likelihood(NamedTuple):
     mean: Callable[[Array], Array]  # parameters [..., P] -> images [...] in [-1, 1]
     observe: Callable[[Key, Array], Array]  # (key, images [B, ...]) -> the images that the model is fitted to
     of_levels: bool  # whether these are probabilities of the 256 grey levels, so that bits/dim compare across models
+
+
+def named(name: Name, scale: float) -> Likelihood:
+    """The likelihood of that name. Raises ConfigError for a scale of one that has none."""
+    if name != "bernoulli":
+        return {"gaussian": gaussian, "discretized_logistic": discretized_logistic}[name](scale)
+    if scale:
+        raise ConfigError('"method.scale" is of likelihoods that have one, and bernoulli has none: set it to 0.')
+    return bernoulli()
 
 
 def bernoulli() -> Likelihood:

@@ -4,11 +4,12 @@ Every sampler here goes from x_t to an earlier x_s by
 
     x_s = data · x̂_0 + state · x_t + noise · z,    z ~ N(0, I),
 
-where x̂_0 = denoise(x_t, t) is all that is known of the network. t counts as in `ops.diffusion`.
+where x̂_0 = denoise(x_t, t) is all that is known of the network. t counts as in `ops.diffusion`. A table is data, padded
+to a common number of rows: one program samples with any sampler and any number of steps.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +23,19 @@ Denoise = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 class Steps(NamedTuple):
-    """A sampler, one entry a step, from t = T down to the data. Each [steps]."""
+    """A sampler, one entry a step, from t = T down to the data. Arrays of NumPy on the host, of JAX in a program."""
 
-    time: np.ndarray  # int: t
-    data: np.ndarray  # float64 coefficients
-    state: np.ndarray
-    noise: np.ndarray
+    time: Any  # int [rows]: t
+    data: Any  # float [rows], coefficients; float64 as they are computed
+    state: Any
+    noise: Any
+    count: Any  # int: the steps; rows beyond them are not taken
+
+    def table(self, rows: int) -> "Steps":
+        """The same in single precision, filled up to so many rows."""
+        time, *coefficients = (np.pad(column, (0, rows - len(column))) for column in self[:4])
+        data, state, noise = map(np.float32, coefficients)
+        return Steps(np.int32(time), data, state, noise, np.int32(self.count))
 
 
 def times(timesteps: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +53,7 @@ def ancestral(process: Process, steps: int, variance: Variance) -> Steps:
     t, s = times(process.timesteps, steps)
     q = posterior(process, t, s)
     noise = np.sqrt(q.variance if variance == "small" else q.beta)
-    return Steps(t, q.data, q.state, np.where(s > 0, noise, 0.0))
+    return Steps(t, q.data, q.state, np.where(s > 0, noise, 0.0), len(t))
 
 
 def ddim(process: Process, steps: int, eta: float) -> Steps:
@@ -58,18 +66,19 @@ def ddim(process: Process, steps: int, eta: float) -> Steps:
     alpha_bar_t, alpha_bar_s = process.alpha_bar[t], process.alpha_bar[s]
     noise = eta * np.sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_s))
     direction = np.sqrt(1 - alpha_bar_s - noise**2) / np.sqrt(1 - alpha_bar_t)
-    return Steps(t, np.sqrt(alpha_bar_s) - direction * np.sqrt(alpha_bar_t), direction, noise)
+    return Steps(t, np.sqrt(alpha_bar_s) - direction * np.sqrt(alpha_bar_t), direction, noise, len(t))
 
 
-def run(denoise: Denoise, steps: Steps, key: jax.Array, x: jax.Array) -> jax.Array:
-    """x_0 from x = x_T [B, ...]. The noise of step i depends on (key, i) only."""
-    time = jnp.asarray(steps.time, jnp.int32)
-    data, state, noise = (jnp.asarray(c, jnp.float32) for c in (steps.data, steps.state, steps.noise))
+def run(denoise: Denoise, steps: Steps, keys: jax.Array, x: jax.Array) -> jax.Array:
+    """x_0 from x = x_T [n, ...]. The noise of an example's step i depends on (its key, i) only. keys: [n]."""
+    time, data, state, noise = map(jnp.asarray, steps[:4])
 
     def step(i: jax.Array, x: jax.Array) -> jax.Array:
         mean = data[i] * denoise(x, time[i]) + state[i] * x
-        if not steps.noise.any():
-            return mean
-        return mean + noise[i] * batch.draw(jax.random.normal, jax.random.fold_in(key, i), x.shape)
 
-    return jax.lax.fori_loop(0, len(steps.time), step, x)
+        def noised(mean: jax.Array) -> jax.Array:
+            return mean + noise[i] * batch.normals(batch.fold_in(keys, i), x.shape[1:])
+
+        return jax.lax.cond(noise[i] > 0, noised, lambda mean: mean, mean)
+
+    return jax.lax.fori_loop(0, steps.count, step, x)

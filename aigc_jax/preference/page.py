@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aigc_jax.data.files import listed
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 from aigc_jax.data.pictures import SUFFIXES, read_all, survey
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.train.workdir import write_whole

@@ -6,7 +6,7 @@ It is written into the run's folder while the data are loaded: a report is made 
 import itertools
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from aigc_jax import __version__
 from aigc_jax.data.dataset import Source, TextSource
-from aigc_jax.data.images import write_grid
+from aigc_jax.data.grid import write_grid
 from aigc_jax.errors import naming
 from aigc_jax.metrics.memorisation import longest_shared, nearest_of
 from aigc_jax.metrics.record import commit
@@ -47,27 +47,22 @@ def describe(workdir: Workdir, run: Run) -> None:
         return
     train = run.data.splits["train"]
     chosen = _some(train, min(run.sampling.n, SHOWN))
-    picture = run.data.medium.picture(run.data.medium.examples(train[chosen]))
-    with naming(workdir.real):
-        if isinstance(picture, str):
-            Path(f"{workdir.real}.txt").write_text(picture, "utf-8")
-        else:
-            picture.save(f"{workdir.real}.png")
+    run.data.made.show(_values(run, train[chosen])).write(workdir.real)
     about = {**facts(run), "commit": commit(), "notes": [*run.data.notes, *run.data.changed]}
     write_whole(workdir.about, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 
 
-def compare(workdir: Workdir, run: Run, step: int, samples: np.ndarray) -> None:
-    """Writes some samples beside the training examples nearest to them. samples: as the method draws them.
+def compare(workdir: Workdir, run: Run, step: int, rows: Mapping[str, np.ndarray]) -> None:
+    """Writes some samples beside the training examples nearest to them. rows: as `Run.drawn` gives them.
 
     For texts it is the longest part that is also in the training texts. For points nothing is written: their density
     is known.
     """
-    medium = run.data.medium
-    if jax.process_index() or medium.kind not in ("images", "texts") or not np.isfinite(samples).all():
+    made = run.data.made
+    if jax.process_index() or made.kind not in ("images", "texts"):
         return
-    values = medium.values(samples)
-    said = _images(workdir, run, values[:BESIDE]) if medium.kind == "images" else _texts(workdir, run, values[:BESIDE])
+    values = _values(run, rows)
+    said = _images(workdir, run, values[:BESIDE]) if made.kind == "images" else _texts(workdir, run, values[:BESIDE])
     alike = len(values) > 1 and all(np.array_equal(value, values[0]) for value in values)
     write_whole(Path(f"{workdir.nearest}.json"), json.dumps({"step": step, "said": said, "alike": alike}) + "\n")
 
@@ -76,14 +71,14 @@ def _images(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
     train, heldout = _splits(run)
     numbers, distances = nearest_of(_chunks(run, train), samples)
     with naming(workdir.nearest):
-        nearest = run.data.medium.examples(train[numbers])
+        nearest = _values(run, train[numbers])
         write_grid(np.concatenate([samples, nearest]), workdir.nearest, len(samples))
     said = (
         "Samples (first row) and the training image nearest to each by its pixels (second row). They differ by "
         f"{np.median(distances):.3g} grey levels (root mean square; the median)"
     )
     if heldout is not None:
-        _, usual = nearest_of(_chunks(run, train), run.data.medium.examples(heldout[_some(heldout, BESIDE)]))
+        _, usual = nearest_of(_chunks(run, train), _values(run, heldout[_some(heldout, BESIDE)]))
         said += (
             f", and images of the {run.evaluation.split} split by {np.median(usual):.3g}: samples that are much nearer "
             "than those may be copies"
@@ -106,7 +101,7 @@ def _texts(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
         f"{np.median(list(map(len, found))):.3g} characters (the median)"
     )
     if heldout is not None:
-        real = run.data.medium.examples(heldout[_some(heldout, BESIDE)])
+        real = _values(run, heldout[_some(heldout, BESIDE)])
         usual = [len(longest_shared(str(text), known)) for text in real]
         said += (
             f", and {np.median(usual):.3g} of texts of the {run.evaluation.split} split: samples of which much longer "
@@ -137,7 +132,11 @@ def _of(looked_at: int, there: int) -> str:
 
 
 def _chunks(run: Run, source: Source) -> Iterator[np.ndarray]:
-    """The examples that are looked through, as the medium's `values`."""
+    """The examples that are looked through, as values."""
     count = _looked_at(source)
     for start in range(0, count, AT_A_TIME):
-        yield run.data.medium.examples(source[np.arange(start, min(start + AT_A_TIME, count))])
+        yield _values(run, source[np.arange(start, min(start + AT_A_TIME, count))])
+
+
+def _values(run: Run, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    return run.data.made.values(rows[run.data.target])

@@ -14,12 +14,13 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from aigc_jax.errors import UserError, room
+from aigc_jax.errors import UserError, free_bytes, room
 from aigc_jax.method import PyTree, State
 from aigc_jax.ranges import Count, at_least
 from aigc_jax.train import manifest
 
 GROUPS = ("params", "ema", "extra", "opt_state")
+WHEN = ("every", "minutes")  # keys of section `checkpoint` that say when to save; the others say what is kept
 PROGRESS = "progress"  # the step, and the metrics added up since the last log
 
 
@@ -215,6 +216,21 @@ class Checkpoints:
         """Shapes and dtypes of one item; {} where there is none. orbax opens every array of what it describes."""
         folder = self.folder / str(step)
         return ocp.metadata(folder, item).metadata if (folder / item).is_dir() else {}
+
+
+def size(state: State) -> int:
+    """Bytes of a checkpoint of such a state, before they are compressed. state: arrays or their shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(_items(state, GROUPS)))
+
+
+def refuse_small_disk(folder: Path, state: State) -> None:
+    """Raises UserError where not even half a checkpoint of such a state fits: it is compressed by less than that."""
+    free, wanted = free_bytes(folder), size(state)
+    if free is not None and free < wanted / 2:
+        raise UserError(
+            f"A checkpoint holds {wanted:,} bytes, and {free:,} are free under {folder}: make room or choose another "
+            "--workdir."
+        )
 
 
 def _progress(step: jax.Array, sums: Any, done: int) -> dict[str, Any]:

@@ -48,6 +48,16 @@ class Feed:
         arrays = self.source.arrays
         return place(arrays, self._programs.layout.named()) if self._resident and arrays is not None else {}
 
+    @property
+    def described(self) -> Items:
+        """The resident split as shapes, without placing it."""
+        arrays = self.source.arrays if self._resident else None
+        whole = self._programs.layout.named()
+        return {
+            name: jax.ShapeDtypeStruct(x.shape, jax.dtypes.canonicalize_dtype(x.dtype), sharding=whole)
+            for name, x in (arrays or {}).items()
+        }
+
     def training(
         self,
         batch_size: int,

@@ -8,12 +8,13 @@ import jax
 from aigc_jax.errors import ConfigError, Stopped
 from aigc_jax.method import State
 from aigc_jax.train import about, clock, records, report
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.checkpoint import Checkpoints, refuse_small_disk
 from aigc_jax.train.journal import Journal, duration
 from aigc_jax.train.programs import Sums
 from aigc_jax.train.recovery import left_out, pass_over, recover
+from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Run
-from aigc_jax.train.stopping import Asked, Meetings, beside, stoppable
+from aigc_jax.train.stopping import STOP, Asked, Meetings, beside, stoppable
 from aigc_jax.train.tasks import Cut, Tasks, Unsound
 from aigc_jax.train.watchdog import Watchdog
 from aigc_jax.train.workdir import Workdir, write_whole
@@ -31,6 +32,8 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
     with ExitStack() as closing:
         asked = closing.enter_context(stoppable())
         closing.enter_context(workdir.held())
+        requests = Requests(run, workdir)
+        closing.enter_context(requests.on_signal())
         reached = clock.spent(workdir.time).reached
         timing = clock.Clock(began, workdir.time if jax.process_index() == 0 else None)
         with timing.during("restore"):
@@ -42,11 +45,12 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
         if finished:
             records.sign(workdir)
             return
+        refuse_small_disk(workdir.folder, run.programs.described)
         closing.enter_context(timing)
         said += _moved(run, steps_before)
         while True:
             try:
-                _train(run, workdir, timing, asked, newest, said, reached)
+                _train(run, workdir, timing, asked, requests, newest, said, reached)
                 break
             except Unsound as stretch:
                 newest, said = pass_over(workdir, stretch.first, stretch.beyond, str(stretch))
@@ -104,7 +108,14 @@ def _moved(run: Run, before: int | None) -> list[str]:
 
 
 def _train(
-    run: Run, workdir: Workdir, timing: clock.Clock, asked: Asked, newest: int | None, said: list[str], reached: int
+    run: Run,
+    workdir: Workdir,
+    timing: clock.Clock,
+    asked: Asked,
+    requests: Requests,
+    newest: int | None,
+    said: list[str],
+    reached: int,
 ) -> None:
     """Trains from the checkpoint `newest` to the end.
 
@@ -127,7 +138,8 @@ def _train(
         for line in [*run.data.notes, *run.data.changed, *said, *_beginning(run, start)]:
             journal.say(line)
         _describe(state, workdir)
-        tasks = Tasks(run, workdir, journal, checkpoints, timing, asked)
+        tasks = Tasks(run, workdir, journal, checkpoints, timing, asked, requests)
+        requests.listen(journal.say)
         state, sums, resident = programs.mapped(state), programs.mapped(sums), programs.mapped(feed.resident)
         omitted = left_out(workdir)
         batches = feed.training(run.batch_size, run.seed, start, pace.steps, pace.steps_per_call, omitted)
@@ -154,8 +166,11 @@ def _train(
                     jax.block_until_ready(sums)  # the steps' own time: a peer that hangs is noticed here
                     with watchdog.patient():
                         sums = tasks.do(step, state, sums)
-                if step < pace.steps and meetings.agreed(asked, call):
-                    raise Cut(0, sums)
+                if step < pace.steps:
+                    wanted = meetings.agreed(call, lambda: STOP * asked() | requests.wanted())
+                    if wanted & STOP:
+                        raise Cut(0, sums)
+                    requests.plan(step + pace.steps_per_call, wanted)
                 timing.charge("input")
         except Cut as cut:
             with timing.during("save"):
@@ -184,7 +199,6 @@ def _start(run: Run, checkpoints: Checkpoints, timing: clock.Clock, newest: int 
     else:
         with timing.during("restore"):
             state, sums, done = checkpoints.restore(programs.described, programs.described_sums, newest)
-            state = programs.thawed(state)
     run.check_best()
     if compiled is not None:
         with timing.during("compile"):

@@ -20,7 +20,7 @@ from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 LOOKABLE = (".png", ".txt")  # other files of samples are for programs
 SAMPLES_SHOWN = 4
 # Settings that decide the keys and conditions of samples.
-KEYS = ("seed", "sample.seed", "sample.condition", "sample.n", "evaluate.batch_size")
+KEYS = ("seed", "sample.seed", "sample.given", "sample.n")
 
 STYLE = """
 :root{color-scheme:light dark;--line:#8884;--faint:#8881}

@@ -13,8 +13,10 @@ from jax.experimental import multihost_utils
 
 from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.errors import ConfigError, UserError, naming
-from aigc_jax.method import Measure, State
+from aigc_jax.data.given import Asked, asked
+from aigc_jax.data.rows import TRUTH, save, shown
+from aigc_jax.errors import ConfigError
+from aigc_jax.method import KNOWN, Measure, PyTree, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
 from aigc_jax.metrics.record import Figure
@@ -49,10 +51,18 @@ class Evaluation(NamedTuple):
     split: str
     batch_size: Size
     batches: Count
-    samples: Annotated[int, at_least(2, besides=0)]
-    measures: tuple[str, ...]
-    extractor: str
     budget: Amount
+
+
+class Judging(NamedTuple):
+    """A section `evals.<name>`: samples held against the data. Its figures are logged as `<name>/<measure>`."""
+
+    samples: Annotated[int, at_least(2, besides=0)]  # to draw; 0 = none: it is left out
+    measures: tuple[str, ...]  # a module of aigc_jax.evaluate names them, by the kind of the target
+    extractor: str = ""  # of images' features: "inception", …
+    split: str = "train"  # that they are held against
+    given: str = ""  # what they are generated from, as `sample.given`; "" = that
+    every: Count = 0  # steps; 0 = whenever the model itself is measured (`evaluate.every`)
 
 
 class Judge(Protocol):
@@ -68,8 +78,8 @@ class Judge(Protocol):
     def prepare(self) -> None:
         """What does not depend on the samples, and may take long the first time."""
 
-    def look(self, samples: np.ndarray, labels: np.ndarray | None) -> Any:
-        """What there is to remember of some samples. labels: int [n], the classes that were asked for."""
+    def look(self, rows: Mapping[str, np.ndarray]) -> Any:
+        """What there is to remember of some samples. rows: as `drawn` gives them."""
 
     def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
         """Of `count` samples in all."""
@@ -80,11 +90,11 @@ class Overdrawn(Exception):
 
 
 class Sampling(NamedTuple):
-    """Section `sample`."""
+    """Section `sample`, but for the keys that are the method's own: `Method.plan`."""
 
     every: Count
     n: Size
-    condition: str
+    given: str
     seed: Seed
 
 
@@ -100,17 +110,21 @@ class Run(NamedTuple):
     programs: Programs
     pace: Pace
     save_every: int
+    save_minutes: float
     evaluation: Evaluation
     sampling: Sampling
+    plan: PyTree  # of sampling: `Method.plan`
+    reads: tuple[str, ...]  # what samples may be given: `Method.reads`
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
-    judge: Judge | None
+    judgings: Mapping[str, Judging]  # by name
+    judges: Mapping[str, Judge]  # of these
     rates: Mapping[str, Callable[[int], float]]  # by network: updates done -> the learning rate of the last of them
 
     def check_best(self) -> None:
         """Raises ConfigError where nothing measures `checkpoint.best`. Takes seconds: it traces a program."""
         best = self.config["checkpoint"]["best"]
-        known = list(self.judge.names) if self.judge else []
+        known = [f"{name}/{measure}" for name, judge in self.judges.items() for measure in judge.names]
         if best and best not in known:
             known += self.programs.measures()
             if best not in known:
@@ -147,43 +161,55 @@ class Run(NamedTuple):
                 figures.append(Figure(protocol, Interval(*(2.0**bits for bits in means)), None))
         return figures
 
-    def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:
-        """Figures of samples drawn from the same keys always. between: is called after every batch of them.
+    def judged(
+        self, name: str, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None
+    ) -> list[Figure]:
+        """Figures of the samples of `evals.<name>`, drawn from the same keys always. between: is called after every
+        batch of them.
 
         budget: seconds; 0 = any number. Raises Overdrawn as soon as it is clear that they will not do.
         """
-        if self.judge is None:
-            return []
-        self.judge.prepare()
-        looks, began, batches = [], time.monotonic(), -(-self.judge.count // self.evaluation.batch_size)
-        for number, (samples, asked) in enumerate(self.drawn(state, self.judge.count, JUDGING)):
-            looks.append(self.judge.look(self.data.medium.stored(samples), asked))
+        judge, run = self.judges[name], self.given(self.judgings[name].given)
+        judge.prepare()
+        looks, began, batches = [], time.monotonic(), -(-judge.count // self.evaluation.batch_size)
+        for number, rows in enumerate(run.drawn(state, judge.count, JUDGING)):
+            looks.append(judge.look(rows))
             if number == 0:
                 began = time.monotonic()  # the first batch compiles
             elif budget:
                 needed = (time.monotonic() - began) / number * batches
                 if self._agreed(needed > budget):
                     raise Overdrawn(
-                        f"{self.judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
+                        f"{judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
                         "--mode=evaluate measures them afterwards"
                     )
             between()
-        return self.judge.figures(looks, self.seed)
+        return judge.figures(looks, self.seed)
 
-    def drawn(
-        self, state: State, count: int, stream: int, seed: int = 0
-    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Batches of samples from the same keys of a stream and seed always, and what was asked for."""
-        size = min(self.evaluation.batch_size, count)
-        key = jax.random.fold_in(self.programs.root, stream)
-        key = jax.random.fold_in(key, seed) if seed else key  # 0: the stream's own
-        conditions = conditions_of(self.data, self.programs, self.sampling.condition, count)
-        for number, start in enumerate(range(0, count, size)):
-            rows = min(size, count - start)
-            asked = None if conditions is None else conditions[start : start + rows]
-            padded = None if asked is None else np.resize(asked, (size, *asked.shape[1:]))
-            samples = self.programs.sample(jax.random.fold_in(key, number), state, size, padded)
-            yield samples[:rows], asked
+    def given(self, text: str) -> "Run":
+        """The run with another `sample.given`, where there is one."""
+        return self._replace(sampling=self.sampling._replace(given=text)) if text else self
+
+    def asked(self, count: int, seed: int = 0) -> Asked:
+        """What so many samples are generated from: `sample.given`. Raises UserError for what cannot be asked."""
+        return asked(self.data, self.reads, self.sampling.given, count, seed, self.evaluation.split)
+
+    def drawn(self, state: State, count: int, stream: int, seed: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        """Samples in batches, as rows of the data set: the target, what it was generated from, and TRUTH.
+
+        Each is a function of the stream, the seed and its number, whatever the batches. TRUTH is the target that the
+        data have for what was given, where what was given is of the data.
+        """
+        size, wanted = min(self.evaluation.batch_size, count), self.asked(count, seed)
+        for start in range(0, count, size):
+            numbers = np.arange(start, start + size, dtype=np.uint32)
+            given = {name: np.take(rows, numbers, axis=0, mode="wrap") for name, rows in wanted.rows.items()}
+            keys = self.programs.keys(stream, seed, numbers)
+            made = self.programs.sample(keys, state, given, self.plan)[: count - start]
+            rows = {name: given[name][: len(made)] for name in given if name != KNOWN}
+            if wanted.truth is not None:
+                rows[TRUTH] = wanted.truth[start : start + len(made)]
+            yield {**rows, self.data.target: self.data.made.stored(made)}
 
     def _agreed(self, late: bool) -> bool:
         """What process 0 says, in all of them: each has its own clock, and they sample together."""
@@ -195,46 +221,32 @@ class Run(NamedTuple):
         stem: Path,
         keep: bool = False,
         between: Callable[[], None] = lambda: None,
-        look: Callable[[np.ndarray], None] = lambda samples: None,
+        look: Callable[[Mapping[str, np.ndarray]], None] = lambda rows: None,
     ) -> list[Path]:
         """Writes the samples that the configuration asks for, from the keys of its `sample.seed`; returns the files.
 
-        stem: their path without its ending, which the data set's medium gives. The first of them are for a person to
-        look at; with keep all are for programs to read. between: is called after every batch; look: with all of them.
+        stem: their path without its ending. The first of them are for a person to look at; with keep all are for
+        programs to read, beside what they were generated from. between: is called after every batch; look: with all.
         """
         parts = []
         for part in self.drawn(state, self.sampling.n, SAMPLING, self.sampling.seed):
             parts.append(part)
             between()
-        samples = np.concatenate([samples for samples, _ in parts])
-        look(samples)
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        look(rows)
         if jax.process_index():
             return [stem]
-        medium = self.data.medium
-        with naming(stem):
-            files = [medium.write(samples[:SHOWN], stem)]
-            if keep:
-                asked = np.concatenate([asked for _, asked in parts]) if parts[0][1] is not None else None
-                files.append(medium.save(samples, asked, stem))
+        files = [shown(self.data, {name: values[:SHOWN] for name, values in rows.items()}).write(stem)]
+        if keep:
+            files += save(self.data, rows, self.asked(self.sampling.n, self.sampling.seed).lines, stem)
         return files
 
     def walk(self, state: State, stem: Path) -> Path | None:
         """Writes what lies between random samples, a way a row, from the same keys always; None where nothing does."""
-        found = self.programs.walks(jax.random.fold_in(self.programs.root, WALKING), state, WALK_STEPS, WALKS)
+        rows = self.asked(WALKS).rows
+        given = [{name: values[[way] * WALK_STEPS] for name, values in rows.items()} for way in range(WALKS)]
+        found = self.programs.walks(jax.random.fold_in(self.programs.root, WALKING), state, WALK_STEPS, given)
         if found is None or jax.process_index():
             return None
-        with naming(stem):
-            return self.data.medium.write(found, stem, columns=WALK_STEPS)
-
-
-def conditions_of(data: DataSet, programs: Programs, text: str, n: int) -> np.ndarray | None:
-    """What `sample.condition` asks for, n times: see `Medium.condition`. Raises UserError for what cannot be asked.
-
-    A model that takes no classes says so, rather than which classes the data has.
-    """
-    try:
-        return data.medium.condition(text, n)
-    except UserError:
-        if "classes" in data.facts:
-            programs.trace_sample(n, np.zeros(n, np.int32))
-        raise
+        made = self.data.made
+        return made.show(made.values(made.stored(found)), WALK_STEPS).write(stem)

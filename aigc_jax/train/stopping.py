@@ -21,7 +21,8 @@ from jax.experimental import multihost_utils
 Result = TypeVar("Result")
 
 POLL = 0.1  # seconds between looks at whether to stop, while something else computes
-MEET = 2.0  # seconds between the meetings at which several processes agree on stopping
+MEET = 2.0  # seconds between the meetings at which several processes agree on what they are asked for
+STOP = 1  # the bit of stopping, in what they tell each other there
 
 
 class Asked:
@@ -79,7 +80,7 @@ def unless_asked(asked: Asked, work: Callable[[Callable[[], None]], Result]) -> 
         meetings, calls = Meetings(), count(1)
 
         def between() -> None:
-            if meetings.agreed(asked, next(calls)):
+            if meetings.agreed(next(calls), lambda: STOP * asked()):
                 raise Abandoned
 
         return work(between)
@@ -108,23 +109,23 @@ def beside(work: Callable[[], Result]) -> Future[Result]:
 
 
 class Meetings:
-    """Where several processes ask each other whether to stop, about every two seconds.
+    """Where several processes tell each other what they are asked for, about every two seconds.
 
-    They have to stop at one step, and so meet at calls of the training program that all of them know beforehand.
+    They have to do it at one step, and so meet at calls of the training program that all of them know beforehand.
     """
 
     def __init__(self) -> None:
         self._next, self._last, self._since = 1, 0, time.monotonic()
 
-    def agreed(self, asked: Asked, call: int) -> bool:
-        """Whether to stop after this call of the training program, whose number all processes share."""
+    def agreed(self, call: int, wanted: Callable[[], int]) -> int:
+        """What any process wants after this call of the training program, whose number all processes share; as bits."""
         if jax.process_count() == 1:
-            return asked()
+            return wanted()
         if call < self._next:
-            return False
+            return 0
         now = time.monotonic()
         pace = (now - self._since) / (call - self._last)  # the other processes' may differ: the slowest decides
-        heard = multihost_utils.process_allgather(np.array([asked(), pace], np.float32))
+        heard = multihost_utils.process_allgather(np.array([wanted(), pace], np.float32))
         self._last, self._since = call, now
         self._next = call + max(1, min(int(MEET / max(float(heard[:, 1].max()), 1e-9)), 2 * call))
-        return bool(np.any(heard[:, 0]))
+        return int(np.bitwise_or.reduce(heard[:, 0].astype(int)))

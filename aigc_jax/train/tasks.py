@@ -1,4 +1,4 @@
-"""The tasks of a run at intervals: log, evaluate, sample, save."""
+"""The tasks of a run, at intervals or on request: log, evaluate, sample, save."""
 
 import math
 from collections.abc import Callable
@@ -8,15 +8,19 @@ import jax
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.metrics.record import Figure
 from aigc_jax.ops.optimizer import updates
 from aigc_jax.train import about, records
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.clock import Clock
 from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
+from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Overdrawn, Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
 from aigc_jax.train.workdir import Workdir
+
+FIRST_JUDGING = 2  # the number of the first task that measures samples: it may take as long as it likes at the end
 
 
 class Unsound(Exception):
@@ -39,23 +43,41 @@ class Tasks:
     """The tasks of a run under way. A task gets the state as training holds it, and gives the sums to go on with."""
 
     def __init__(
-        self, run: Run, workdir: Workdir, journal: Journal, checkpoints: Checkpoints, clock: Clock, asked: Asked
+        self,
+        run: Run,
+        workdir: Workdir,
+        journal: Journal,
+        checkpoints: Checkpoints,
+        clock: Clock,
+        asked: Asked,
+        requests: Requests,
     ):
         self._run, self._workdir, self._journal, self._checkpoints = run, workdir, journal, checkpoints
-        self._clock, self._asked = clock, asked
+        self._clock, self._asked, self._requests = clock, asked, requests
         self._measures: dict[str, float] = {}
         self._sound = journal.start  # the last step whose state was found to be finite
+        judging = [
+            (asked.every or run.evaluation.every, "evaluate", partial(self._judge, name))
+            for name, asked in run.judgings.items()
+            if name in run.judges
+        ]
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
             (run.pace.log_every, "log", self._log),
             (run.evaluation.every, "evaluate", self._evaluate),
+            *judging,
             *([(run.sampling.every, "sample", self._sample)] if run.programs.method.sample else []),
             (run.save_every, "save", self._save),
         ]
 
     def due(self, step: int) -> list[int]:
-        """The numbers of the tasks that this step has."""
-        last = step == self._run.pace.steps
-        return [number for number, (every, *_) in enumerate(self._tasks) if last or (every and step % every == 0)]
+        """The numbers of the tasks that this step has, by its number or on request."""
+        asked = self._requests.at(step)
+        return [
+            number for number, (every, kind, _) in enumerate(self._tasks) if self._regular(every, step) or kind in asked
+        ]
+
+    def _regular(self, every: int, step: int) -> bool:
+        return step == self._run.pace.steps or (every > 0 and step % every == 0)
 
     def do(self, step: int, state: State, sums: Sums, done: int = 0) -> Sums:
         """Does what is due at this step, in order, from task number `done` on.
@@ -73,7 +95,7 @@ class Tasks:
         for number in due:
             _, kind, task = self._tasks[number]
             if number >= done:
-                if task == self._evaluate and self._run.judge and step == self._run.pace.steps and not done:
+                if number == FIRST_JUDGING and self._run.judges and step == self._run.pace.steps and not done:
                     # Measuring may take any time now: the step is saved.
                     with self._clock.during("save"):
                         self._checkpoints.save(state, held, {}, number)
@@ -84,6 +106,7 @@ class Tasks:
                     raise Cut(number, programs.mapped(held)) from None
                 if task == self._log:
                     held = programs.next_sums(held)
+        self._requests.met(step, [self._tasks[number][1] for number in due])
         return programs.mapped(held)
 
     def check(self, step: int, state: State) -> None:
@@ -112,26 +135,38 @@ class Tasks:
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
         run = self._run
-        budget = run.evaluation.budget if step < run.pace.steps else 0.0  # after the last step nothing waits
         figures = unless_asked(self._asked, lambda between: run.measured(state, between))
+        self._keep(step, "", run.evaluation.every, figures)
+
+    def _judge(self, name: str, step: int, state: State, sums: Sums) -> None:
+        run = self._run
+        budget = run.evaluation.budget if step < run.pace.steps else 0.0  # after the last step nothing waits
         try:
-            figures += unless_asked(self._asked, lambda between: run.judged(state, budget, between))
+            figures = unless_asked(self._asked, lambda between: run.judged(name, state, budget, between))
         except (Overdrawn, UserError) as error:  # such as samples that are not finite
             self._journal.say(f"The samples of step {step} are not measured: {error}")
-        else:
-            for line in run.judge.left_out if run.judge else ():
-                self._journal.say(f"Of the samples of step {step} this is left out: {line}")
-        self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
-        self._journal.scalars(step, run.evaluation.split, self._measures)
-        records.add(self._workdir, figures, run.seed, step)
+            return
+        for line in run.judges[name].left_out:
+            self._journal.say(f"Of the samples of step {step} this is left out: {line}")
+        self._keep(step, f"{name}/", run.judgings[name].every or run.evaluation.every, figures)
+
+    def _keep(self, step: int, prefix: str, every: int, figures: list[Figure]) -> None:
+        values = {f"{prefix}{figure.protocol.measure}": figure.interval.value for figure in figures}
+        self._journal.scalars(step, self._run.evaluation.split, values)
+        records.add(self._workdir, figures, self._run.seed, step)
+        if self._regular(every, step):  # a request does not change which checkpoint is the best
+            self._measures |= values
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         run, name = self._run, f"step_{step:08d}"
         last = step == run.pace.steps
         look = partial(about.compare, self._workdir, run, step) if last else lambda samples: None
-        (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
-        self._journal.picture(step, picture)
-        unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
+        try:
+            (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
+            self._journal.picture(step, picture)
+            unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
+        except UserError as error:  # such as samples that are not finite
+            self._journal.say(f"The samples of step {step} are not written: {error}")
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
         finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}

@@ -69,6 +69,9 @@ class Workdir:
         self.time = folder / "time.jsonl"
         self.lock = folder / "lock"
         self.left_out = folder / "left_out.json"
+        self.requests = folder / "requests"  # what a run that trains is asked for, a file each
+        self.requested = folder / "requested.json"  # the steps at which it was done
+        self.set_aside = folder / "set_aside"
         self.parameters = folder / "parameters.txt"
         self.samples = folder / "samples"
         self.walks = folder / "walks"  # between samples

@@ -29,8 +29,8 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     changes = {f"networks.{name}.widths": settings[name] for name in ("generator", "discriminator")}
     changes |= {"method.latent": settings["latent"], "precision": settings["precision"]}
     config = ours.settings("dcgan_fashion_mnist", changes)
-    facts = {"image_shape": settings["image"], "classes": 0}
-    return ours.training(config, facts, {"image": images(settings)}, settings["batch"])
+    facts = {"shape": settings["image"], "levels": 256}
+    return ours.training(config, facts, {"target": images(settings)}, settings["batch"])
 
 
 def networks(settings: Mapping[str, Any]) -> tuple[Any, Any]:

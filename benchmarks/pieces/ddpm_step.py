@@ -23,8 +23,8 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """The trainer's step."""
     from benchmarks import ours
 
-    facts = {"image_shape": settings["image"], "classes": 0}
-    return ours.training(config(settings), facts, {"image": images(settings)}, settings["batch"])
+    facts = {"shape": settings["image"], "levels": 256}
+    return ours.training(config(settings), facts, {"target": images(settings)}, settings["batch"])
 
 
 def trained_on(x0: Any, settings: Mapping[str, Any], compiled: bool) -> Work:

@@ -28,24 +28,15 @@ def cost(settings: Mapping[str, Any]) -> float:
 
 def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """The trainer's program that samples."""
-    import jax
     import numpy as np
 
-    from benchmarks import in_jax, ours
+    from benchmarks import ours
 
     config = gpt_step.config(settings)
-    config["method"].update(temperature=1.0, top_k=0, top_p=1.0)
-    shape = settings["batch"], settings["length"] + 1
-    batch = {"tokens": np.zeros(shape, np.int32), "mask": np.ones(shape, np.float32)}
-    of_run = ours.programs(config, gpt_step.facts(settings), batch)
-    state = of_run.init()
-    key = jax.random.key(1)
-
-    def run() -> None:
-        of_run.sample(key, state, settings["batch"])
-
+    config["sample"].update(temperature=1.0, top_k=0, top_p=1.0)
+    batch = {"target": np.zeros((settings["batch"], settings["length"] + 1), np.int32)}
     items = settings["batch"] * settings["length"]
-    return Work(run, items, in_jax.count(state.params), cost(settings), in_jax.peak())
+    return ours.drawing(config, gpt_step.facts(settings), batch, items, cost(settings))
 
 
 def transformers(settings: Mapping[str, Any], static: bool = False) -> Work:

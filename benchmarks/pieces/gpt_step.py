@@ -54,16 +54,16 @@ def cost(settings: Mapping[str, Any]) -> float:
 
 
 def tokens(settings: Mapping[str, Any]) -> np.ndarray:
-    """Random texts, int32 [B, length + 1]."""
+    """Random texts without padding, int32 [B, length + 1]."""
     shape = settings["batch"], settings["length"] + 1
-    return np.random.RandomState(0).randint(0, settings["vocabulary"], shape).astype(np.int32)
+    return np.random.RandomState(0).randint(1, settings["vocabulary"], shape).astype(np.int32)
 
 
 def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """The trainer's step."""
     from benchmarks import ours
 
-    batch = {"tokens": tokens(settings), "mask": np.ones((settings["batch"], settings["length"] + 1), np.float32)}
+    batch = {"target": tokens(settings)}
     return ours.training(config(settings), facts(settings), batch, settings["batch"] * settings["length"])
 
 

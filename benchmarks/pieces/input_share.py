@@ -27,7 +27,7 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration that these settings ask for."""
     from benchmarks import ours
 
-    return ours.settings(settings["config"], {"evaluate.samples": 0}, settings["twin"])
+    return ours.settings(settings["config"], {"evals": {}}, settings["twin"])
 
 
 def held(settings: Mapping[str, Any]) -> Work:
@@ -35,8 +35,8 @@ def held(settings: Mapping[str, Any]) -> Work:
     from benchmarks import ours
 
     images = np.random.RandomState(0).uniform(-1, 1, (settings["batch"], 28, 28, 1)).astype(np.float32)
-    batch = {"image": images, "label": np.zeros(len(images), np.int32)}
-    return ours.training(config(settings), {"image_shape": images.shape[1:], "classes": 10}, batch, len(images))
+    batch = {"target": images}
+    return ours.training(config(settings), {"shape": images.shape[1:], "levels": 256}, batch, len(images))
 
 
 def fed(settings: Mapping[str, Any]) -> Work:

@@ -22,21 +22,12 @@ SIZES = {
 
 def aigc_jax(settings: Mapping[str, Any]) -> Work:
     """The trainer's program that samples."""
-    import jax
-
-    from benchmarks import in_jax, ours
+    from benchmarks import ours
 
     config = ddpm.config(settings)
-    config["method"].update(sampler="ddim", sampler_steps=settings["steps"], eta=0.0)
-    facts = {"image_shape": settings["image"], "classes": 0}
-    of_run = ours.programs(config, facts, {"image": ddpm.images(settings)})
-    state = of_run.init()
-    key = jax.random.key(1)
-
-    def run() -> None:
-        of_run.sample(key, state, settings["batch"])
-
-    return Work(run, settings["batch"], in_jax.count(state.params), memory=in_jax.peak())
+    config["sample"].update(sampler="ddim", steps=settings["steps"], eta=0.0)
+    facts = {"shape": settings["image"], "levels": 256}
+    return ours.drawing(config, facts, {"target": ddpm.images(settings)}, settings["batch"])
 
 
 def diffusers(settings: Mapping[str, Any], compiled: bool = False) -> Work:

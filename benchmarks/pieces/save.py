@@ -27,10 +27,10 @@ def kept(settings: Mapping[str, Any], folder: Path) -> tuple[Any, Any, Any]:
     from benchmarks import ours
 
     config = ddpm.config({**settings, "precision": "float32"})
-    facts = {"image_shape": settings["image"], "classes": 0}
-    programs = ours.programs(config, facts, {"image": ddpm.images({**settings, "batch": 1})})
+    facts = {"shape": settings["image"], "levels": 256}
+    programs = ours.programs(config, facts, {"target": ddpm.images({**settings, "batch": 1})})
     keep = {**config["checkpoint"], "keep_last": 2, "best": ""}
-    del keep["every"]
+    del keep["every"], keep["minutes"]
     return programs, programs.init(), Checkpoints(folder, **bind(Checkpoints, keep, "checkpoint"))
 
 

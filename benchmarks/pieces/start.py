@@ -41,7 +41,7 @@ def config(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     side, _, colours = settings["image"]
     found["data"]["batch_size"] = settings["batch"]
     found["data"] = standin.of_pictures(found["data"], folder / "pictures", side, colours == 3)
-    found["method"].update(sampler="ddim", sampler_steps=settings["steps"], eta=0.0)
+    found["sample"].update(sampler="ddim", steps=settings["steps"], eta=0.0)
     found["sample"].update(n=1)
     return found
 

@@ -35,8 +35,8 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
 
     changes = {f"networks.net.{key}": settings[key] for key in ("widths", "hidden", "latent")}
     config = ours.settings("vae_fashion_mnist", {**changes, "precision": settings["precision"]})
-    facts = {"image_shape": settings["image"], "classes": 0}
-    return ours.training(config, facts, {"image": images(settings)}, settings["batch"])
+    facts = {"shape": settings["image"], "levels": 256}
+    return ours.training(config, facts, {"target": images(settings)}, settings["batch"])
 
 
 def networks(settings: Mapping[str, Any]) -> tuple[Any, Any]:

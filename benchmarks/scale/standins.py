@@ -25,7 +25,7 @@ def load_config(name: str, changes: Mapping[str, Any] | None = None) -> dict[str
 
     What measures samples is switched off: it needs weights of feature extractors, and is no part of a step.
     """
-    return ours.settings(name, {"evaluate.samples": 0, "checkpoint.best": "", **(changes or {})})
+    return ours.settings(name, {"evals": {}, "checkpoint.best": "", **(changes or {})})
 
 
 def write_texts(folder: Path) -> Path:
@@ -40,8 +40,6 @@ def write_texts(folder: Path) -> Path:
 def small_data(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The section `data` with files made in `folder` in place of those it names."""
     name = section["name"]
-    if name == "pixels":
-        return {**section, "images": small_data(section["images"], folder)}
     if name == "idx":
         return {**section, "path": str(standin.idx(folder / "idx", CLASSES))}
     if name == "tang_poems":

@@ -12,7 +12,6 @@ from benchmarks import figures, pieces
 from benchmarks.work import Side
 
 PIECES = pieces.names()
-SLOW = {"dcgan_step", "ddpm_step", "fid", "input_share", "restore", "start"}  # 8 s and more each, most of it compiling
 CLASSES = 1008  # torch-fidelity's Inception has a bias of their logits, which no feature depends on
 COUNTED = 149_786_984_448  # FLOPs
 
@@ -39,7 +38,8 @@ def test_pieces_import_nothing_that_an_environment_may_lack():
     assert not found.stdout.strip()
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in PIECES])
+@pytest.mark.long(part="benchmarks")
+@pytest.mark.parametrize("name", PIECES)
 def test_our_side_does_the_work(name):
     of = pieces.find(name)
     work = of.SIDES["ours"].prepare(of.SIZES["tiny"])

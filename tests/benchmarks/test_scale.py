@@ -131,7 +131,9 @@ def test_a_step_moves_weights_and_gradients_and_no_activations(axis, tmp_path):
     assert sent == pytest.approx(least + twice, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["gpt_fashion_mnist", pytest.param("ddpm_digits", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["gpt_fashion_mnist", pytest.param("ddpm_digits", marks=pytest.mark.long(part="benchmarks"))]
+)
 def test_kept_counts_are_of_the_program_that_accelerators_run(name, tmp_path):
     """Convolutions and attention for one CPU alone have fewer products."""
     kept = json.loads(RESULTS.read_text("utf-8"))["roofline"]["configs"][name]

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from weights import FILES
+from state_dictionaries import FILES
 
 from aigc_jax import places
 from aigc_jax.errors import ConfigError, UserError

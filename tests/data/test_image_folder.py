@@ -67,7 +67,7 @@ def test_splits_by_other_names_keep_their_classes(tmp_path, folders, splits):
     for folder in folders:
         write(tmp_path / "raw" / folder, "cats/1.png", "dogs/1.png", "dogs/2.png")
     data = load(tmp_path / "raw", tmp_path / "data")
-    assert data.medium.class_names == ("cats", "dogs")
+    assert data.fields["label"].names == ("cats", "dogs")
     assert counts(data) == dict.fromkeys(splits, 3)
     assert "split by folders" in data.notes[0]
     said = [line for line in data.notes if line.startswith("Folders taken as splits")]
@@ -79,7 +79,7 @@ def test_what_lies_beside_splits_does_not_undo_them(tmp_path):
     (tmp_path / "raw/annotations").mkdir()
     (tmp_path / "raw/annotations/a.csv").touch()
     data = load(tmp_path / "raw", tmp_path / "data")
-    assert counts(data) == {"train": 1, "test": 1} and data.medium.class_names == ("cats",)
+    assert counts(data) == {"train": 1, "test": 1} and data.fields["label"].names == ("cats",)
     assert "Left out, beside the folders of the splits: preview.png." in data.notes
     assert "Other files passed over: 1 (csv 1)." in data.notes
     assert "Folders without images: annotations." in data.notes
@@ -106,13 +106,13 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path, names, says):
 
 def test_a_class_may_be_called_train(tmp_path):
     write(tmp_path / "raw", "train/bus/1.png", "train/train/1.png")
-    assert load(tmp_path / "raw", tmp_path / "data").medium.class_names == ("bus", "train")
+    assert load(tmp_path / "raw", tmp_path / "data").fields["label"].names == ("bus", "train")
 
 
 def test_classes_of_one_split_are_said(tmp_path):
     write(tmp_path / "raw", "train/a/1.png", "train/b/1.png", "test/a/2.png", "test/c/1.png")
     data = load(tmp_path / "raw", tmp_path / "data")
-    assert data.medium.class_names == ("a", "b", "c")
+    assert data.fields["label"].names == ("a", "b", "c")
     assert {"Classes in the split train alone: b.", "Classes in the split test alone: c."} <= set(data.notes)
 
 
@@ -139,7 +139,7 @@ def test_a_class_of_one_image_that_is_not_in_train_is_said(tmp_path):
     data = load(tmp_path / "raw", tmp_path / "data")
     (said,) = (line for line in data.notes if line.startswith("Classes of which no image is in train"))
     label = data.splits["train"].arrays["label"][0]
-    assert data.medium.class_names[label] not in said and said.count("class") == 2
+    assert data.fields["label"].names[label] not in said and said.count("class") == 2
 
 
 def test_what_was_made_of_the_files_is_said_again_at_the_next_start(tmp_path, monkeypatch):
@@ -189,9 +189,9 @@ def test_class_names_survive(tmp_path, capsys):
     write(tmp_path / "raw", *(f"{name}/{i}.png" for name in names for i in range(3)))
     data = load(tmp_path / "raw", tmp_path / "data")
     expected = {"\\xb9\\xb7", "new\\nline", "blank", "猫", "caf\u00e9", "[1] *?", "a.png"}
-    assert set(data.medium.class_names) == expected and len(data.medium.class_names) == 7
-    json.dumps(data.medium.class_names).encode("ascii")
-    assert load(tmp_path / "raw", tmp_path / "data").medium.class_names == data.medium.class_names  # read back
+    assert set(data.fields["label"].names) == expected and len(data.fields["label"].names) == 7
+    json.dumps(data.fields["label"].names).encode("ascii")
+    assert load(tmp_path / "raw", tmp_path / "data").fields["label"].names == data.fields["label"].names  # read back
     shown = ["show", "image_folder", f"--path={tmp_path / 'raw'}", "--image_size=4", f"--data_dir={tmp_path / 'data'}"]
     assert main([*shown, f"--out={tmp_path}"]) == 0
     assert "\\xb9\\xb7 3" in capsys.readouterr().out.encode().decode()
@@ -199,7 +199,7 @@ def test_class_names_survive(tmp_path, capsys):
 
 def test_one_class_under_two_spellings_of_its_letters(tmp_path):
     write(tmp_path / "raw", "train/cafe\u0301/1.png", "test/caf\u00e9/1.png")
-    assert load(tmp_path / "raw", tmp_path / "data").medium.class_names == ("caf\u00e9",)
+    assert load(tmp_path / "raw", tmp_path / "data").fields["label"].names == ("caf\u00e9",)
 
 
 def test_changed_data_is_prepared_again(tmp_path):
@@ -241,7 +241,7 @@ def test_links_and_folders_named_like_files(tmp_path):
     (tmp_path / "raw/linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "raw/linked/gone.png").symlink_to(tmp_path / "nowhere")
     data = load(tmp_path / "raw", tmp_path / "data")
-    assert data.medium.class_names == ("cats.png", "linked") and sum(counts(data).values()) == 3
+    assert data.fields["label"].names == ("cats.png", "linked") and sum(counts(data).values()) == 3
 
 
 @pytest.mark.parametrize("name", ["a[1]", "b*c?", "d e", "猫{x}", "e:1@2#3", "f%41"])
@@ -268,13 +268,6 @@ def test_a_damaged_image_leaves_nothing_in_the_way(tmp_path):
         load(raw, tmp_path / "data")
     (raw / "2.png").rename(raw / ".2.png")
     assert sum(counts(load(raw, tmp_path / "data")).values()) == 2
-
-
-def test_images_read_as_tokens_are_said_too(tmp_path):
-    raw = write(tmp_path / "raw", "1.png")
-    images = dict(name="image_folder", path=str(raw), image_size=4, colour=False, augment=())
-    data = catalogue.load(dict(name="pixels", images=images), tmp_path / "data")
-    assert data.notes and data.notes == load(raw, tmp_path / "data", colour=False).notes
 
 
 def test_a_run_begins_with_what_its_data_says(tmp_path, capsys, monkeypatch):

@@ -6,6 +6,7 @@ import shutil
 import time
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from support import load_config
 import aigc_jax
 from aigc_jax.build import build, meant_otherwise
 from aigc_jax.data import catalogue, meaning
+from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError
 from aigc_jax.train import loop, trained
@@ -22,28 +24,29 @@ from aigc_jax.train.workdir import Workdir
 SETS = {
     "digits": {},
     "sentences": {"length": 24},
-    "image points": {"name": "points", "density": "ring", "examples": 10, "form": "image"},
-    "token points": {"name": "points", "density": "ring", "examples": 10, "form": "tokens"},
-    "pixels": {"images": {"name": "digits"}},
+    "points": {"density": "ring", "examples": 10},
+    "labels": {"name": "digits", "target": "label"},
 }
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_medium_is_made_again_from_what_is_kept(name):
+def test_fields_are_made_again_from_what_is_kept(name):
     data = catalogue.load({"name": name, **SETS[name]}, None)
     kept = Meaning.read(Meaning.of(data).written())
     assert kept == Meaning.of(data)
     again = meaning.recalled(kept)
     assert again.facts == data.facts and again.name == data.name and set(again.splits) == set(data.splits)
-    assert meaning.described(again.medium) == meaning.described(data.medium)
+    assert again.target == data.target and not again.at_hand and data.at_hand
+    for field in data.fields:
+        assert meaning.described(again.fields[field]) == meaning.described(data.fields[field])
     first = np.zeros(1, np.int64)
     row, zero = data.splits["train"][first], again.splits["train"][first]
     assert {k: (v.shape, v.dtype) for k, v in row.items()} == {k: (v.shape, v.dtype) for k, v in zero.items()}
     key = jax.random.key(0)
-    seen, expected = again.medium.prepare(key, zero, True), data.medium.prepare(key, row, True)
-    assert {k: v.shape for k, v in seen.items()} == {k: v.shape for k, v in expected.items()}
+    seen, expected = again.prepare(key, zero, True), data.prepare(key, row, True)
+    assert jax.tree.map(jnp.shape, seen) == jax.tree.map(jnp.shape, expected)
     unchanged = meaning.under(data, kept)
-    assert unchanged.changed == () and unchanged.medium is data.medium
+    assert unchanged.changed == () and unchanged.fields is data.fields
 
 
 def write(folder, name, letters, count):
@@ -79,21 +82,21 @@ def copy(grown, tmp_path):
 def test_grown_texts_are_read_in_the_vocabulary_of_training(grown, copy, capsys):
     _, config, before = grown
     run = build(config, kept=copy.kept())
-    assert run.data.medium.characters == before.data.medium.characters
-    assert set(run.data.medium.characters) == set("abcd")
+    assert run.data.made.characters == before.data.made.characters
+    assert set(run.data.made.characters) == set("abcd")
     assert run.data.facts == before.data.facts
     new, counts = run.data.changed
     assert "vocabulary that the run was trained with" in new and "are read as <unk>" in new
     unknown = sum(sum(c in "xyz" for text in s.texts() for c in text) for s in run.data.splits.values())
     assert unknown and f"; {unknown} characters are read as <unk>" in new
     assert f"train {len(before.data.splits['train'])} then, {len(run.data.splits['train'])} now" in counts
-    np.testing.assert_array_equal(run.data.medium.encode("abcdx"), [*before.data.medium.encode("abcd"), 3])
+    np.testing.assert_array_equal(run.data.made.encode("abcdx"), [*before.data.made.encode("abcd"), 3])
     trained.sample(run, copy)
     assert "The texts are read in the vocabulary" in capsys.readouterr().out
     longer = {**config, "train": {**config["train"], "steps": 6}}
     loop.train(build(longer, kept=copy.kept()), copy, time.time())
     assert "The data changed since training" in capsys.readouterr().out
-    assert copy.kept().medium == grown[0].kept().medium, "training on keeps the meaning"
+    assert copy.kept().fields == grown[0].kept().fields, "training on keeps the meaning"
     again = build(longer, kept=copy.kept())
     assert len(again.data.changed) == 1, "and remembers the texts that it was trained on last"
     copy.data.write_text(grown[0].data.read_text())
@@ -123,7 +126,7 @@ def test_texts_that_changed_in_no_character_are_said_to_have_changed(tmp_path):
 def test_a_run_from_before_is_used_and_a_damaged_file_named(grown, copy):
     copy.data.unlink()
     assert copy.kept() is None
-    for content in ("", "[]", "3", '{"name": "x"}', '{"name": 1, "medium": 1, "facts": 1, "example": 1, "splits": 1}'):
+    for content in ("", "[]", "3", '{"name": "x"}', '{"name": 1, "fields": 1, "target": 1, "example": 1, "splits": 1}'):
         copy.data.write_text(content)
         with pytest.raises(UserError, match=r"data\.json cannot be read"):
             copy.kept()
@@ -147,10 +150,8 @@ def write_classes(folder, *names):
         (("birds", "cats"), "has birds besides and lacks dogs"),
     ],
 )
-@pytest.mark.parametrize("pixels", [False, True])
-def test_other_classes_are_refused_by_name(tmp_path, now, said, pixels):
+def test_other_classes_are_refused_by_name(tmp_path, now, said):
     section = dict(name="image_folder", path=str(tmp_path / "images"), image_size=8, colour=True, augment=())
-    section = dict(name="pixels", images=section) if pixels else section
     write_classes(tmp_path / "images", "cats", "dogs")
     kept = Meaning.of(catalogue.load(section, None))
     write_classes(tmp_path / "images", *now)
@@ -161,10 +162,10 @@ def test_other_classes_are_refused_by_name(tmp_path, now, said, pixels):
 def test_classes_in_another_order_are_refused():
     data = catalogue.load({"name": "digits"}, None)
     kept = Meaning.of(data)
-    turned = dataclasses.replace(data.medium, class_names=data.medium.class_names[::-1])
+    turned = {**data.fields, "label": Label(data.fields["label"].names[::-1])}
     with pytest.raises(UserError, match="in another order"):
-        meaning.check(dataclasses.replace(data, medium=turned), kept)
-    assert json.loads(kept.written())["medium"]["class_names"][0] == "0"
+        meaning.check(dataclasses.replace(data, fields=turned), kept)
+    assert json.loads(kept.written())["fields"]["label"]["names"][0] == "0"
 
 
 def test_a_run_is_loaded_without_its_texts(tmp_path):
@@ -177,10 +178,12 @@ def test_a_run_is_loaded_without_its_texts(tmp_path):
     assert all(text.startswith("ab") for text in expected)
 
 
-@pytest.mark.parametrize(("network", "said"), [({"classes": 10}, True), ({"classes": 0}, False), ({}, False)])
+@pytest.mark.parametrize(
+    ("network", "said"), [({"label_classes": 10}, True), ({"label_classes": 0}, False), ({}, False)]
+)
 def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
     data = catalogue.load({"name": "digits"}, None)
-    other = dataclasses.replace(data, medium=dataclasses.replace(data.medium, class_names=("a", *"123456789")))
+    other = dataclasses.replace(data, fields={**data.fields, "label": Label(("a", *"123456789"))})
     workdir = Workdir(tmp_path)
     workdir.record({}, {"net": network})
     workdir.keep(other)

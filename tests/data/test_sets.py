@@ -71,7 +71,7 @@ def test_default_folder(monkeypatch, tmp_path):
 def test_digits_are_scikit_learns():
     data = catalogue.load({"name": "digits"}, None)
     assert {split: len(source) for split, source in data.splits.items()} == {"train": 1437, "test": 360}
-    assert data.facts == dict(image_shape=(8, 8, 1), classes=10)
+    assert data.facts == dict(shape=(8, 8, 1), levels=256, label_classes=10)
 
     from sklearn.datasets import load_digits
 
@@ -104,8 +104,8 @@ def test_idx_round_trip(tmp_path, packed):
     for split, (images, labels) in given.items():
         np.testing.assert_array_equal(data.splits[split].arrays["image"], images)
         np.testing.assert_array_equal(data.splits[split].arrays["label"], labels)
-    assert data.facts == dict(image_shape=(5, 4, 1), classes=3)
-    assert data.medium.class_names == ("0", "1", "2")
+    assert data.facts == dict(shape=(5, 4, 1), levels=256, label_classes=3)
+    assert data.fields["label"].names == ("0", "1", "2")
 
 
 def test_idx_holds_out_the_end_of_training(tmp_path):
@@ -203,7 +203,10 @@ def write_images(folder, n=30):
 def test_folder_of_images(tmp_path):
     write_images(tmp_path / "raw")
     data = load_folder(tmp_path / "raw", tmp_path / "data")
-    assert data.facts == dict(image_shape=(4, 4, 3), classes=2) and data.medium.class_names == ("cats", "dogs")
+    assert data.facts == dict(shape=(4, 4, 3), levels=256, label_classes=2) and data.fields["label"].names == (
+        "cats",
+        "dogs",
+    )
     assert {split: len(source) for split, source in data.splits.items()} == {"train": 26, "validation": 2, "test": 2}
     given = sorted(
         (np.asarray(Image.open(path)).tobytes(), path.parent.name == "dogs") for path in tmp_path.glob("raw/*/*.png")
@@ -214,7 +217,7 @@ def test_folder_of_images(tmp_path):
         for image, label in zip(source.arrays["image"], source.arrays["label"], strict=True)
     ]
     assert sorted(stored) == given
-    assert load_folder(tmp_path / "raw", tmp_path / "data", colour=False).facts["image_shape"] == (4, 4, 1)
+    assert load_folder(tmp_path / "raw", tmp_path / "data", colour=False).facts["shape"] == (4, 4, 1)
 
 
 def test_duplicates_fall_on_one_side(tmp_path):
@@ -231,7 +234,7 @@ def test_named_splits_are_kept(tmp_path):
     write_images(tmp_path / "raw/test", 4)
     data = load_folder(tmp_path / "raw", tmp_path / "data")
     assert {split: len(source) for split, source in data.splits.items()} == {"train": 6, "test": 4}
-    assert data.medium.class_names == ("cats", "dogs")
+    assert data.fields["label"].names == ("cats", "dogs")
 
 
 def test_bad_image_in_a_folder(tmp_path):
@@ -270,8 +273,8 @@ def test_poems_are_split_and_cut(tmp_path):
     assert json.loads((data.folder / "metadata.json").read_text()) == {"found": 42, "left_out": 1}
     assert data.facts == dict(vocabulary=16, length=8, pad=0, bos=1, eos=2, unit="char")
     for split, source in data.splits.items():
-        np.testing.assert_array_equal(source.arrays["tokens"], data.medium.windows(texts[split]))
-    known = set(data.medium.characters)
+        np.testing.assert_array_equal(source.arrays["text"], data.made.windows(texts[split]))
+    known = set(data.made.characters)
     assert known <= set("".join(texts["train"]))
 
 
@@ -304,7 +307,7 @@ def test_sentences():
     data = catalogue.load({"name": "sentences", "length": 32}, None)
     assert set(data.splits) == {"train", "validation", "test"}
     for source in data.splits.values():
-        shown = [data.medium.decode(row) for row in source[np.arange(4)]["tokens"]]
+        shown = [data.made.decode(row) for row in source[np.arange(4)]["text"]]
         assert shown == source.texts() and shown[0] == "今天天气很好，适合出去散步。"
 
 
@@ -319,7 +322,7 @@ def test_a_prepared_set_of_tfds(tmp_path):
     for split in ours.splits:
         np.testing.assert_array_equal(theirs.splits[split].arrays["image"], ours.splits[split].arrays["image"])
     small = catalogue.load({**tfds_section("digits"), "image_size": 4}, tmp_path)
-    assert small.facts["image_shape"] == (4, 4, 1)
+    assert small.facts["shape"] == (4, 4, 1)
 
 
 def test_streaming_equals_memory(tmp_path, monkeypatch):

@@ -127,10 +127,10 @@ def test_what_people_have_in_folders(load, write, tmp_path):
 def test_the_vocabulary_and_what_it_covers_is_said(load, write):
     write("a.txt", ("a" * 90 + "b" * 8 + "xyz") * 8)
     data = load(vocabulary_size=2)
-    assert data.medium.characters == "ab"
+    assert data.made.characters == "ab"
     said = data.notes[-1]
     assert "2 characters" in said and "of train" in said and "characters are read as <unk>" in said
-    unknown = sum(np.count_nonzero(source.arrays["tokens"][:, 1:] == 3) for source in data.splits.values())
+    unknown = sum(np.count_nonzero(source.arrays["text"][:, 1:] == 3) for source in data.splits.values())
     assert f"; {unknown} characters are read as <unk>" in said and unknown == 24
     assert load(vocabulary_size=0).notes[-1] == (
         "Vocabulary: 5 characters, which cover 100.00% of train, 100.00% of validation, 100.00% of test."
@@ -171,7 +171,7 @@ def test_a_document_longer_than_a_window_gives_several(load, write):
     write("a.txt", "abcdefghij" * 3)
     data = load(length=8)
     assert len(data.splits["train"]) == 4  # 30 characters and an end
-    assert "".join(data.medium.decode(row[1:]) for row in data.splits["train"].arrays["tokens"]) == "abcdefghij" * 3
+    assert "".join(data.made.decode(row[1:]) for row in data.splits["train"].arrays["text"]) == "abcdefghij" * 3
 
 
 def test_poems_of_another_folder_are_read_by_blank_lines(tmp_path, write):

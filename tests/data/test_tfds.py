@@ -10,7 +10,7 @@ from support import load_config
 
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
-from aigc_jax.data.images import png
+from aigc_jax.data.grid import png
 from aigc_jax.data.store import quiet
 from aigc_jax.errors import ConfigError, UserError
 
@@ -85,7 +85,7 @@ def test_what_is_named_is_read(folder, image, label, pixels, labels, classes):
     data = catalogue.load(section(image, label), folder)
     assert data.splits["train"].arrays["image"][:, 0, 0, 0].tolist() == list(pixels)
     assert data.splits["train"].arrays["label"].tolist() == labels
-    assert data.facts["classes"] == classes
+    assert data.facts["label_classes"] == classes
 
 
 @pytest.mark.parametrize(

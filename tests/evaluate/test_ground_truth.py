@@ -15,13 +15,14 @@ from scipy import stats
 from support import ROOT, load_config
 
 from aigc_jax.build import build
+from aigc_jax.codecs.levels import BOS
 from aigc_jax.commands import points as command
 from aigc_jax.data import catalogue
-from aigc_jax.data.pixels import BOS
-from aigc_jax.data.points import PointImages
+from aigc_jax.data.fields.points import Point
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate.points import MEASURES
 from aigc_jax.learner import Learner
+from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
 from aigc_jax.ops import diffusion as process_of
 from aigc_jax.ops.densities import density
@@ -45,28 +46,29 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(trained):
-    """q(x, y) of all pairs of tokens, by the method's own measure: float64 [257, 257]."""
+    """q(x, y) of all pairs of tokens, by the softmax of its logits: float64 [257, 257]."""
     run, _, state = trained
-    pairs = np.stack(np.meshgrid(np.arange(BOS + 1), np.arange(BOS + 1), indexing="ij"), -1).reshape(-1, 2)
-    tokens = jnp.asarray(np.concatenate([np.full_like(pairs[:, :1], BOS), pairs], 1), jnp.int32)
-    batch = {"tokens": tokens, "mask": jnp.ones(tokens.shape, jnp.float32)}
-    bits = jax.jit(run.programs.method.evaluate)(jax.random.key(0), state, batch)["bits_per_dim"].total
-    return 2 ** -np.asarray(bits, np.float64).reshape(BOS + 1, BOS + 1)
+    pairs = jnp.stack([jnp.full(BOS + 1, BOS), jnp.arange(BOS + 1)], 1)
+    logits = jax.jit(run.programs.method.parts["logits"])(state, pairs)
+    first, second = np.moveaxis(np.exp(np.asarray(jax.nn.log_softmax(logits), np.float64)), 1, 0)
+    return first[0][:, None] * second
 
 
 def test_an_autoregressive_likelihood_sums_to_one_and_is_what_evaluate_reports(trained, table):
     run, _, state = trained
     assert table.sum() == pytest.approx(1, abs=1e-5)
     assert table[:BOS, :BOS].sum() < 1  # the rest is on a token that is no level
-    x, y = run.data.splits["test"].arrays["image"].reshape(-1, 2).T
+    x, y = run.data.splits["test"].arrays["point"].T
     found = run.measure(state)
-    assert 2 * found["bits_per_dim"] == pytest.approx(-np.log2(table[x, y]).mean(), abs=1e-5)
+    assert 2 * found["bits_per_dim"] == pytest.approx(-np.log2(table[x, y]).mean(), abs=1e-4)
 
 
 def test_samples_are_of_the_likelihood(trained, table):
     run, _, state = trained
-    samples = np.concatenate([run.programs.sample(jax.random.key(seed), state, 20_000) for seed in range(2)])
-    assert samples.shape == (40_000, 2) and samples.min() >= 0 and samples.max() < BOS
+    keys = [run.programs.keys(seed, 0, np.arange(20_000)) for seed in range(2)]
+    samples = np.concatenate([run.programs.sample(each, state, {}, run.plan) for each in keys])
+    samples = np.int64(run.data.made.stored(samples))
+    assert samples.shape == (40_000, 2)
     first = table[:BOS].sum(1)
     chances = first[:, None] / first.sum() * (table[:BOS, :BOS] / table[:BOS, :BOS].sum(1, keepdims=True))
     expected = len(samples) * chances.reshape(16, 16, 16, 16).sum((1, 3)).ravel()
@@ -111,19 +113,20 @@ def best():
     settings = {key: value for key, value in section.items() if key != "name"}
     process = process_of.process(section["schedule"], section["timesteps"])
     learners = {"net": Learner("net", Exact(process), optax.sgd(0.0), {}, 1)}
-    method = diffusion(learners, **{**settings, "prediction": "data"}, image_shape=(1, 1, 2))
-    return method, method.init(jax.random.key(0), {"image": jnp.zeros((1, 1, 1, 2))}, {})
+    method = diffusion(learners, **{**settings, "prediction": "data"}, shape=(1, 1, 2), levels=256)
+    return method, method.init(jax.random.key(0), Batch(jnp.zeros((1, 1, 1, 2)), {}), {})
 
 
 def test_the_bound_of_the_best_denoiser_lies_little_above_the_entropy(best):
     method, state = best
-    section = {"name": "points", "density": "ring", "examples": 1, "form": "image"}
-    stored = catalogue.load(section, None).splits["test"].arrays
-    batch = PointImages(RING).prepare(jax.random.key(0), stored, False)
+    section = {"name": "points", "density": "ring", "examples": 1}
+    data = catalogue.load(section, None)
+    stored = data.splits["test"].arrays
+    batch = data.prepare(jax.random.key(0), stored, False)
     measures = jax.jit(method.evaluate)(jax.random.key(1), state, batch)
     assert command.PARTS & measures.keys(), "by which the board knows a bound"
     bits = 2 * np.asarray(measures["bits_per_dim"].total, np.float64)
-    x, y = stored["image"].reshape(-1, 2).T
+    x, y = stored["point"].T
     gap = bits + np.log2(RING.masses[x, y])
     assert gap.mean() - 3 * gap.std() / math.sqrt(len(gap)) > 0
     assert gap.mean() == pytest.approx(0.43, abs=0.05)  # docs/ground-truth.md says so
@@ -131,8 +134,9 @@ def test_the_bound_of_the_best_denoiser_lies_little_above_the_entropy(best):
 
 def test_the_sampler_with_the_best_denoiser_draws_the_density(best):
     method, state = best
-    samples = jax.jit(method.sample, static_argnums=2)(jax.random.key(2), state, 4000, None)
-    points = PointImages(RING).stored(np.asarray(samples)).reshape(-1, 2)
+    plan = method.plan(sampler="ancestral", steps=200, eta=0.0)
+    samples = jax.jit(method.sample)(jax.random.split(jax.random.key(2), 4000), state, {}, plan)
+    points = Point("ring").stored(np.asarray(samples))
     found = {name: measure(RING).estimate(None, points)[0].value for name, measure in MEASURES.items()}
     assert found["modes"] == 8
     assert found["off_data"] < 0.015 and abs(found["surprise"]) < 0.12

@@ -41,7 +41,7 @@ def test_figures_of_real_samples_are_their_floor(digits):
     count = 360  # all of the test split
     found = judging(digits, count)
     images = digits.splits["test"][np.arange(count)]["image"]
-    figures = {figure.protocol.measure: figure for figure in found.figures([found.look(images, None)], seed=0)}
+    figures = {figure.protocol.measure: figure for figure in found.figures([found.look({"image": images})], seed=0)}
     assert tuple(figures) == found.names
     for name in ("FD-digits", "precision", "recall", "density", "coverage"):
         assert figures[name].interval.value == pytest.approx(figures[name].floor), name
@@ -63,7 +63,7 @@ def test_worse_samples_have_worse_figures(digits):
     few = images[np.arange(360) % 12]  # twelve images again and again
 
     def values(samples):
-        parts = [found.look(part, None) for part in np.split(samples, [100, 101])]
+        parts = [found.look({"image": part}) for part in np.split(samples, [100, 101])]
         return {figure.protocol.measure: figure.interval.value for figure in found.figures(parts, seed=0)}
 
     good, bad, repeated = values(images), values(noisy), values(few)
@@ -75,12 +75,15 @@ def test_measures_by_class(digits):
     rows = digits.splits["test"][np.arange(360)]
     found = judging(digits, 360, ("classes", "class_accuracy"))
     right, wrong = (
-        {f.protocol.measure: f.interval.value for f in found.figures([found.look(rows["image"], labels)], seed=0)}
+        {
+            f.protocol.measure: f.interval.value
+            for f in found.figures([found.look({"image": rows["image"], "label": labels})], seed=0)
+        }
         for labels in (rows["label"], (rows["label"] + 1) % 10)
     )
     assert right["class_accuracy"] > 0.95 and wrong["class_accuracy"] < 0.05
     assert 0 <= right["class_JS"] < 0.02
-    rest = found.figures([found.look(rows["image"], None)], seed=0)
+    rest = found.figures([found.look({"image": rows["image"]})], seed=0)
     assert [figure.protocol.measure for figure in rest] == ["class_KL", "class_JS"]
     assert len(found.left_out) == 1 and "class_accuracy: Measures by class need samples of known" in found.left_out[0]
 
@@ -91,23 +94,25 @@ def test_what_is_refused(digits):
     with pytest.raises(ConfigError, match="names nothing"):
         judging(digits, 360, ())
     few = judging(digits, 20, ("frechet",))
-    assert not few.figures([few.look(digits.splits["test"][np.arange(20)]["image"], None)], seed=0)
+    assert not few.figures([few.look({"image": digits.splits["test"][np.arange(20)]["image"]})], seed=0)
     assert "needs more than 64 samples on each side, and there are 20" in few.left_out[0]
     with pytest.raises(UserError, match="2 of 3 samples hold NaN or infinity, the first is number 1"):
-        digits.medium.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
+        digits.made.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
     with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
         judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
-    with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): set evaluate.samples=0"):
-        judging(replace(digits, medium=SimpleNamespace(kind="smells")), 100)
+    with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): leave it out"):
+        judging(replace(digits, fields={"image": SimpleNamespace(kind="smells")}), 100)
 
 
-SETTINGS = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits", "every": 2}
+QUALITY = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits"}
+EVALS = {"quality": QUALITY, "classes": {"samples": 40, "measures": ("classes",), "extractor": "digits", "every": 4}}
 
 
 @pytest.fixture(scope="module")
 def trained_run(tmp_path_factory):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {**SETTINGS, "budget": 0.0}
+    config["evaluate"] |= {"every": 2, "budget": 0.0}
+    config["evals"] = EVALS
     config["tracking"] = {"tensorboard": False, "wandb": ""}
     workdir = Workdir(tmp_path_factory.mktemp("run"))
     run = build(config)
@@ -122,13 +127,17 @@ def test_training_measures_and_records(trained_run, capsys):
     config, workdir = trained_run
     records = read_records(workdir.records)
     names = [record.protocol.measure for record in records if record.step == 4]
-    assert [record.protocol.measure for record in records if record.step == 2] == names
-    assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names
+    assert [record.protocol.measure for record in records if record.step == 2] == names[:-2]
+    assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names and names[-2:] == ["class_KL", "class_JS"]
     at_end = {record.protocol.measure: record for record in records if record.step == 4}
-    for name, value in measured(workdir.metrics, 4, "test").items():
+    for logged, value in measured(workdir.metrics, 4, "test").items():
+        evaluation, _, name = logged.rpartition("/")
+        assert evaluation == {"class_KL": "classes", "class_JS": "classes"}.get(
+            name, "quality" if name in OF_SAMPLES else ""
+        )
         assert at_end[name].value == pytest.approx(value)
         assert at_end[name].low <= value <= at_end[name].high
-        assert (at_end[name].protocol.references > 0) == (name in OF_SAMPLES)
+        assert (at_end[name].protocol.references > 0) == (evaluation != "")
     assert at_end["FD-digits"].seconds > 0 and at_end["FD-digits"].device
     for record in records:  # measured before the step was saved, and signed when it was
         assert record.checkpoint == manifest.digest(workdir.checkpoints / str(record.step))
@@ -164,9 +173,9 @@ def test_a_report_of_several_shows_samples_of_equal_keys_or_none(trained_run, tm
     assert page.count("step_00000004.png</figcaption>") == 2
     assert page.count("training examples of digits, drawn at random") == 1, "both have the same"
     config = json.loads(other.config.read_text("utf-8"))
-    config["sample"]["condition"] = "each"
+    config["sample"]["given"] = "each"
     other.config.write_text(json.dumps(config), "utf-8")
-    assert "they were not drawn alike (sample.condition differ)" in report.page([workdir, other])
+    assert "they were not drawn alike (sample.given differ)" in report.page([workdir, other])
 
 
 def test_the_run_is_audited(trained_run, capsys):
@@ -189,7 +198,8 @@ def test_samples_are_for_people_and_for_programs(trained_run):
 
 def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {**SETTINGS, "budget": 1e-6}
+    config["evaluate"] |= {"every": 2, "budget": 1e-6}
+    config["evals"] = {"quality": QUALITY}
     workdir = Workdir(tmp_path / "run")
     loop.train(build(config), workdir, time.time())
     measures = {2: set(), 4: set()}
@@ -203,7 +213,8 @@ def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
 
 def test_a_process_that_ends_while_it_measures_the_last_step_loses_no_step(tmp_path, monkeypatch, capsys):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {**SETTINGS, "every": 0}
+    config["evaluate"] |= {"every": 0}
+    config["evals"] = {"quality": QUALITY}
     config["checkpoint"]["best"] = ""
     workdir = Workdir(tmp_path / "run")
     with monkeypatch.context() as patched:

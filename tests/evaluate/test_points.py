@@ -106,7 +106,7 @@ def test_influences_are_what_leaving_a_sample_out_changes(measure):
 
 
 def test_the_judge_measures_points_by_name(tmp_path):
-    section = {"name": "points", "density": "ring", "examples": 500, "form": "image"}
+    section = {"name": "points", "density": "ring", "examples": 500}
     data = catalogue.load(section, None)
     judging = judge(data, "train", "test", 2000, tuple(MEASURES), "", tmp_path, None)
     assert judging.names == ("JS", "surprise", "off_data", "modes")

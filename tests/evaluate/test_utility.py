@@ -80,7 +80,7 @@ def test_intervals_cover_the_mean_over_trainings_and_examples(spread):
     assert 0.94 <= np.mean(covered) <= 0.995
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="statistics")
 def test_intervals_cover_on_repeats(digits):
     """30 curves of other seeds, test examples redrawn: 95 % intervals hold the mean of all but a few."""
     real, other, test = digits

@@ -30,7 +30,7 @@ for module in pkgutil.walk_packages(aigc_jax.__path__, "aigc_jax."):
     importlib.import_module(module.name)
 
 from aigc_jax.data.dataset import ArraySource, DataSet
-from aigc_jax.data.images import ImageMedium
+from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.evaluate.images import MEASURES
 from aigc_jax.evaluate.judge import judge
 from aigc_jax.metrics.features import catalogue, small
@@ -44,7 +44,7 @@ params = ConvNet((8,), (8, 8, 1), 3).init(jax.random.key(0), images["made"])["pa
 small.save(folder / "random.safetensors", params, network, {})
 catalogue.SHIPPED = folder
 splits = {split: ArraySource({"image": images[split]}) for split in ("train", "test")}
-data = DataSet("noise", splits, ImageMedium((), 0, ()), {})
+data = DataSet("noise", splits, {"image": Pixels((8, 8, 1))}, "image")
 measures = [name for name in MEASURES if not name.startswith("class_")]
 judging = judge(data, "train", "test", 40, measures, "random", folder, None)
 figures = judging.figures([judging.look(images["made"], None)], seed=0)

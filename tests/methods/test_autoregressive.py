@@ -10,8 +10,10 @@ import optax
 import pytest
 
 from aigc_jax.learner import Learner
+from aigc_jax.method import KNOWN, Batch
 from aigc_jax.methods import autoregressive as module
-from aigc_jax.methods.autoregressive import autoregressive, doublings
+from aigc_jax.methods.autoregressive import autoregressive, doublings, plan
+from aigc_jax.nn import transformer
 from aigc_jax.nn.transformer import Transformer
 
 PAD, BOS, EOS = 0, 1, 2
@@ -24,9 +26,8 @@ def learner(accumulate=1, dropout=0.0, tx=None, width=8):
     return Learner("net", Transformer(V, T, 2, width, 2, dropout, True), tx or optax.sgd(1.0), {}, accumulate)
 
 
-def method(net=None, temperature=1.0, top_k=0, top_p=1.0):
-    choice = dict(temperature=temperature, top_k=top_k, top_p=top_p)
-    return autoregressive({"net": net or learner()}, **choice, length=T, pad=PAD, bos=BOS, eos=EOS, unit="char")
+def method(net=None):
+    return autoregressive({"net": net or learner()}, length=T, pad=PAD, bos=BOS, eos=EOS, unit="char")
 
 
 def batch(lengths=(3, 7, 1, 5), seed=0):
@@ -34,7 +35,7 @@ def batch(lengths=(3, 7, 1, 5), seed=0):
     random, tokens = np.random.default_rng(seed), np.full((len(lengths), T + 1), PAD, np.int32)
     for row, n in zip(tokens, lengths, strict=True):
         row[: n + 1] = [BOS, *random.integers(3, V, n - 1), EOS]
-    return {"tokens": jnp.asarray(tokens), "mask": jnp.asarray(tokens != PAD, jnp.float32)}
+    return Batch(jnp.asarray(tokens), {})
 
 
 @functools.cache
@@ -48,10 +49,25 @@ def start():
 
 
 @functools.cache
+def program():
+    """The one program that all of these tests sample with, whatever the settings."""
+    return jax.jit(method().sample)
+
+
+def keys(n, key=KEY):
+    return jax.random.split(key, n)
+
+
 def sampler(n, **settings):
-    """(key, condition) -> samples."""
-    sample = jax.jit(method(**settings).sample, static_argnums=2)
-    return lambda key, condition: sample(key, start(), n, condition)
+    """(key, the known beginnings) -> texts, without BOS."""
+
+    def sample(key, known=None):
+        given = {} if known is None else {KNOWN: known}
+        texts = program()(keys(n, key), start(), given, plan(**settings))
+        assert (np.asarray(texts)[:, 0] == BOS).all()
+        return texts[:, 1:]
+
+    return sample
 
 
 @functools.cache
@@ -63,8 +79,8 @@ def logits_of():
 
 def nats(rows):
     """-log p of each target that is no padding, in float64, by text."""
-    logits = np.asarray(logits_of()(rows["tokens"][:, :-1]), np.float64)
-    targets = np.asarray(rows["tokens"])[:, 1:]
+    logits = np.asarray(logits_of()(rows.target[:, :-1]), np.float64)
+    targets = np.asarray(rows.target)[:, 1:]
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     return [[-log_p[i, t, targets[i, t]] for t in range(T) if targets[i, t] != PAD] for i in range(len(targets))]
 
@@ -93,9 +109,9 @@ def test_the_initial_loss_is_that_of_a_uniform_guess():
 
 def test_padding_has_no_influence():
     rows = batch()
-    other = {**rows, "tokens": jnp.where(rows["mask"] > 0, rows["tokens"], 5)}
-    one, two = (jax.jit(method().step)(KEY, start(), each) for each in (rows, other))
-    jax.tree.map(functools.partial(np.testing.assert_allclose, atol=1e-6), one, two)
+    inputs, after = rows.target[:, :-1], rows.target[:, 1:] == PAD
+    one, two = (logits_of()(tokens) for tokens in (inputs, jnp.where(inputs == PAD, 5, inputs)))
+    np.testing.assert_allclose(one[~after], two[~after], atol=1e-6)
 
 
 def test_dropout_in_training_only():
@@ -120,7 +136,7 @@ def test_accumulation_changes_nothing(lengths):
 
 def test_samples_are_texts_of_the_length_with_padding_after_their_end():
     n = 200
-    samples = np.asarray(sampler(n)(KEY, None))
+    samples = np.asarray(sampler(n)(KEY))
     assert samples.shape == (n, T) and samples.dtype == np.int32
     ended = 0
     for row in samples.tolist():
@@ -136,7 +152,7 @@ def test_samples_are_texts_of_the_length_with_padding_after_their_end():
 def test_samples_have_the_probabilities_of_the_model():
     """The first two tokens, against the model's own softmax without BOS and padding."""
     n = 20_000
-    samples = np.asarray(sampler(n)(KEY, None))
+    samples = np.asarray(sampler(n)(KEY))
 
     def law(*prefix):
         text = [BOS, *prefix] + [PAD] * (T - 1 - len(prefix))
@@ -153,22 +169,22 @@ def test_samples_have_the_probabilities_of_the_model():
 
 
 def test_greedy_follows_the_most_probable_token():
-    samples = np.asarray(sampler(2, temperature=0.0)(KEY, None))
+    samples = np.asarray(sampler(2, temperature=0.0)(KEY))
     text = [BOS]
     for _ in range(T):
         row = np.array(logits_of()(jnp.array([text + [PAD] * (T - len(text))])))[0, len(text) - 1]
         row[[PAD, BOS]] = -np.inf
         text.append(int(row.argmax()) if EOS not in text else PAD)
     np.testing.assert_array_equal(samples, [text[1:]] * 2)
-    np.testing.assert_array_equal(sampler(2, temperature=1e-5)(KEY, None), samples)
-    np.testing.assert_array_equal(sampler(2, top_k=1)(KEY, None), samples)
-    np.testing.assert_array_equal(sampler(2, top_p=1e-6)(KEY, None), samples)
+    np.testing.assert_array_equal(sampler(2, temperature=1e-5)(KEY), samples)
+    np.testing.assert_array_equal(sampler(2, top_k=1)(KEY), samples)
+    np.testing.assert_array_equal(sampler(2, top_p=1e-6)(KEY), samples)
 
 
 @pytest.mark.parametrize("start_at", [1, 3, T - 1])
 def test_a_text_goes_on_as_before_after_its_own_beginning(start_at):
     n = 6
-    whole = sampler(n)(KEY, None)
+    whole = sampler(n)(KEY)
     prompt = jnp.concatenate([jnp.full((n, 1), BOS), whole[:, :start_at]], axis=1)
     running = ~np.any((np.asarray(prompt) == PAD), axis=1)
     again = np.asarray(sampler(n)(KEY, prompt))
@@ -186,16 +202,36 @@ def test_prompts_are_kept_and_rows_are_independent():
 
 
 def test_a_key_gives_its_texts():
-    one, same, other = (np.asarray(sampler(8)(jax.random.key(i), None)) for i in (0, 0, 1))
+    one, same, other = (np.asarray(sampler(8)(jax.random.key(i))) for i in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
     assert len({tuple(row) for row in one.tolist()}) > 1
 
 
-def test_what_cannot_be_sampled_is_refused():
-    for prompt in (jnp.full((3, 2), BOS), jnp.full((2, T + 1), BOS), jnp.zeros((2, 0), int)):
-        with pytest.raises(ValueError, match="prompts"):
-            method().sample(KEY, start(), 2, prompt)
+def test_texts_with_beginnings_of_different_lengths_are_drawn_together():
+    whole = np.asarray(program()(keys(6), start(), {}, plan()))
+    known = np.where(np.arange(T + 1) < np.array([1, 2, 3, 4, T, T + 1])[:, None], whole, PAD)
+    np.testing.assert_array_equal(sampler(6)(KEY, jnp.asarray(known)), whole[:, 1:])
+    np.testing.assert_array_equal(sampler(6)(KEY, jnp.asarray(known[:, :5])), whole[:, 1:])
+
+
+def test_a_text_does_not_depend_on_those_beside_it():
+    together = np.asarray(program()(keys(8), start(), {}, plan()))
+    for i in range(8):
+        np.testing.assert_array_equal(program()(keys(8)[i : i + 1], start(), {}, plan())[0], together[i])
+
+
+def test_one_program_samples_with_any_settings():
+    traced = []
+
+    def sample(*arguments):
+        traced.append(arguments)
+        return method().sample(*arguments)
+
+    compiled = jax.jit(sample)
+    for settings in ({}, {"temperature": 0.0}, {"temperature": 2.0, "top_k": 3}, {"top_p": 0.5}, {"top_k": V + 5}):
+        compiled(keys(4), start(), {}, plan(**settings))
+    assert len(traced) == 1
 
 
 def test_four_texts_are_learned_by_heart():
@@ -207,8 +243,8 @@ def test_four_texts_are_learned_by_heart():
         state, metrics = step(jax.random.fold_in(KEY, i), state, rows)
     # Which of the four it is takes log 4 nats, for each of them; together they have 21 tokens.
     assert float(metrics["loss"]) == pytest.approx(4 * np.log(4) / 21, abs=0.01)
-    known = {tuple(row) for row in np.asarray(rows["tokens"])[:, 1:].tolist()}
-    found = {tuple(row) for row in np.asarray(jax.jit(family.sample, static_argnums=2)(KEY, state, 32)).tolist()}
+    known = {tuple(row) for row in np.asarray(rows.target)[:, 1:].tolist()}
+    found = {tuple(row[1:]) for row in np.asarray(jax.jit(family.sample)(keys(32), state, {}, plan())).tolist()}
     assert len(found & known) == 4
 
 
@@ -217,8 +253,8 @@ def test_a_cache_that_grows_draws_the_same_texts(prompt, monkeypatch):
     condition = jnp.full((16, prompt), 4, jnp.int32).at[:, 0].set(BOS)
     expected = sampler(16)(KEY, condition)
     monkeypatch.setattr(module, "FIRST_ROOM", 2)
-    grown = jax.jit(method().sample, static_argnums=2)(KEY, start(), 16, condition)
-    np.testing.assert_array_equal(grown, expected)
+    grown = jax.jit(lambda *arguments: method().sample(*arguments))(keys(16), start(), {KNOWN: condition}, plan())
+    np.testing.assert_array_equal(grown[:, 1:], expected)
 
 
 @pytest.mark.parametrize("last", [1, 63, 64, 65, 256, 1000])
@@ -231,16 +267,17 @@ def test_rooms_double_from_what_holds_the_prompt_to_the_length(first, last):
 
 def test_on_a_gpu_a_text_alone_is_drawn_with_a_twin_and_is_the_same(monkeypatch):
     prompt = jnp.array([[BOS, 5, 4]])
-    draw = lambda: jax.jit(lambda state: method().sample(KEY, state, 1, prompt))(start())  # noqa: E731
+    draw = lambda: jax.jit(lambda state: method().sample(keys(1), state, {KNOWN: prompt}, plan()))(start())  # noqa: E731
     expected = draw()
-    monkeypatch.setattr(module, "gpu_in_half", lambda dtype: True)
+    monkeypatch.setattr(transformer, "gpu_in_half", lambda dtype: True)
+    assert learner().module.empty_cache(1, 4)[0][0].shape[0] == 2
     np.testing.assert_array_equal(draw(), expected)
-    assert expected.shape == (1, T)
+    assert expected.shape == (1, T + 1)
 
 
 def test_in_bfloat16_weights_are_converted_once_and_texts_are_the_same(monkeypatch):
     net = learner()._replace(module=Transformer(V, T, 2, 8, 2, 0.0, True, jnp.bfloat16))
-    draw = lambda: jax.jit(lambda state: method(net).sample(KEY, state, 32))(start())  # noqa: E731
+    draw = lambda: jax.jit(lambda state: method(net).sample(keys(32), state, {}, plan()))(start())  # noqa: E731
     settled = net.settled(start())
     assert settled.params["net"]["embedding"]["embedding"].dtype == jnp.bfloat16
     assert settled.params["net"]["norm"]["scale"].dtype == jnp.float32

@@ -9,6 +9,7 @@ import pytest
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner
+from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
 from aigc_jax.nn.unet import UNet
 from aigc_jax.ops import diffusion as ops
@@ -19,31 +20,34 @@ MEANS, STD, STEPS = (-0.5, 0.0, 0.6), 0.1, 100
 class Optimal(nn.Module):
     """E[ε | x_t, class] for data N(MEANS[class], STD²), times a weight that starts at 1."""
 
-    classes: int = len(MEANS)
+    reads: tuple[str, ...] = ("label",)
 
     @nn.compact
-    def __call__(self, x, t, label, train):
+    def __call__(self, x, t, given, kept, train):
         a = jnp.asarray(ops.process("cosine", STEPS).alpha_bar, jnp.float32)[t][:, None, None, None]
-        mean = jnp.asarray(MEANS)[label][:, None, None, None]
+        mean = jnp.asarray(MEANS)[given["label"]]
+        mean = (mean if kept is None else jnp.where(kept, mean, 0.0))[:, None, None, None]
         noise = jnp.sqrt(1 - a) * (x - jnp.sqrt(a) * mean) / (a * STD**2 + 1 - a)
         return self.param("weight", nn.initializers.ones, ()) * noise
 
 
-def method(module):
+def method(module, drop=0.0):
     made = diffusion(
-        {"net": Learner("net", module, optax.adam(1e-2), {}, 1)},
-        timesteps=STEPS, schedule="cosine", prediction="noise", sampler="ancestral", sampler_steps=STEPS, eta=0.0,
-        variance="small", clip=False, bound_terms=0, image_shape=(2, 2, 1),
+        {"net": Learner("net", module, optax.adam(1e-2), {}, 1)}, timesteps=STEPS, schedule="cosine",
+        prediction="noise", variance="small", clip=False, bound_terms=0, drop=drop, shape=(2, 2, 1), levels=256,
     )  # fmt: skip
-    return made._replace(
-        step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample, static_argnums=2)
-    )
+    return made._replace(step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample))
+
+
+def drawn(method, state, label, **settings):
+    plan = method.plan(**{"sampler": "ancestral", "steps": STEPS, "eta": 0.0, **settings})
+    return np.asarray(method.sample(jax.random.split(jax.random.key(1), len(label)), state, {"label": label}, plan))
 
 
 def batch(label):
     label = jnp.asarray(label, jnp.int32)
     noise = jax.random.normal(jax.random.key(0), (len(label), 2, 2, 1))
-    return {"image": jnp.asarray(MEANS)[label][:, None, None, None] + STD * noise, "label": label}
+    return Batch(jnp.asarray(MEANS)[label][:, None, None, None] + STD * noise, {"label": label})
 
 
 @pytest.fixture(scope="module")
@@ -55,23 +59,50 @@ def made():
 def test_samples_are_of_the_class_that_is_asked_for(made):
     optimal, state = made
     label = jnp.arange(600, dtype=jnp.int32) % 3
-    samples = np.asarray(optimal.sample(jax.random.key(1), state, 600, label))
+    samples = drawn(optimal, state, label)
     for each, mean in enumerate(MEANS):
         found = samples[label == each]
         assert found.mean() == pytest.approx(mean, abs=5 * STD / np.sqrt(found.size))
         assert 0.8 * STD < found.std() < 1.05 * STD, "the small variance is a little too small"
 
 
-def test_without_a_condition_samples_are_of_every_class(made):
-    optimal, state = made
-    samples = np.asarray(optimal.sample(jax.random.key(1), state, 600, None)).mean((1, 2, 3))
-    nearest = np.abs(samples[:, None] - np.array(MEANS)).argmin(1)
-    np.testing.assert_allclose(np.bincount(nearest) / 600, 1 / 3, atol=4 * np.sqrt(2 / 9 / 600))
+def test_guidance_goes_beyond_what_is_given(made):
+    """The optimal denoiser is linear in its mean, and so are guided samples: their mean is guidance times the class's.
+
+    Without what is given the data's mean counts as 0 here.
+    """
+    guided = method(Optimal(), drop=0.1)
+    _, state = made
+    label = jnp.full(200, 2, jnp.int32)
+    for guidance in (0.0, 0.5, 1.0):
+        samples = drawn(guided, state, label, guidance=guidance, sampler="ddim", steps=50)
+        assert samples.mean() == pytest.approx(guidance * MEANS[2], abs=0.02)
+    np.testing.assert_allclose(
+        drawn(guided, state, label, guidance=1.0), drawn(method(Optimal()), state, label), atol=1e-5
+    )
+    with pytest.raises(ConfigError, match=r"sample.guidance.*method.drop"):
+        method(Optimal()).plan(sampler="ddim", steps=5, eta=0.0, guidance=2.0)
+
+
+def test_training_leaves_out_as_much_of_what_is_given_as_it_is_told(made):
+    _, state = made
+    rows = batch([2] * 2000)
+    losses = [
+        float(method(Optimal(), drop).step(jax.random.key(3), state, rows)[1]["simple"]) for drop in (0, 0.5, 0.9)
+    ]
+    without = float(
+        method(Optimal()).step(jax.random.key(3), state, rows.replace(given={"label": rows.given["label"] * 0 + 1}))[1][
+            "simple"
+        ]
+    )
+    shares = [(loss - losses[0]) / (without - losses[0]) for loss in losses]
+    np.testing.assert_allclose(shares, [0, 0.5, 0.9], atol=0.06)
 
 
 def test_the_bound_and_the_loss_read_the_label(made):
     optimal, state = made
-    right, wrong = batch([2] * 8), {**batch([2] * 8), "label": jnp.zeros(8, jnp.int32)}
+    right = batch([2] * 8)
+    wrong = right.replace(given={"label": jnp.zeros(8, jnp.int32)})
     key = jax.random.key(2)
     bits = [optimal.evaluate(key, state, each)["bits_per_dim"].total.mean() for each in (right, wrong)]
     assert bits[1] > bits[0] + 1
@@ -82,17 +113,17 @@ def test_the_bound_and_the_loss_read_the_label(made):
 def test_a_network_that_reads_labels_has_one_table_more():
     common = dict(channels=8, multipliers=(1, 1), blocks=1, attention=(), dropout=0.0, groups=4)
 
-    def shapes(label, **classes):
-        net = UNet(**common, **classes)
+    def shapes(given, classes):
+        net = UNet(**common, label_classes=classes)
         x, t = jnp.zeros((2, 8, 8, 1)), jnp.zeros(2)
-        return jax.eval_shape(lambda key: net.init(key, x, t, *label, train=False), jax.random.key(0))["params"]
+        return jax.eval_shape(lambda key: net.init(key, x, t, *given, train=False), jax.random.key(0))["params"]
 
-    plain, conditional = shapes(()), dict(shapes((jnp.zeros(2, jnp.int32),), classes=10))
+    plain, conditional = shapes((), 0), dict(shapes(({"label": jnp.zeros(2, jnp.int32)}, None), 10))
     assert conditional.pop("label")["embedding"].shape == (10, 32)
-    assert conditional == plain == shapes((), classes=0)
+    assert conditional == plain
+    assert UNet(**common, label_classes=0).reads == () and UNet(**common, label_classes=3).reads == ("label",)
 
 
-def test_an_unconditional_network_refuses_a_condition():
-    plain = method(Optimal(classes=0))
-    with pytest.raises(ConfigError, match="takes no condition"):
-        plain.sample(jax.random.key(0), None, 2, jnp.zeros(2, jnp.int32))
+def test_a_network_that_reads_nothing_has_nothing_to_leave_out():
+    with pytest.raises(ConfigError, match="method.drop"):
+        method(Optimal(reads=()), drop=0.1)

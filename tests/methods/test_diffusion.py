@@ -11,6 +11,7 @@ from scipy import integrate, stats
 from aigc_jax.config import bind
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
+from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
 from aigc_jax.ops import diffusion as ops
 
@@ -18,13 +19,12 @@ SETTINGS = dict(
     timesteps=20,
     schedule="linear",
     prediction="noise",
-    sampler="ancestral",
-    sampler_steps=20,
-    eta=0.0,
     variance="small",
     clip=False,
     bound_terms=0,
-    image_shape=(4, 4, 1),
+    drop=0.0,
+    shape=(4, 4, 1),
+    levels=256,
 )
 MEAN, STD = 0.1, 0.4  # of the data
 
@@ -51,13 +51,16 @@ class Zero(nn.Module):
 def method(module, ema_decay=0.0, **changes):
     learner = Learner("net", module, optax.adam(1e-2), {"net": ema(ema_decay, False)} if ema_decay else {}, 1)
     made = diffusion({"net": learner}, **{**SETTINGS, **changes})
-    return made._replace(
-        step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample, static_argnums=2)
-    )
+    return made._replace(step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample))
+
+
+def drawn(method, state, count, sampler="ancestral", **settings):
+    plan = method.plan(**{"sampler": sampler, "steps": 20, "eta": 0.0, **settings})
+    return method.sample(jax.random.split(jax.random.key(0), count), state, {}, plan)
 
 
 def images(count, key=0):
-    return {"image": MEAN + STD * jax.random.normal(jax.random.key(key), (count, 4, 4, 1))}
+    return Batch(MEAN + STD * jax.random.normal(jax.random.key(key), (count, 4, 4, 1)), {})
 
 
 def started(module, count=8, **changes):
@@ -138,7 +141,7 @@ def reference_bound(variance):
 @pytest.mark.parametrize("variance", ["small", "large"])
 def test_bound_is_that_of_the_best_denoiser(variance):
     made, state = started(Optimal(), variance=variance)
-    inside = {"image": jnp.clip(images(2048)["image"], -0.99, 0.99)}  # the outer bins are wider: keep out of them
+    inside = Batch(jnp.clip(images(2048).target, -0.99, 0.99), {})  # the outer bins are wider: keep out of them
     measures = made.evaluate(jax.random.key(1), state, inside)
     rate, distortion = (value / np.log(2) for value in reference_bound(variance))
     assert mean(measures["rate"]) == pytest.approx(rate, rel=0.03)
@@ -164,8 +167,8 @@ def test_few_terms_estimate_the_bound_without_bias(terms):
 
 @pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
 def test_samples_follow_the_recursion(sampler):
-    made, state = started(Optimal(), sampler=sampler)
-    x = made.sample(jax.random.key(0), state, 2000, None)
+    made, state = started(Optimal())
+    x = drawn(made, state, 2000, sampler)
     assert x.shape == (2000, 4, 4, 1)
     assert float(jnp.abs(x).max()) <= 1
     # 20 steps of the linear schedule leave ᾱ_T = 0.8: the start N(0, I) is not q(x_T), so follow the recursion
@@ -194,7 +197,7 @@ def test_samples_follow_the_recursion(sampler):
 def test_sampling_and_evaluating_read_the_averaged_weights():
     made, state = started(Optimal(), ema_decay=0.5)
     broken = state.replace(params={"net": {"weight": jnp.float32(jnp.nan)}})
-    assert np.isfinite(made.sample(jax.random.key(0), broken, 2, None)).all()
+    assert np.isfinite(drawn(made, broken, 2)).all()
     assert np.isfinite(mean(made.evaluate(jax.random.key(0), broken, images(2))["bits_per_dim"]))
     worse = broken.replace(ema={"net": {"weight": jnp.float32(0.5)}})
     bits = [mean(made.evaluate(jax.random.key(0), s, images(64))["bits_per_dim"]) for s in (broken, worse)]
@@ -210,36 +213,46 @@ def test_clipping_keeps_the_predicted_data_in_range():
 
     clipped, state = started(Loud(), clip=True)
     free = method(Loud(), clip=False)
-    batch = {"image": jnp.full((4, 4, 4, 1), -1.0)}
+    batch = Batch(jnp.full((4, 4, 4, 1), -1.0), {})
     # at x_0 = -1 the clipped prediction is exact: nothing of the middle terms remains but L_T
     rate = mean(clipped.evaluate(jax.random.key(0), state, batch)["rate"])
-    prior = ops.Bound(ops.process("linear", 20), "small").prior(batch["image"])[0] / 16 / np.log(2)
+    prior = ops.Bound(ops.process("linear", 20), "small").prior(batch.target)[0] / 16 / np.log(2)
     assert rate == pytest.approx(float(prior), rel=1e-4)
     assert mean(free.evaluate(jax.random.key(0), state, batch)["rate"]) > 1e3
-    np.testing.assert_allclose(clipped.sample(jax.random.key(0), state, 2, None), -1, atol=1e-5)
+    np.testing.assert_allclose(drawn(clipped, state, 2), -1, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"sampler_steps": 21}, "method.sampler_steps"),
-        ({"bound_terms": 20}, "method.bound_terms"),
-    ],
-)
-def test_more_steps_than_there_are_are_refused(changes, key):
-    with pytest.raises(ConfigError, match=key):
-        method(Zero(), **changes)
+def test_more_steps_than_there_are_are_refused():
+    with pytest.raises(ConfigError, match="method.bound_terms"):
+        method(Zero(), bound_terms=20)
+    with pytest.raises(ConfigError, match="sample.steps"):
+        method(Zero()).plan(sampler="ddim", steps=21, eta=0.0)
 
 
-def test_every_setting_is_bound_and_the_image_s_shape_is_a_fact():
+def test_every_setting_is_bound_and_the_target_s_shape_is_a_fact():
     section = {"name": "diffusion", **SETTINGS}
-    shape = section.pop("image_shape")
-    assert bind(diffusion, section, "method", {"image_shape": shape}) == SETTINGS
+    facts = {key: section.pop(key) for key in ("shape", "levels")}
+    assert bind(diffusion, section, "method", facts) == SETTINGS
     with pytest.raises(ConfigError, match="variance"):
-        bind(diffusion, {**section, "variance": "medium"}, "method", {"image_shape": shape})
+        bind(diffusion, {**section, "variance": "medium"}, "method", facts)
 
 
-def test_a_condition_is_refused():
-    made, state = started(Zero())
-    with pytest.raises(ConfigError, match="condition"):
-        made.sample(jax.random.key(0), state, 2, jnp.zeros(2, jnp.int32))
+def test_one_program_samples_with_any_settings():
+    traced, made = [], diffusion({"net": Learner("net", Optimal(), optax.adam(1e-2), {}, 1)}, **SETTINGS)
+
+    def sample(*arguments):
+        traced.append(arguments)
+        return made.sample(*arguments)
+
+    compiled, (_, state) = jax.jit(sample), started(Optimal())
+    keys, found = jax.random.split(jax.random.key(1), 4), []
+    for settings in (("ddim", 1, 0.0), ("ddim", 20, 0.5), ("ancestral", 7, 0.0), ("ancestral", 20, 0.0)):
+        plan = made.plan(**dict(zip(("sampler", "steps", "eta"), settings, strict=True)))
+        found.append(compiled(keys, state, {}, plan))
+    assert len(traced) == 1 and len({float(x.sum()) for x in found}) == 4
+
+
+def test_a_target_without_levels_has_no_bound():
+    made, state = started(Optimal(), levels=0)
+    assert set(made.evaluate(jax.random.key(0), state, images(4))) == {"simple"}
+    assert float(jnp.abs(drawn(made, state, 500)).max()) > 1, "and its samples are not clipped"

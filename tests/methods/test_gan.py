@@ -7,14 +7,15 @@ import numpy as np
 import optax
 import pytest
 
-from aigc_jax.errors import UserError
 from aigc_jax.learner import Learner, ema
+from aigc_jax.method import Batch
 from aigc_jax.methods.gan import NETWORKS, gan
 from aigc_jax.nn import dcgan, mlp
+from aigc_jax.ops import adversarial
 
 SHAPE = (4, 4, 1)
 LATENT = 3
-BATCH = {"image": jnp.tanh(jax.random.normal(jax.random.key(9), (8, *SHAPE)))}
+BATCH = Batch(jnp.tanh(jax.random.normal(jax.random.key(9), (8, *SHAPE))), {})
 KEY = jax.random.key(4)
 FROZEN = optax.set_to_zero()
 
@@ -138,7 +139,7 @@ def test_a_step_is_algorithm_1_written_out(discriminator_steps):
     for turn in range(discriminator_steps):
         rows = slice(turn, None, discriminator_steps)
         fake = g.apply({"params": generator}, z[rows])
-        loss, slope = jax.value_and_grad(minus_value)(discriminator, BATCH["image"][rows], fake)
+        loss, slope = jax.value_and_grad(minus_value)(discriminator, BATCH.target[rows], fake)
         losses.append(loss)
         discriminator = jax.tree.map(lambda p, s: p - rate * s, discriminator, slope)
     slope = jax.grad(lambda p: -jnp.mean(jnp.log(chance(discriminator, g.apply({"params": p}, fresh)))))(generator)
@@ -162,16 +163,31 @@ def test_samples_come_from_averaged_weights_and_running_statistics():
     learners = networks("dcgan")
     method, state = build(learners)
     state, _ = jax.jit(method.step)(KEY, state, BATCH)
-    z = jax.random.normal(KEY, (6, LATENT))
+    keys, plan = jax.random.split(KEY, 6), method.plan()
+    z = jax.vmap(lambda key: jax.random.truncated_normal(key, -10.0, 10.0, (LATENT,)))(keys)
     wanted = learners["generator"].module.apply({"params": state.ema["generator"], **state.extra["generator"]}, z)
-    images = method.sample(KEY, state, 6, None)
+    images = method.sample(keys, state, {}, plan)
     np.testing.assert_allclose(images, wanted, atol=1e-6)
     live = learners["generator"].module.apply({"params": state.params["generator"], **state.extra["generator"]}, z)
     assert not np.allclose(images, live)
-    # An image depends on its own noise only, so that fewer samples are the first of more.
-    np.testing.assert_allclose(method.sample(KEY, state, 3, None), images[:3], atol=1e-6)
-    with pytest.raises(UserError, match="no condition"):
-        method.sample(KEY, state, 6, jnp.zeros(6, jnp.int32))
+    np.testing.assert_allclose(method.sample(keys[3:5], state, {}, plan), images[3:5], atol=1e-6)
+
+
+def test_truncation_keeps_the_noise_within_its_bound():
+    drawn = []
+
+    class Noise(nn.Module):
+        @nn.compact
+        def __call__(self, z, train=False):
+            drawn.append(z)
+            return jnp.zeros((len(z), *SHAPE)) + self.param("unused", nn.initializers.zeros, ())
+
+    learners = networks("mlp")
+    method, state = build({**learners, "generator": learners["generator"]._replace(module=Noise())})
+    for truncation in (0.5, 10.0):
+        method.sample(jax.random.split(KEY, 1000), state, {}, method.plan(truncation=truncation))
+    assert np.abs(drawn[-2]).max() <= 0.5
+    assert np.std(drawn[-1]) == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(("loss", "border"), [("non_saturating", 0.0), ("hinge", 0.0), ("least_squares", 0.5)])
@@ -181,7 +197,7 @@ def test_accuracy_counts_the_logits_on_the_right_side(loss, border):
     real, fake = (np.asarray(measures[name].total) for name in ("real_logit", "fake_logit"))
     wanted = (real > border) / 2 + (fake <= border) / 2
     np.testing.assert_array_equal(measures["accuracy"].total, wanted)
-    alone = method.evaluate(KEY, state, {"image": BATCH["image"][:1]})
+    alone = method.evaluate(KEY, state, Batch(BATCH.target[:1], {}))
     np.testing.assert_allclose(alone["real_logit"].total, real[:1], atol=1e-6)
 
 
@@ -190,11 +206,87 @@ def test_the_generator_learns_the_mean_of_a_point():
     image = jnp.full((8, *SHAPE), 0.4)
     learners = networks("mlp", optax.adam(5e-3, b1=0.5), optax.adam(5e-3, b1=0.5), decay=0.98)
     method, state = build(learners)
-    before = np.abs(method.sample(KEY, state, 64, None) - 0.4).mean()
+    before = np.abs(method.sample(jax.random.split(KEY, 64), state, {}, method.plan()) - 0.4).mean()
 
     def turn(i, state):
-        return method.step(jax.random.fold_in(KEY, i), state, {"image": image})[0]
+        return method.step(jax.random.fold_in(KEY, i), state, Batch(image, {}))[0]
 
     state = jax.jit(lambda s: jax.lax.fori_loop(0, 1500, turn, s))(state)
-    after = np.abs(method.sample(KEY, state, 64, None) - 0.4).mean()
+    after = np.abs(method.sample(jax.random.split(KEY, 64), state, {}, method.plan()) - 0.4).mean()
     assert after < 0.15 < before
+
+
+def relativistic(critic, real, fake):
+    """Jolicoeur-Martineau 2018, arXiv:1807.00734, eq. 5: how much more real the real ones are."""
+    return jax.nn.softplus(critic(fake) - critic(real))
+
+
+def test_a_relativistic_game_trains_both_players_on_pairs(monkeypatch):
+    """Its generator needs real images, too: those of the discriminator's last update."""
+    monkeypatch.setitem(
+        adversarial.GAMES,
+        "hinge",
+        adversarial.Game(relativistic, lambda critic, real, fake: relativistic(critic, fake, real)),
+    )
+    rate = 0.1
+    learners = networks("mlp", optax.sgd(rate), optax.sgd(rate))
+    method, state = build(learners, 2, loss="hinge")
+    after, metrics = jax.jit(method.step)(KEY, state, BATCH)
+    g, d = learners["generator"].module, learners["discriminator"].module
+    z, fresh = manual_noise(KEY, 4)
+
+    def loss(discriminator, better, worse):
+        logits = [d.apply({"params": discriminator}, images) for images in (better, worse)]
+        return -jnp.mean(jnp.log(jax.nn.sigmoid(logits[0] - logits[1])))
+
+    generator, discriminator = state.params["generator"], state.params["discriminator"]
+    for rows in (slice(0, None, 2), slice(1, None, 2)):
+        real, fake = BATCH.target[rows], g.apply({"params": generator}, z[rows])
+        slope = jax.grad(loss)(discriminator, real, fake)
+        discriminator = jax.tree.map(lambda p, s: p - rate * s, discriminator, slope)
+    slope = jax.grad(lambda p: loss(discriminator, g.apply({"params": p}, fresh), real))(generator)
+    generator = jax.tree.map(lambda p, s: p - rate * s, generator, slope)
+    for name, wanted in (("generator", generator), ("discriminator", discriminator)):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after.params[name], wanted)
+    assert {"real_logit", "fake_logit"} <= metrics.keys()
+
+
+def test_a_penalty_is_one_more_loss_of_the_discriminator():
+    """R1 in every second step, twice as heavy: the gradient is that of both losses added up by hand."""
+    learner = networks("dcgan")["discriminator"]
+    _, state = build(networks("dcgan"))
+    fake, gamma, key = BATCH.target[::-1], 10.0, jax.random.key(5)
+
+    def play(module, real, fake):
+        return adversarial.GAMES["hinge"].discriminator(lambda images: module(images, train=True), real, fake)
+
+    def game(params, extra, key, real):
+        losses, extra = learner.apply(params, extra, real, fake, key=key, method=play)
+        return losses, (extra, {"loss": jnp.mean(losses)})
+
+    def penalty(params, extra, key, real):
+        def critic(images):
+            return learner.apply(params, extra, images, train=True, key=key)[0]
+
+        losses = gamma * adversarial.r1(critic, real, fake, key)
+        return losses, (extra, {"r1": jnp.mean(losses)})
+
+    @jax.jit
+    def gradient(state):
+        found = learner.gradient(key, state, game, BATCH.target)
+        return learner.lazily(2, found, key, state, penalty, BATCH.target)
+
+    def both(params, extra, weight):
+        def term(loss):
+            return jnp.mean(loss(params, extra, key, BATCH.target)[0])
+
+        return term(game) + weight * term(penalty)
+
+    before, after = state.extra["discriminator"], gradient(state).extra
+    assert not same(before, after)
+    for step, weight in ((0, 2.0), (1, 0.0)):
+        found = gradient(state.replace(step=jnp.int32(step)))
+        wanted = jax.grad(both)(state.params["discriminator"], before, weight)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found.grads, wanted)
+        assert same(found.extra, after), "a penalty's passes move no statistics"
+        assert (float(found.metrics["r1"]) > 0) == (step == 0)

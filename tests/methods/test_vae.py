@@ -8,8 +8,9 @@ import optax
 import pytest
 from scipy import stats
 
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
+from aigc_jax.method import Batch
 from aigc_jax.methods.vae import vae
 from aigc_jax.nn.conv_vae import ConvVAE
 
@@ -56,12 +57,12 @@ def conv(parameters):
 
 def test_bounds_of_a_linear_gaussian_model_reach_its_likelihood():
     method = vae(learners(Linear()), **settings())
-    batch = {"image": jax.random.normal(jax.random.key(3), (6, 1, 2, 1)) * 0.6}
+    batch = Batch(jax.random.normal(jax.random.key(3), (6, 1, 2, 1)) * 0.6, {})
     state = method.init(jax.random.key(0), batch, {})
     weights = jax.tree.map(np.float64, state.params["net"])
     measures = {name: np.float64(m.total) for name, m in jax.jit(method.evaluate)(KEY, state, batch).items()}
 
-    x = np.float64(batch["image"]).reshape(6, 2)
+    x = np.float64(batch.target).reshape(6, 2)
     matrix = weights["out"]["kernel"].T
     exact = stats.multivariate_normal(weights["out"]["bias"], matrix @ matrix.T + SCALE**2 * np.eye(2)).logpdf(x)
     np.testing.assert_allclose(measures["bound_2000"], exact, atol=0.15)
@@ -83,7 +84,7 @@ def test_training_a_linear_model_finds_the_bound_tight():
     method = vae(learners(Linear(), optax.adam(2e-2), 0.99), **settings(importance_samples=(1,)))
 
     def batch(key, count=256):
-        return {"image": jax.random.normal(key, (count, 1, 2, 1)) * np.sqrt(0.5)}
+        return Batch(jax.random.normal(key, (count, 1, 2, 1)) * np.sqrt(0.5), {})
 
     state = method.init(jax.random.key(0), batch(KEY), {})
 
@@ -105,8 +106,8 @@ def test_the_loss_is_reconstruction_plus_beta_divergence():
     for beta in (0.0, 1.0, 3.0):
         net = learners(conv(2), optax.sgd(1e-2))
         method = vae(net, **settings(likelihood="discretized_logistic", scale=0.0, beta=beta, importance_samples=(1,)))
-        state = method.init(jax.random.key(0), {"image": IMAGES}, {})
-        after, metrics = jax.jit(method.step)(KEY, state, {"image": IMAGES})
+        state = method.init(jax.random.key(0), Batch(IMAGES, {}), {})
+        after, metrics = jax.jit(method.step)(KEY, state, Batch(IMAGES, {}))
         ends[beta] = after.params["net"]
     np.testing.assert_allclose(
         metrics["bits_per_dim"], (metrics["reconstruction"] + metrics["kl"]) / (16 * np.log(2)), rtol=1e-5
@@ -125,17 +126,18 @@ def test_the_loss_is_reconstruction_plus_beta_divergence():
 )
 def test_each_likelihood_trains_measures_and_samples(likelihood, scale, parameters):
     method = vae(learners(conv(parameters)), **settings(likelihood=likelihood, scale=scale, importance_samples=(1, 4)))
-    state = method.init(jax.random.key(0), {"image": IMAGES}, {})
+    state = method.init(jax.random.key(0), Batch(IMAGES, {}), {})
     step = jax.jit(method.step)
     first = None
     for i in range(40):
-        state, metrics = step(jax.random.fold_in(KEY, i), state, {"image": IMAGES})
+        state, metrics = step(jax.random.fold_in(KEY, i), state, Batch(IMAGES, {}))
         total = float(metrics["reconstruction"] + metrics["kl"])
         first = total if first is None else first
     assert total < first
-    images = method.sample(KEY, state, 5, None)
+    keys = jax.random.split(KEY, 5)
+    images = method.sample(keys, state, {}, method.plan())
     assert images.shape == (5, 4, 4, 1) and np.abs(images).max() <= 1
-    np.testing.assert_allclose(method.sample(KEY, state, 2, None), images[:2], atol=1e-6)
+    np.testing.assert_allclose(method.sample(keys[3:], state, {}, method.plan()), images[3:], atol=1e-6)
     assert ("bits_per_dim" in metrics) == (likelihood == "discretized_logistic")
 
 
@@ -144,17 +146,21 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
     for count in (1, 4):
         net = learners(conv(1), optax.sgd(1e-2), accumulate=count)
         method = vae(net, **settings(likelihood="bernoulli", scale=0.0, importance_samples=(1,)))
-        state = method.init(jax.random.key(0), {"image": IMAGES}, {})
-        ends.append(jax.jit(method.step)(KEY, state, {"image": IMAGES})[0].params)
+        state = method.init(jax.random.key(0), Batch(IMAGES, {}), {})
+        ends.append(jax.jit(method.step)(KEY, state, Batch(IMAGES, {}))[0].params)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *ends)
 
 
 def test_what_does_not_fit_is_refused_with_the_remedy():
     with pytest.raises(ConfigError, match=r"set networks\.net\.parameters=2"):
-        vae(learners(conv(1)), **settings(scale=0.0)).init(jax.random.key(0), {"image": IMAGES}, {})
+        vae(learners(conv(1)), **settings(scale=0.0)).init(jax.random.key(0), Batch(IMAGES, {}), {})
     with pytest.raises(ConfigError, match="set it to 0"):
         vae(learners(conv(1)), **settings(likelihood="bernoulli"))
-    method = vae(learners(conv(1)), **settings())
-    state = method.init(jax.random.key(0), {"image": IMAGES}, {})
-    with pytest.raises(UserError, match="no condition"):
-        method.sample(KEY, state, 2, jnp.zeros(2))
+
+
+def test_the_temperature_scales_the_prior():
+    method = vae(learners(Linear()), **settings())
+    state = method.init(jax.random.key(0), Batch(jnp.zeros((2, 1, 2, 1)), {}), {})
+    keys = jax.random.split(KEY, 500)
+    cold, usual = (method.sample(keys, state, {}, method.plan(temperature=t)) for t in (0.0, 1.0))
+    assert np.ptp(cold, axis=0).max() < 1e-6 and np.std(usual, axis=0).max() > 0.01

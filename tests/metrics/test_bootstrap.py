@@ -73,7 +73,7 @@ DRAWS, COUNT = 200, 300
 CAUTIOUS = {("inception_score", "digits")}  # where all classes are as frequent, its first-order term all but vanishes
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="statistics")
 @pytest.mark.parametrize("features", ["normal", "digits"])
 @pytest.mark.parametrize("name", MEASURES)
 def test_an_interval_holds_the_mean_of_its_measure_in_95_of_100_draws(name, features):

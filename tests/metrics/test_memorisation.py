@@ -108,7 +108,7 @@ def test_copies_among_digits_are_found_and_their_absence_too():
     assert sum(p_value(0, random) <= LEVEL for _ in range(12)) <= 2
 
 
-@pytest.mark.slow
+@pytest.mark.long(part="statistics")
 def test_rates_on_digits():
     """2 % of noisy copies nearly always, of moved ones mostly; clean runs at most as often as promised."""
     random = np.random.RandomState(2)

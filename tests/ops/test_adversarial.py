@@ -1,13 +1,29 @@
-"""Losses against their definitions in float64."""
+"""Losses against their definitions in float64, and penalties where the critic's gradient is known."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops.adversarial import GAMES, threshold
+from aigc_jax.ops.adversarial import GAMES, gradient_penalty, r1, threshold
 
+KEY = jax.random.key(2)
 LOGITS = np.linspace(-15, 15, 31)
+
+
+def same(logits):
+    """The critic of examples that are their own logits."""
+    return logits
+
+
+def discriminator(loss, real, fake):
+    return GAMES[loss].discriminator(same, real, fake)
+
+
+def generator(loss, fake):
+    return GAMES[loss].generator(same, jnp.zeros_like(fake), fake)
 
 
 def sigmoid(t):
@@ -18,24 +34,22 @@ def sigmoid(t):
 def test_the_discriminator_minimises_the_value_function_with_its_sign_turned(loss):
     real, fake = np.meshgrid(LOGITS, LOGITS)
     value = np.log(sigmoid(real)) + np.log1p(-sigmoid(fake))
-    got = GAMES[loss].discriminator(jnp.float32(real), jnp.float32(fake))
+    got = discriminator(loss, jnp.float32(real), jnp.float32(fake))
     np.testing.assert_allclose(got, -value, rtol=2e-6)
 
 
 def test_generators_minimise_their_halves_of_the_value_function():
-    np.testing.assert_allclose(GAMES["minimax"].generator(jnp.float32(LOGITS)), np.log1p(-sigmoid(LOGITS)), rtol=2e-6)
-    np.testing.assert_allclose(
-        GAMES["non_saturating"].generator(jnp.float32(LOGITS)), -np.log(sigmoid(LOGITS)), rtol=2e-6
-    )
+    np.testing.assert_allclose(generator("minimax", jnp.float32(LOGITS)), np.log1p(-sigmoid(LOGITS)), rtol=2e-6)
+    np.testing.assert_allclose(generator("non_saturating", jnp.float32(LOGITS)), -np.log(sigmoid(LOGITS)), rtol=2e-6)
 
 
 def test_the_value_where_nothing_can_be_told_is_minus_two_log_two():
     zero = jnp.zeros(3)
-    np.testing.assert_allclose(GAMES["non_saturating"].discriminator(zero, zero), 2 * np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(discriminator("non_saturating", zero, zero), 2 * np.log(2), rtol=1e-6)
 
 
 def test_gradients_of_the_generator_saturate_and_do_not():
-    slope = {name: jax.vmap(jax.grad(GAMES[name].generator))(jnp.float32(LOGITS)) for name in GAMES}
+    slope = {name: jax.vmap(jax.grad(lambda t, name=name: generator(name, t)))(jnp.float32(LOGITS)) for name in GAMES}
     np.testing.assert_allclose(slope["minimax"], -sigmoid(LOGITS), rtol=2e-6)
     np.testing.assert_allclose(slope["non_saturating"], -sigmoid(-LOGITS), rtol=2e-6)
     assert abs(slope["minimax"][0]) < 1e-6 and slope["non_saturating"][0] < -0.999
@@ -43,10 +57,9 @@ def test_gradients_of_the_generator_saturate_and_do_not():
 
 @pytest.mark.parametrize("loss", GAMES)
 def test_losses_and_their_gradients_stay_finite_at_logits_of_any_size(loss):
-    game = GAMES[loss]
     far = jnp.array([-1e4, 1e4])
-    gradients = jax.grad(lambda r, f: jnp.sum(game.discriminator(r, f) + game.generator(f)), (0, 1))(far, far)
-    assert np.isfinite(gradients).all() and np.isfinite(game.discriminator(far, -far)).all()
+    gradients = jax.grad(lambda r, f: jnp.sum(discriminator(loss, r, f) + generator(loss, f)), (0, 1))(far, far)
+    assert np.isfinite(gradients).all() and np.isfinite(discriminator(loss, far, -far)).all()
 
 
 @pytest.mark.parametrize("loss", GAMES)
@@ -55,7 +68,7 @@ def test_the_best_answer_to_a_known_ratio_of_densities(loss):
     share = 0.75
     answers = jnp.linspace(-3, 3, 6001)
     zero = jnp.zeros_like(answers)
-    game = GAMES[loss].discriminator
+    game = partial(discriminator, loss)
     expected = share * (game(answers, zero) - game(zero, zero)) + (1 - share) * (game(zero, answers) - game(zero, zero))
     best = answers[jnp.argmin(expected)]
     wanted = {"least_squares": share, "hinge": 1.0}.get(loss, np.log(share / (1 - share)))
@@ -65,7 +78,44 @@ def test_the_best_answer_to_a_known_ratio_of_densities(loss):
 
 def test_least_squares_and_hinge_are_the_papers_figures():
     real, fake = jnp.array([2.0, 0.5]), jnp.array([-3.0, 0.25])
-    np.testing.assert_allclose(GAMES["least_squares"].discriminator(real, fake), [0.5 + 4.5, 0.125 + 0.03125])
-    np.testing.assert_allclose(GAMES["least_squares"].generator(fake), [8.0, 0.28125])
-    np.testing.assert_allclose(GAMES["hinge"].discriminator(real, fake), [0.0, 0.5 + 1.25])
-    np.testing.assert_allclose(GAMES["hinge"].generator(fake), [3.0, -0.25])
+    np.testing.assert_allclose(discriminator("least_squares", real, fake), [0.5 + 4.5, 0.125 + 0.03125])
+    np.testing.assert_allclose(generator("least_squares", fake), [8.0, 0.28125])
+    np.testing.assert_allclose(discriminator("hinge", real, fake), [0.0, 0.5 + 1.25])
+    np.testing.assert_allclose(generator("hinge", fake), [3.0, -0.25])
+
+
+IMAGES = jax.random.normal(jax.random.key(0), (2, 5, 4, 3, 2))  # real and fake, five of each
+SLOPE = jax.random.normal(jax.random.key(1), (4, 3, 2))
+
+
+def linear(images):
+    return jnp.sum(images * SLOPE, axis=(1, 2, 3)) + 0.5
+
+
+def quadratic(images):
+    return 0.5 * jnp.sum(images**2, axis=(1, 2, 3))
+
+
+def test_penalties_of_a_linear_critic_are_those_of_its_one_slope():
+    length = np.linalg.norm(np.asarray(SLOPE, np.float64))
+    got = gradient_penalty(linear, *IMAGES, KEY)
+    np.testing.assert_allclose(got, np.full(5, (length - 1) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(r1(linear, *IMAGES, KEY), np.full(5, length**2 / 2), rtol=1e-5)
+
+
+def test_r1_of_a_quadratic_critic_is_half_the_squared_length_of_each_real_image():
+    squares = np.sum(np.asarray(IMAGES[0], np.float64) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(r1(quadratic, *IMAGES, KEY), squares / 2, rtol=1e-5)
+
+
+def test_the_gradient_penalty_is_taken_between_real_and_fake_anywhere_on_the_line():
+    """The slope of the quadratic critic is the image itself: from its length follows where it was taken."""
+    real, fake = jnp.full((4096, 1, 1, 1), 3.0), jnp.full((4096, 1, 1, 1), 1.0)
+    shares = (jnp.sqrt(gradient_penalty(quadratic, real, fake, KEY)) + 1 - 1) / 2
+    np.testing.assert_allclose(np.quantile(shares, [0, 0.25, 0.5, 0.75, 1]), [0, 0.25, 0.5, 0.75, 1], atol=0.03)
+
+
+def test_a_critic_without_slope_has_a_finite_gradient():
+    """The length of a vector has none at zero: rectifiers that are all off bring a critic there."""
+    got, slope = jax.value_and_grad(lambda w: jnp.sum(gradient_penalty(lambda x: w * linear(x), *IMAGES, KEY)))(0.0)
+    assert (got, np.isfinite(slope)) == (5.0, True)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops.decoding import choose, top_k, top_p
+from aigc_jax.ops.decoding import choose, filtered
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 2, (20, 17)).astype(np.float32)
@@ -16,17 +16,29 @@ def softmax(x):
     return e / e.sum()
 
 
-def kept(filtered):
-    return [set(np.flatnonzero(np.isfinite(row)).tolist()) for row in np.asarray(filtered)]
+def top_k(logits, k):
+    return filtered(logits, jnp.int32(k), jnp.float32(1))
+
+
+def top_p(logits, p):
+    return filtered(logits, jnp.int32(0), jnp.float32(p))
+
+
+def kept(logits):
+    return [set(np.flatnonzero(np.isfinite(row)).tolist()) for row in np.asarray(logits)]
+
+
+def keys(n, seed=0):
+    return jax.random.split(jax.random.key(seed), n)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 16])
 def test_top_k_keeps_the_k_most_probable(k):
-    filtered = np.asarray(top_k(jnp.asarray(LOGITS), k))
-    for row, values in zip(kept(filtered), LOGITS, strict=True):
+    found = np.asarray(top_k(jnp.asarray(LOGITS), k))
+    for row, values in zip(kept(found), LOGITS, strict=True):
         assert row == set(sorted(range(17), key=lambda i: -values[i])[:k])
-    finite = np.isfinite(filtered)
-    np.testing.assert_array_equal(filtered[finite], LOGITS[finite])
+    finite = np.isfinite(found)
+    np.testing.assert_array_equal(found[finite], LOGITS[finite])
 
 
 @pytest.mark.parametrize("p", [0.05, 0.3, 0.7, 0.95, 0.999])
@@ -43,8 +55,8 @@ def test_top_p_keeps_the_smallest_set_of_that_mass(p):
 
 def test_filters_that_are_off_change_nothing():
     logits = jnp.asarray(LOGITS)
-    for filtered in (top_k(logits, 0), top_k(logits, 17), top_k(logits, 100), top_p(logits, 1.0)):
-        np.testing.assert_array_equal(filtered, LOGITS)
+    for found in (top_k(logits, 0), top_k(logits, 17), top_k(logits, 100), top_p(logits, 1.0)):
+        np.testing.assert_array_equal(found, LOGITS)
 
 
 def test_ties_stand_or_fall_together():
@@ -58,20 +70,20 @@ def test_ties_stand_or_fall_together():
 def test_at_least_one_token_is_kept():
     assert kept(top_p(jnp.array([[0.0, 5.0, 1.0]]), 1e-9)) == [{1}]
     assert kept(top_k(jnp.array([[0.0, 5.0, 1.0]]), 1)) == [{1}]
-    assert kept(top_p(top_k(jnp.array([[0.0, 5.0, 1.0]]), 1), 0.9)) == [{1}]  # of logits that are -inf already
+    assert kept(filtered(jnp.array([[0.0, 5.0, 1.0]]), 1, 0.9)) == [{1}]
 
 
 def test_top_p_renormalises_after_top_k():
     logits = jnp.log(jnp.array([[0.3, 0.25, 0.2, 0.15, 0.1]]))
     # The three kept have mass 0.4, 0.333, 0.267 of what is left: 0.7 needs two of them, not three.
-    assert kept(top_p(top_k(logits, 3), 0.7)) == [{0, 1}]
+    assert kept(filtered(logits, 3, 0.7)) == [{0, 1}]
     assert kept(top_p(logits, 0.7)) == [{0, 1, 2}]
 
 
 def test_low_temperatures_approach_the_most_probable_token():
-    greedy = choose(jax.random.key(0), jnp.asarray(LOGITS), 0.0, 0, 1.0)
+    greedy = choose(keys(20), jnp.asarray(LOGITS), 0.0)
     np.testing.assert_array_equal(greedy, LOGITS.argmax(1))
-    np.testing.assert_array_equal(choose(jax.random.key(0), jnp.asarray(LOGITS), 1e-4, 0, 1.0), greedy)
+    np.testing.assert_array_equal(choose(keys(20), jnp.asarray(LOGITS), 1e-4), greedy)
     assert greedy.dtype == jnp.int32
 
 
@@ -79,10 +91,17 @@ def test_low_temperatures_approach_the_most_probable_token():
 def test_draws_have_the_tempered_and_filtered_probabilities(temperature):
     n, k = 20_000, 5
     logits = np.tile(LOGITS[0], (n, 1))
-    tokens = np.asarray(choose(jax.random.key(1), jnp.asarray(logits), temperature, k, 1.0))
+    tokens = np.asarray(choose(keys(n, 1), jnp.asarray(logits), temperature, k))
     largest = np.argsort(-LOGITS[0])[:k]
     expected = np.zeros(17)
     expected[largest] = softmax(LOGITS[0][largest] / temperature)
     found = np.bincount(tokens, minlength=17) / n
     assert (found[expected == 0] == 0).all()
     assert np.abs(found - expected).max() < 5 * 0.5 / np.sqrt(n)
+
+
+def test_a_choice_is_its_own_key_s():
+    logits = jnp.zeros((50, 17))
+    together = choose(keys(50), logits, 1.0)
+    assert len(set(np.asarray(together).tolist())) > 10
+    np.testing.assert_array_equal(choose(keys(50)[7:9], logits[:2], 1.0), together[7:9])

@@ -29,7 +29,7 @@ def optimal(process):
 def law(process, steps, of_mean=MEAN, of_std=STD):
     """Mean and variance of the samples: every step is affine in x_t, so both follow a recursion (float64)."""
     mean, variance = 0.0, 1.0
-    for t, data, state, noise in zip(*steps, strict=True):
+    for t, data, state, noise in zip(*steps[:4], strict=True):
         a = process.alpha_bar[t]
         gain = np.sqrt(a) * of_std**2 / (a * of_std**2 + 1 - a)
         slope = data * gain + state
@@ -40,7 +40,7 @@ def law(process, steps, of_mean=MEAN, of_std=STD):
 
 def samples(process, steps, key=0, count=20_000):
     start = jax.random.normal(jax.random.key(100 + key), (count, 1))
-    return samplers.run(optimal(process), steps, jax.random.key(key), start)
+    return samplers.run(optimal(process), steps, jax.random.split(jax.random.key(key), count), start)
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,22 @@ def test_each_variance_is_exact_for_the_data_it_is_meant_for(process, count):
 @pytest.mark.parametrize("count", [1000, 100, 7])
 def test_ddim_at_eta_one_is_ancestral_sampling(process, count):
     ours, theirs = samplers.ddim(process, count, 1.0), samplers.ancestral(process, count, "small")
-    for a, b in zip(ours, theirs, strict=True):
+    for a, b in zip(ours[:4], theirs[:4], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
 
 
 def test_ddim_at_eta_zero_depends_on_the_start_only(process):
     start, other = jax.random.normal(jax.random.key(0), (2, 5, 1))
     steps = samplers.ddim(process, 20, 0.0)
-    first, second = (samplers.run(optimal(process), steps, jax.random.key(k), start) for k in (1, 2))
+    first, second = (
+        samplers.run(optimal(process), steps, jax.random.split(jax.random.key(k), 5), start) for k in (1, 2)
+    )
     np.testing.assert_array_equal(first, second)
-    assert not np.allclose(first, samplers.run(optimal(process), steps, jax.random.key(1), other))
+    assert not np.allclose(first, samplers.run(optimal(process), steps, jax.random.split(jax.random.key(1), 5), other))
     noisy = samplers.ddim(process, 20, 0.5)
-    first, second = (samplers.run(optimal(process), noisy, jax.random.key(k), start) for k in (1, 2))
+    first, second = (
+        samplers.run(optimal(process), noisy, jax.random.split(jax.random.key(k), 5), start) for k in (1, 2)
+    )
     assert not np.allclose(first, second)
 
 
@@ -133,11 +137,13 @@ def test_times_fall_from_the_last_to_the_first_without_repeats(count):
     assert count == 1 or (t[-1] == 1 and gaps.max() - gaps.min() <= 1)
 
 
-def test_the_loop_is_the_plain_one(process):
+def test_the_loop_is_the_plain_one_and_a_longer_table_the_same(process):
     steps = samplers.ancestral(process, 6, "small")
-    key, x = jax.random.key(3), jax.random.normal(jax.random.key(4), (2, 3))
-    found = jax.jit(lambda key, x: samplers.run(optimal(process), steps, key, x))(key, x)
+    keys, x = jax.random.split(jax.random.key(3), 2), jax.random.normal(jax.random.key(4), (2, 3))
+    run = jax.jit(lambda steps, keys, x: samplers.run(optimal(process), steps, keys, x))
+    found, padded = run(steps, keys, x), run(steps.table(50), keys, x)
     for i in range(6):
-        noise = jax.random.normal(jax.random.fold_in(key, i), x.shape)
+        noise = jnp.stack([jax.random.normal(jax.random.fold_in(key, i), (3,)) for key in keys])
         x = steps.data[i] * optimal(process)(x, steps.time[i]) + steps.state[i] * x + steps.noise[i] * noise
     np.testing.assert_allclose(found, x, atol=1e-5)
+    np.testing.assert_allclose(padded, x, atol=1e-5)

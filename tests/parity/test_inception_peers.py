@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from weights import state_dictionary
+from state_dictionaries import state_dictionary
 
 from aigc_jax.metrics.features import state
 from aigc_jax.metrics.features.extractor import Extractor
@@ -98,7 +98,6 @@ def test_resizing_is_that_of_tensorflow_1(shape):
     assert difference <= 1e-3
 
 
-@pytest.mark.slow
 def test_fid_over_features_of_both(ours, theirs):
     """Over the first of the features, so that there are more images than features."""
     count, width = 56, 48

@@ -27,9 +27,10 @@ from support import write_idx
 from tests.soak import runs
 from tests.soak.drills import DRILLS, Field, Result
 from tests.soak.laws import LAWS
+from tests.soak.listening import LISTENING
 from tests.soak.peers import PEERS
 
-ALL = DRILLS | PEERS | LAWS
+ALL = DRILLS | PEERS | LAWS | LISTENING  # in this order: the number of a drill goes into its seed
 DOCS = runs.ROOT / "docs"
 RECORDS, PAGE = DOCS / "reliability.json", DOCS / "reliability.md"
 

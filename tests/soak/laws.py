@@ -16,10 +16,8 @@ import numpy as np
 from support import finite, load_config, same
 
 from aigc_jax.build import build, catalogue
-from aigc_jax.data.dataset import ArraySource
-from aigc_jax.data.images import ImageMedium
+from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.stream import order
-from aigc_jax.data.text import TextMedium
 from aigc_jax.errors import UserError
 from aigc_jax.learner import Learner
 from aigc_jax.method import Method
@@ -156,17 +154,18 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
 
     size: of a batch.
     """
-    load, gradient, built = catalogue.load, Learner._gradient, Programs.__init__
+    load, gradient, built = catalogue.load, Learner.gradient, Programs.__init__
     traced = threading.local()  # spoilt: whether the batch is; programs are traced in two threads at once
 
     def without(batch: Any) -> Any:
         return {name: x for name, x in batch.items() if name != "spoilt"}
 
     def marking(prepare: Callable) -> Callable:
-        """A medium's `prepare` that hands the marks on to the method's step."""
+        """A data set's `prepare` that hands the marks on to the method's step."""
 
-        def marked(self: Any, key: Any, batch: Any, train: bool) -> Any:
-            return {**prepare(self, key, without(batch), train), **({"spoilt": batch["spoilt"]} if train else {})}
+        def marked(self: Any, key: Any, rows: Any, train: bool) -> Any:
+            batch = prepare(self, key, without(rows), train)
+            return batch.replace(given={**batch.given, "spoilt": rows["spoilt"]}) if train else batch
 
         return marked
 
@@ -174,8 +173,8 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
         """The programs of a method whose step notes the mark before it begins, within one trace."""
 
         def step(key: Any, state: Any, batch: Any) -> Any:
-            traced.spoilt = jnp.any(batch["spoilt"] > 0)
-            return method.step(key, state, without(batch))
+            traced.spoilt = jnp.any(batch.given["spoilt"] > 0)
+            return method.step(key, state, batch.replace(given=without(batch.given)))
 
         built(self, method._replace(step=step), *arguments, **options)
 
@@ -190,11 +189,11 @@ def injected(value: float, batches: list[int], size: int) -> Iterator[None]:
         return replace(data, splits=splits)
 
     def spoiling(self: Learner, *arguments: Any) -> Any:
-        grads, extra, metrics = gradient(self, *arguments)
-        return jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), grads), extra, metrics
+        found = gradient(self, *arguments)
+        return found._replace(grads=jax.tree.map(lambda g: jnp.where(traced.spoilt, value, g), found.grads))
 
-    changes = [(catalogue, "load", loaded), (Learner, "_gradient", spoiling), (Programs, "__init__", noting)]
-    changes += [(medium, "prepare", marking(medium.prepare)) for medium in (ImageMedium, TextMedium)]
+    changes = [(catalogue, "load", loaded), (Learner, "gradient", spoiling), (Programs, "__init__", noting)]
+    changes += [(DataSet, "prepare", marking(DataSet.prepare))]
     with ExitStack() as patched:
         for change in changes:
             patched.enter_context(mock.patch.object(*change))

@@ -22,13 +22,14 @@ ROOT = Path(__file__).parent.parent.parent
 FAMILIES = ("ddpm_digits", "dcgan_fashion_mnist", "vae_fashion_mnist", "gpt_sentences")
 platform = "cpu"  # of the runs; the drills' own process stays on the CPU
 STEPS, EVERY = 80, 4  # of a run; between its checkpoints
+REGULAR = 40  # steps between evaluations, and between samples
 
 
 def command_line(name: str, folder: Path, data: Path, settings: Mapping[str, Any], size: str = "tiny") -> list[str]:
     """The flags of a family's tiny twin, or of another size."""
     settings = {
-        "train.steps": STEPS, "train.log_every": EVERY, "checkpoint.every": EVERY, "evaluate.every": 40,
-        "sample.every": 40, "tracking.tensorboard": False, **settings,
+        "train.steps": STEPS, "train.log_every": EVERY, "checkpoint.every": EVERY, "evaluate.every": REGULAR,
+        "sample.every": REGULAR, "tracking.tensorboard": False, **settings,
     }  # fmt: skip
     if "fashion" in name:
         settings["data.path"] = data

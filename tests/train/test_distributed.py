@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from support import ROOT, free_port, write_idx
 
+pytestmark = pytest.mark.long(part="processes")
+
 
 def start(arguments, devices, command=("main.py",), **environment):
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), **environment}
@@ -95,7 +97,6 @@ def test_a_signal_to_one_stops_both_at_one_step(tmp_path, asked):
     assert (tmp_path / "run" / "checkpoints" / steps[0][0] / "manifest.json").is_file()
 
 
-@pytest.mark.slow
 def test_a_signal_during_an_evaluation_abandons_it_in_both(tmp_path):
     """And the run that is resumed does it again, to the same measures as one that was not stopped."""
     long = [
@@ -161,3 +162,29 @@ def test_a_process_that_hangs_ends_the_other(tmp_path, log_every):
     both[1].communicate()
     assert both[0].returncode == 1
     assert "another process hangs" in errors
+
+
+@pytest.mark.slow
+def test_both_do_what_the_folder_or_a_signal_to_one_asks_for(tmp_path):
+    both, folder = two(tmp_path, ("main.py",), "--config.checkpoint.keep_last=1000000"), tmp_path / "run"
+    (folder / "requests" / "evaluate").touch()
+    both[1].send_signal(signal.SIGUSR1)
+
+    def requested():
+        notes = folder / "requested.json"
+        return json.loads(notes.read_text("utf-8")) if notes.exists() else {}
+
+    until = time.monotonic() + 120
+    while set().union(*requested().values()) != {"evaluate", "sample", "save"} or list((folder / "requests").iterdir()):
+        assert time.monotonic() < until and all(process.poll() is None for process in both)
+        time.sleep(0.2)
+    while not list((folder / "samples").glob("step_*.txt")):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    both[0].send_signal(signal.SIGTERM)
+    outputs = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [128 + signal.SIGTERM] * 2, outputs
+    for step, kinds in requested().items():
+        assert f"Done as asked at step {step}: {', '.join(kinds)}.\n" in outputs[0][0]
+        assert "save" not in kinds or (folder / "checkpoints" / step / "manifest.json").is_file()
+    assert "as asked at" not in outputs[1][0]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import pytest
 from support import finite, load_config, same
 
 from aigc_jax.build import build, catalogue
-from aigc_jax.data.dataset import ArraySource
+from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.stream import batch_number, order
 from aigc_jax.errors import UserError
 from aigc_jax.train import guard, loop
@@ -21,20 +21,16 @@ POISON = 10**6  # the label of an image that is spoilt
 FAMILIES = ["ddpm_fashion_mnist", "dcgan_fashion_mnist", "vae_fashion_mnist"]
 
 
-class Spoiling:
-    """A medium that multiplies the images of spoilt examples by a factor."""
+@dataclass(frozen=True)
+class Spoiling(DataSet):
+    """A data set that multiplies the images of spoilt examples by a factor."""
 
-    def __init__(self, medium, factor):
-        self._medium, self._factor = medium, factor
+    factor: float = 1.0
 
-    def __getattr__(self, name):
-        return getattr(self._medium, name)
-
-    def prepare(self, key, batch, train):
-        spoilt = batch["label"] >= POISON
-        clean = self._medium.prepare(key, {**batch, "label": batch["label"] % POISON}, train)
-        factor = jnp.where(spoilt, self._factor, 1.0)[:, None, None, None]
-        return {**clean, "image": clean["image"] * factor}
+    def prepare(self, key, rows, train):
+        spoilt = rows["label"] >= POISON
+        clean = super().prepare(key, {**rows, "label": rows["label"] % POISON}, train)
+        return clean.replace(target=clean.target * jnp.where(spoilt, self.factor, 1.0)[:, None, None, None])
 
 
 @pytest.fixture
@@ -57,7 +53,7 @@ def spoilt(on_small_data, monkeypatch):
             for batch in batches:  # one image of each
                 label[order(config["seed"], len(label), batch * size, size)[3]] += POISON
             splits = {**data.splits, "train": ArraySource({**train, "label": label})}
-            return replace(data, splits=splits, medium=Spoiling(data.medium, factor))
+            return Spoiling(**{**vars(data), "splits": splits}, factor=factor)
 
         monkeypatch.setattr(catalogue, "load", loaded)
         return config

@@ -19,7 +19,7 @@ from aigc_jax.train.workdir import Workdir
 
 SETTINGS = {  # evaluation and sampling take seconds, steps none
     "method.bound_terms": 10,
-    "method.sampler_steps": 40,
+    "sample.steps": 40,
     "evaluate.batches": 0,
     "evaluate.batch_size": 32,
     "sample.every": 2,
@@ -69,6 +69,7 @@ def same(one, other):
     jax.tree.map(np.testing.assert_array_equal, one[2], other[2])
 
 
+@pytest.mark.long(part="stopping")
 @pytest.mark.parametrize(
     ("phase", "line", "delay", "stopped"),
     [
@@ -96,6 +97,7 @@ def test_stopped_and_resumed_is_unbroken(unbroken, tmp_path, phase, line, delay,
     same(contents(workdir), contents(unbroken))
 
 
+@pytest.mark.long(part="stopping")
 def test_before_the_first_step_it_ends_at_once_and_loses_nothing(unbroken, tmp_path):
     shutil.copytree(unbroken.folder, tmp_path / "run")
     workdir = Workdir(tmp_path / "run")
@@ -117,6 +119,7 @@ def test_before_the_first_step_it_ends_at_once_and_loses_nothing(unbroken, tmp_p
     same(contents(workdir), contents(unbroken))
 
 
+@pytest.mark.long(part="stopping")
 def test_a_second_signal_ends_it_at_once(tmp_path):
     process = start(tmp_path / "run")
     for said in process.stdout:
@@ -143,6 +146,7 @@ def test_an_interrupted_notebook_keeps_its_kernel(monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.long(part="stopping")
 def test_the_time_adds_up_to_the_wall(unbroken):
     records = [json.loads(line) for line in unbroken.time.read_text("utf-8").splitlines()]
     last = records[-1]

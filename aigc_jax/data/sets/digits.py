@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.images import image_dataset, png
+from aigc_jax.data.grid import png
+from aigc_jax.data.images import image_dataset
 from aigc_jax.data.store import LocalInfo, image_sources, local_builder
 from aigc_jax.errors import UserError
 

@@ -16,8 +16,9 @@ from typing import IO, Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import ArraySource, DataSet, Source
-from aigc_jax.data.images import Augmentation, image_dataset, png
+from aigc_jax.data.dataset import ArraySource, Augment, DataSet, Source
+from aigc_jax.data.grid import png
+from aigc_jax.data.images import image_dataset
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.places import expanded
@@ -169,7 +170,7 @@ def _whole(path: Path) -> bytes:
         return file.read()
 
 
-def load(*, data_dir: Path, path: str, validation: Count, pad: Count, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, path: str, validation: Count, pad: Count, augment: tuple[Augment, ...]) -> DataSet:
     """The images, in memory.
 
     path: the folder; validation: examples at the end of the training split that are held out

@@ -19,9 +19,10 @@ from typing import Annotated, Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import DataSet, Source
+from aigc_jax.data.dataset import Augment, DataSet, Source
 from aigc_jax.data.files import counted, listed, passed_over, printable, some
-from aigc_jax.data.images import Augmentation, image_dataset, png
+from aigc_jax.data.grid import png
+from aigc_jax.data.images import image_dataset
 from aigc_jax.data.pictures import SUFFIXES, Picture, read_all, survey
 from aigc_jax.data.splits import SPLITS, split_of
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
@@ -242,7 +243,7 @@ def notes(counts: Mapping[str, Any], size: int, colour: bool) -> list[str]:
     return said
 
 
-def load(*, data_dir: Path, path: str, image_size: Side, colour: bool, augment: tuple[Augmentation, ...]) -> DataSet:
+def load(*, data_dir: Path, path: str, image_size: Side, colour: bool, augment: tuple[Augment, ...]) -> DataSet:
     """The folder's images.
 
     path: the folder; image_size: side of the squares; colour: RGB, else grey; augment: what is

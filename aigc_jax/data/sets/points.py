@@ -3,12 +3,11 @@
 Drawn here from the masses with fixed seeds, in well under a second; nothing is kept on disk.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from aigc_jax.data.dataset import ArraySource, DataSet
-from aigc_jax.data.points import SHAPE, PointImages, PointTokens
+from aigc_jax.data.fields.labels import Label
+from aigc_jax.data.fields.points import Point
 from aigc_jax.ops import densities
 from aigc_jax.ranges import Size
 
@@ -16,15 +15,15 @@ TEST = 10_000  # points
 SEEDS = {"train": 0, "test": 1}  # of the draws
 
 
-def load(*, density: densities.Name, examples: Size, form: Literal["image", "tokens"]) -> DataSet:
-    """The points, in memory.
+def load(*, density: densities.Name, examples: Size) -> DataSet:
+    """The points, in memory, and the components that they are of.
 
-    density: its name. examples: of the training split. form: what the family reads.
+    density: its name. examples: of the training split.
     """
     truth = densities.density(density)
     splits = {}
     for (split, seed), count in zip(SEEDS.items(), (examples, TEST), strict=True):
         points, components = truth.sample(np.random.RandomState(seed), count)
-        splits[split] = ArraySource({"image": points.reshape(-1, *SHAPE), "label": components})
-    medium: PointImages | PointTokens = PointImages(truth) if form == "image" else PointTokens(truth)
-    return DataSet(f"points/{density}", splits, medium, medium.facts)
+        splits[split] = ArraySource({"point": points, "label": components})
+    fields = {"point": Point(density), "label": Label(tuple(map(str, range(truth.components))))}
+    return DataSet(f"points/{density}", splits, fields, "point")

@@ -18,8 +18,8 @@ import tensorflow_datasets as tfds
 
 from aigc_jax.config import nearest
 from aigc_jax.data.catalogue import names
-from aigc_jax.data.dataset import ArraySource, DataSet, Source
-from aigc_jax.data.images import Augmentation, image_dataset
+from aigc_jax.data.dataset import ArraySource, Augment, DataSet, Source
+from aigc_jax.data.images import image_dataset
 from aigc_jax.data.store import image_sources, is_prepared, prepared, quiet
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.ranges import Count
@@ -105,7 +105,7 @@ def load(
     label: str,
     image_size: Count,
     pad: Count,
-    augment: tuple[Augmentation, ...],
+    augment: tuple[Augment, ...],
 ) -> DataSet:
     """An image set with its own splits.
 

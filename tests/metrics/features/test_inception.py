@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from weights import described, state_dictionary
+from state_dictionaries import described, state_dictionary
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published

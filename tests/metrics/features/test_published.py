@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from weights import FILES
+from state_dictionaries import FILES
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import published

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from weights import FILES
+from state_dictionaries import FILES
 
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import state

@@ -1,20 +1,19 @@
-"""The medium of texts: characters as tokens, windows of equal length, prompts."""
+"""Texts: characters as tokens, windows of equal length, prompts."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.data.dataset import Source, TextSource
+from aigc_jax.data.dataset import Field, Source, TextSource
+from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.data.stream import order
 from aigc_jax.errors import UserError
-from aigc_jax.method import Batch, Key
+from aigc_jax.method import Array, Key
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")  # tokens 0, 1, 2, 3; characters follow
 PAD, BOS, EOS, UNK = range(len(SPECIAL))
@@ -24,12 +23,15 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what a decoded <unk> looks like
 
 
 @dataclass(frozen=True, eq=False)
-class TextMedium:
-    """Texts as tokens, one a character. characters: the vocabulary without the special tokens."""
+class Text(Field):
+    """Texts as tokens, one a character. characters: the vocabulary without the special tokens.
+
+    A row is a window of length + 1 tokens: a network reads all but the last, and predicts all but the first.
+    """
 
     kind: ClassVar = "texts"
     characters: str
-    length: int  # tokens that a network reads at once; a stored window has one more
+    length: int  # tokens that a network reads at once
     _token: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,40 +73,43 @@ class TextMedium:
         table = np.stack(rows) if rows else np.zeros((0, self.length + 1))
         return table.astype(np.min_scalar_type(self.vocabulary - 1))
 
-    def prepare(self, key: Key, batch: Batch, train: bool) -> Batch:
-        """-> {"tokens": int32 [B, length + 1], "mask": float32 [B, length + 1], 0 where tokens only pad}."""
-        tokens = batch["tokens"].astype(jnp.int32)
-        return {"tokens": tokens, "mask": (tokens != PAD).astype(jnp.float32)}
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """vocabulary, length, the tokens pad, bos and eos, and the unit that a token is."""
+        return dict(vocabulary=self.vocabulary, length=self.length, pad=PAD, bos=BOS, eos=EOS, unit="char")
 
-    def stored(self, samples: np.ndarray) -> np.ndarray:
-        """Tokens are stored as they are. samples: int [n, length]."""
-        return np.asarray(samples)
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """The characters."""
+        return tuple(self.characters)
 
-    def values(self, samples: np.ndarray) -> np.ndarray:
-        """The texts, strings [n]. samples: int [n, length]."""
-        return np.array([self.decode(tokens) for tokens in samples], str)
+    def prepare(self, key: Key, stored: Array, train: bool) -> Array:
+        """-> int32 [B, length + 1]."""
+        return stored.astype(jnp.int32)
 
-    def examples(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The texts of windows, strings [n]."""
-        return self.values(rows["tokens"])
+    def stored(self, prepared: np.ndarray) -> np.ndarray:
+        """As they are."""
+        return np.asarray(prepared)
 
-    def picture(self, values: Iterable[str]) -> str:
+    def values(self, stored: np.ndarray) -> np.ndarray:
+        """The texts, strings [n]."""
+        return np.array([self.decode(tokens) for tokens in stored], str)
+
+    def show(self, values: np.ndarray, columns: int | None = None) -> Exhibit:
         """The texts, numbered."""
-        return "\n".join(f"[{i}]\n{text}\n" for i, text in enumerate(values, 1))
+        return Exhibit.text("\n".join(f"[{i}]\n{text}\n" for i, text in enumerate(values, 1)))
 
-    def write(self, samples: np.ndarray, stem: Path, *, columns: int | None = None) -> Path:
-        """The texts, numbered, as `<stem>.txt` in UTF-8. samples: int [n, length]."""
-        return _write(stem, ".txt", self.picture(map(self.decode, samples)))
+    def parse(self, text: str, n: int) -> np.ndarray:
+        """A whole text -> n windows of it. Raises UserError for one that is too long, or of other characters."""
+        row = np.full(self.length + 1, PAD, np.int32)
+        row[: len(text) + 2] = [BOS, *self._known(text), EOS]
+        return np.tile(row, (n, 1))
 
-    def save(self, samples: np.ndarray, asked: np.ndarray | None, stem: Path) -> Path:
-        """`<stem>.jsonl` with {"text": …} a line; prompts are the beginnings of their texts."""
-        lines = [json.dumps({"text": self.decode(tokens)}, ensure_ascii=False) for tokens in samples]
-        return _write(stem, ".jsonl", "".join(f"{line}\n" for line in lines))
+    def begin(self, text: str, n: int) -> np.ndarray:
+        """A prompt -> n times BOS and its characters."""
+        return np.tile(np.array([BOS, *self._known(text)], np.int32), (n, 1))
 
-    def condition(self, text: str, n: int) -> np.ndarray | None:
-        """A prompt -> int32 [n, P], BOS and its characters; "" -> None."""
-        if not text:
-            return None
+    def _known(self, text: str) -> np.ndarray:
         for character in text:
             if character not in self._token:
                 raise UserError(
@@ -118,10 +123,10 @@ class TextMedium:
                 f"shorten it to at most {self.length - 1}.",
                 code=2,
             )
-        return np.tile(np.concatenate([[BOS], self.encode(text)]).astype(np.int32), (n, 1))
+        return self.encode(text)
 
-    def sheet(self, source: Source, stem: Path) -> Path:
-        """Some texts and a histogram of their lengths, as `<stem>.txt` in UTF-8."""
+    def sheet(self, source: Source, name: str) -> Exhibit:
+        """Some texts and a histogram of their lengths."""
         texts = _texts(source)
         shown = [texts[i] for i in order(0, len(texts), 0, min(SHOWN, len(texts)))]
         lengths = np.array([len(text) for text in texts])
@@ -132,26 +137,14 @@ class TextMedium:
             for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
         head = f"Characters of a text (the last bar counts all that are longer, up to {lengths.max():,}):\n"
-        return _write(stem, ".txt", "\n\n".join([*shown, head + "".join(bars)]))
+        return Exhibit.text("\n\n".join([*shown, head + "".join(bars)]))
 
-    def describe(self, source: Source) -> str:
+    def describe(self, source: Source, name: str) -> str:
         """Texts, tokens, and how much of them the vocabulary holds."""
         texts = _texts(source)
-        tokens = np.count_nonzero(source[np.arange(len(source))]["tokens"][:, 1:])  # each is predicted once
+        tokens = np.count_nonzero(source[np.arange(len(source))][name][:, 1:])  # each is predicted once
         share = coverage(texts, self.characters)
         return f" of {len(texts):,} texts, {tokens:,} tokens, vocabulary covers {share:.2%} of the characters"
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What networks and methods are filled from."""
-        return dict(vocabulary=self.vocabulary, length=self.length, pad=PAD, bos=BOS, eos=EOS, unit="char")
-
-
-def _write(stem: Path, suffix: str, text: str) -> Path:
-    path = stem.with_name(stem.name + suffix)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
-    return path
 
 
 def _texts(source: Source) -> list[str]:

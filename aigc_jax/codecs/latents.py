@@ -1,0 +1,46 @@
+"""The latents of a trained VAE (Rombach et al. 2022, arXiv:2112.10752, section 3.1): what is generated is smaller.
+
+An example is encoded as a draw of q(z | x), times `scale`, which should bring its variance to about 1; a sample is
+decoded to the mean of p(x | z).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen
+
+from aigc_jax.method import Array, Codec, Frozen, Key
+from aigc_jax.ops import likelihood as likelihoods
+from aigc_jax.ops.batch import draw
+from aigc_jax.ranges import above
+
+FROZEN = ("codec",)
+
+
+def latents(
+    facts: Mapping[str, Any],
+    /,
+    *,
+    frozen: Mapping[str, linen.Module],
+    likelihood: likelihoods.Name,
+    scale: Annotated[float, above(0)],
+) -> Codec:
+    """Images <-> float32 [B, 1, 1, latent].
+
+    facts: of the target. frozen: "codec" has the methods `encode` and `decode` of a VAE's network, and its field
+    `latent`. likelihood: that it was trained with. scale: of a latent; it should bring the variance to about 1.
+    """
+    vae: Any = frozen["codec"]
+    mean = likelihoods.named(likelihood, 0.0).mean
+
+    def encode(key: Key, frozen: Frozen, target: Array) -> Array:
+        center, log_variance = vae.apply(frozen["codec"], target, method="encode")
+        noise = draw(jax.random.normal, key, center.shape)
+        return (scale * (center + jnp.exp(log_variance / 2) * noise))[:, None, None]
+
+    def decode(frozen: Frozen, encoded: Array) -> Array:
+        return mean(vae.apply(frozen["codec"], encoded[:, 0, 0] / scale, method="decode"))
+
+    return Codec(dict(shape=(1, 1, vae.latent), levels=0), encode, decode)

@@ -1,0 +1,41 @@
+"""Write a trained network into a folder of weights, as others read them.
+
+    aigc_jax export runs/gpt models/gpt --format=gpt2
+
+What is written is a config.json and a file of safetensors. It can be the source of another run: file:models/gpt. The
+weights are those of the best checkpoint where one was measured, else of the newest: averaged where an average was kept,
+and merged with an adapter's.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from aigc_jax import lookup, published
+from aigc_jax.sources import source
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("workdir", metavar="RUN", help="the folder of the run")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="to write, which is not there yet")
+    parser.add_argument("--network", default="net", help="of the run (default: net)")
+    known = [published.OWN, *published.kinds()]
+    said = f"of the folder: {', '.join(known)} (default: {published.OWN})"
+    parser.add_argument("--format", default=published.OWN, choices=known, help=said)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the folder. Raises UserError where there is no such network, or it is not one of the format."""
+    found = source(f"run:{options.workdir}#{options.network}", "RUN")
+    module = lookup.network(found.network, options.network, jnp.float32, {})
+    variables = found.load(module, _on_one_device)
+    published.write(options.folder, found.network, jax.device_get(variables), options.format)
+    count = sum(x.size for x in jax.tree.leaves(variables["params"]))
+    print(f"{options.folder}: {found.network['name']}, {count:,} weights")
+
+
+def _on_one_device(tree: Any) -> Any:
+    return jax.tree.map(lambda _: jax.sharding.SingleDeviceSharding(jax.devices()[0]), tree)

@@ -1,0 +1,40 @@
+"""The contract of a format in which networks are published: config.json and safetensors, as Hugging Face writes them.
+
+A format is a file of `aigc_jax/weights/` with the name that `model_type` of config.json has. Its parts:
+
+    NETWORK            our network that computes the same, as `networks.<network>.name` has it
+    PREFIX             of names in a file, which may be missing from all of them
+    BUFFERS            a pattern of names that nothing has to read
+    fields(config)     config.json -> our network's fields
+    config(fields)     our network's fields -> config.json
+    table(fields)      an `Entry` for each array
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Form(NamedTuple):
+    """An array in our form and in theirs."""
+
+    ours: Callable[[np.ndarray], np.ndarray]
+    theirs: Callable[[np.ndarray], np.ndarray]
+
+
+SAME = Form(lambda x: x, lambda x: x)
+TRANSPOSED = Form(np.transpose, np.transpose)
+
+
+def reshaped(ours: tuple[int, ...], theirs: tuple[int, ...]) -> Form:
+    """The same numbers in the same order, in two shapes."""
+    return Form(lambda x: x.reshape(ours), lambda x: x.reshape(theirs))
+
+
+class Entry(NamedTuple):
+    """One array under its two names."""
+
+    theirs: str
+    ours: str  # its path: "params/blocks_0/mlp_in/kernel"
+    form: Form = SAME

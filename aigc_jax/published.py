@@ -1,0 +1,136 @@
+"""Folders of published weights: `config.json` and safetensors, in a format of `aigc_jax/weights/` or in our own.
+
+Our own has the arrays under their paths, and the network's class and fields in config.json.
+"""
+
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from flax import traverse_util
+
+from aigc_jax import weights
+from aigc_jax.config import nearest
+from aigc_jax.errors import ConfigError, UserError, naming
+
+CONFIG, ARRAYS, PARTS = "config.json", "model.safetensors", "model.safetensors.index.json"
+OWN = "aigc_jax"  # `model_type` of our own format
+
+Variables = Mapping[str, Any]  # collection -> nested dictionaries of arrays, as a module's `apply` takes them
+
+
+class Published(NamedTuple):
+    """A network in a folder."""
+
+    network: Mapping[str, Any]  # its class under "name", and its fields
+    variables: Callable[[], Variables]  # reads the arrays, float32
+
+
+def read(folder: Path) -> Published:
+    """The network in a folder. Raises UserError where there is none, or one that is not ours to compute.
+
+    `variables` raises UserError that names every array that lacks, or that nothing reads.
+    """
+    described = _json(folder / CONFIG)
+    kind = described.get("model_type")
+    if kind == OWN:
+        return Published(described["network"], lambda: _nested(_arrays(folder)))
+    format = _format(kind, f"{folder / CONFIG}: model_type")
+    try:
+        fields = format.fields(described)
+    except KeyError as error:
+        raise UserError(f"{folder / CONFIG} lacks {error}: is it the {kind}'s own?") from error
+    except ConfigError as error:
+        raise UserError(f"{folder / CONFIG}: {error}.") from error
+
+    def variables() -> Variables:
+        found, table = _arrays(folder), format.table(fields)
+        names = {
+            entry: next((n for n in (entry.theirs, entry.theirs.removeprefix(format.PREFIX)) if n in found), None)
+            for entry in table
+        }
+        lacking = ", ".join(entry.theirs for entry, name in names.items() if name is None)
+        unread = ", ".join(n for n in found if n not in names.values() and not re.search(format.BUFFERS, n))
+        if lacking or unread:
+            said = [f"lacks {lacking}"] * bool(lacking) + [f"has also {unread}, which nothing reads"] * bool(unread)
+            raise UserError(f"{folder} is not the {kind} that its {CONFIG} describes: it {' and '.join(said)}.")
+        try:
+            return _nested({entry.ours: entry.form.ours(found[name]) for entry, name in names.items() if name})
+        except ValueError as error:
+            raise UserError(f"The arrays in {folder} are not of the sizes that its {CONFIG} has: {error}.") from error
+
+    return Published({"name": format.NETWORK, **fields}, variables)
+
+
+def write(folder: Path, network: Mapping[str, Any], variables: Variables, kind: str = OWN) -> None:
+    """Writes a network's arrays into a new folder. kind: the format.
+
+    Raises UserError for a format of another network, and for a folder that is there.
+    """
+    from safetensors.numpy import save_file
+
+    fields = {key: value for key, value in network.items() if key != "name"}
+    arrays = {name: np.asarray(x) for name, x in traverse_util.flatten_dict(variables, sep="/").items()}
+    described: dict[str, Any] = {"network": dict(network)}
+    if kind != OWN:
+        format = _format(kind, "The format")
+        if network["name"] != format.NETWORK:
+            raise UserError(f"{kind} is the format of {format.NETWORK}, and the network is {network['name']}.")
+        described, table = format.config(fields), format.table(fields)
+        arrays = {entry.theirs: np.ascontiguousarray(entry.form.theirs(arrays[entry.ours])) for entry in table}
+    if folder.exists():
+        raise UserError(f"{folder} is there already: name a new folder.")
+    with naming(folder):
+        folder.mkdir(parents=True)
+        save_file(arrays, folder / ARRAYS, metadata={"format": "pt"})  # which readers for PyTorch ask for
+        (folder / CONFIG).write_text(json.dumps({"model_type": kind, **described}, indent=2) + "\n", "utf-8")
+
+
+def kinds() -> list[str]:
+    """The formats that there are, besides our own."""
+    return sorted(module.name for module in pkgutil.iter_modules(weights.__path__))
+
+
+def _format(kind: Any, where: str) -> Any:
+    if kind not in kinds():
+        raise UserError(f'{where} is "{kind}", and no format is.{nearest(str(kind), [OWN, *kinds()])}')
+    return importlib.import_module(f"{weights.__name__}.{kind}")
+
+
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Name -> array of all safetensors of a folder, float32. Nothing else is read: a pickle could run anything."""
+    from safetensors import SafetensorError, safe_open
+
+    index = folder / PARTS
+    files = sorted({Path(file).name for file in _json(index)["weight_map"].values()}) if index.is_file() else [ARRAYS]
+    found: dict[str, np.ndarray] = {}
+    for file in files:
+        try:
+            with safe_open(folder / file, framework="numpy") as arrays:
+                found |= {name: arrays.get_tensor(name).astype(np.float32) for name in arrays.keys()}  # noqa: SIM118
+        except FileNotFoundError as error:
+            raise UserError(f"There is no {folder / file}: only weights in safetensors are read.") from error
+        except (OSError, SafetensorError, TypeError) as error:
+            raise UserError(f"{folder / file} cannot be read: {error}.") from error
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"There is no {path}: a folder of weights has one.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no object of JSON.")
+    return found
+
+
+def _nested(arrays: Mapping[str, np.ndarray]) -> Variables:
+    return traverse_util.unflatten_dict(dict(arrays), sep="/")

@@ -1,0 +1,188 @@
+"""Where weights come from.
+
+    run:FOLDER#NETWORK   a network of another run: its best checkpoint where one was measured, else its newest
+    file:FOLDER          a folder of published weights: `aigc_jax.published`
+    fresh:SEED           random numbers
+
+A frozen network, section `frozen.<name>`, has its weights from there, and a trained one begins with them,
+`networks.<name>.start`. Of a run nothing but its folder is needed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from flax import linen
+
+from aigc_jax import adapters, lookup, published
+from aigc_jax.config import bind, check, literal, nearest
+from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.meaning import difference
+from aigc_jax.errors import ConfigError
+from aigc_jax.learner import Adapter, Learner, check_fits
+from aigc_jax.method import Frozen, PyTree
+from aigc_jax.places import expanded
+from aigc_jax.ranges import Seed
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
+from aigc_jax.train.sharding import Layout, shardings
+from aigc_jax.train.trained import preferred
+from aigc_jax.train.workdir import Workdir
+
+Place = Callable[[PyTree], PyTree]  # shapes -> shardings of the same tree
+
+
+class Source(NamedTuple):
+    """Where a network's variables come from."""
+
+    network: Mapping[str, Any]  # its class under "name", and its fields; {} = the configuration says them
+    load: Callable[[linen.Module, Place], PyTree]  # the variables of such a module, on the mesh
+    workdir: Workdir | None = None  # of the run that trained it, where it is one of ours
+    trained: bool = True
+
+
+def source(text: str, where: str) -> Source:
+    """What a text names. where: its key. Raises UserError where there is no such thing."""
+    kind, _, what = text.partition(":")
+    kinds = {"run": _run, "file": _file, "fresh": _fresh}
+    if kind not in kinds or not what:
+        forms = "run:FOLDER#NETWORK, file:FOLDER or fresh:SEED"
+        raise ConfigError(f'"{where}" is "{text}", and has to be {forms}: set it with --config.{where}=…')
+    return kinds[kind](what, where)
+
+
+def _run(what: str, where: str) -> Source:
+    folder, _, name = what.rpartition("#")
+    if not folder:
+        raise ConfigError(f'"{where}" is "run:{what}": name a network of that run, as in run:{what}#net.')
+    workdir = Workdir(folder)
+    config, networks = workdir.recorded()
+    if name not in networks:
+        raise ConfigError(f'{where}: {workdir.folder} has no "{name}".{nearest(name, networks)}')
+
+    def load(module: linen.Module, place: Place) -> PyTree:
+        keep = {key: value for key, value in config["checkpoint"].items() if key not in WHEN}
+        checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, f"{where}.checkpoint")), workdir)
+        variables = checkpoints.restore_network(name, step, place)
+        if section := config.get("adapters", {}).get(name):
+            own = lookup.network(networks[name], where, getattr(module, "dtype", None), {})
+            base = source(config["networks"][name]["start"], where).load(own, place)["params"]
+            merge = adapter(section, base, f"{where}: adapters.{name}").merge
+            variables["params"] = jax.jit(merge, out_shardings=place(base))(variables["params"], base)
+        return variables
+
+    return Source(networks[name], load, workdir)
+
+
+def _file(what: str, where: str) -> Source:
+    found = published.read(expanded(Path(what)))
+
+    def load(module: linen.Module, place: Place) -> PyTree:
+        variables = found.variables()
+        if hasattr(module, "example"):
+            check_fits(jax.eval_shape(_init(module, 0)), variables, where)
+        return jax.tree.map(_put, variables, place(variables))
+
+    return Source(found.network, load)
+
+
+def _fresh(what: str, where: str) -> Source:
+    seed = check(literal(what), Seed, where)
+
+    def load(module: linen.Module, place: Place) -> PyTree:
+        if not hasattr(module, "example"):
+            raise ConfigError(f'"{where}" is "fresh:{what}", and {type(module).__name__} does not say its inputs.')
+        init = _init(module, seed)
+        return jax.jit(init, out_shardings=place(jax.eval_shape(init)))()
+
+    return Source({}, load, trained=False)
+
+
+def _init(module: Any, seed: int) -> Callable[[], PyTree]:
+    inputs, options = module.example()
+    return lambda: module.init(jax.random.key(seed), *inputs, **options)
+
+
+def _put(x: Any, sharding: jax.sharding.Sharding) -> jax.Array:
+    return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
+
+
+def load_frozen(
+    config: Mapping[str, Any], mesh: Layout, dtype: Any, facts: Mapping[str, Any]
+) -> tuple[dict[str, linen.Module], dict[str, PyTree]]:
+    """The networks that the method and the codec read: their modules, and their variables on the mesh.
+
+    facts: of the data, for fields that a fresh network lacks. Raises UserError where there is no such network.
+    """
+    modules, variables = {}, {}
+    for name, section in config.get("frozen", {}).items():
+        where, fields = f"frozen.{name}", dict(section)
+        found = source(check(fields.pop("weights", None), str, f"{where}.weights"), f"{where}.weights")
+        if found.network and fields:
+            raise ConfigError(f'"{where}.{min(fields)}": the weights say what network they are of: leave it out.')
+        known = {} if found.network else facts
+        modules[name] = lookup.network(found.network or fields, where, dtype, known)
+        variables[name] = found.load(modules[name], _placing(mesh, modules[name]))
+    return modules, variables
+
+
+def begun(
+    config: Mapping[str, Any], learners: Mapping[str, Learner], mesh: Layout
+) -> tuple[dict[str, Learner], Frozen, Callable[[], Frozen]]:
+    """(the learners with their adapters, the variables that these adapt, what loads those that others start from).
+
+    Variables have the keys `Learner.given`. The last is asked before a first step only.
+    """
+    adapting = config.get("adapters", {})
+    if wrong := [name for name in adapting if name not in learners]:
+        raise ConfigError(f'"adapters.{wrong[0]}" adapts no network.{nearest(wrong[0], learners)}')
+    found, bases, starts = dict(learners), {}, {}
+    for name, learner in learners.items():
+        where, section = f"networks.{name}.start", adapting.get(name)
+        text = check(config["networks"][name].get("start", ""), str, where)
+        if text:
+            starts[name] = partial(_loaded, text, where, learner.module, mesh)
+        elif section:
+            raise ConfigError(f'"adapters.{name}" adapts weights that are there: set --config.{where}=…')
+        if section:
+            base = bases[learner.given] = starts.pop(name)()
+            found[name] = learner._replace(adapter=adapter(section, base["params"], f"adapters.{name}"))
+    return found, bases, lambda: {learners[name].given: load() for name, load in starts.items()}
+
+
+def adapter(section: Mapping[str, Any], base: PyTree, where: str) -> Adapter:
+    """The adapter that a section describes, of weights of these shapes."""
+    kind = check(section.get("name"), str, f"{where}.name")
+    make = getattr(lookup.module(adapters, kind, f"{where}.name"), kind)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), base)
+    arguments = bind(make, section, where)
+    try:
+        return make(shapes, **arguments)
+    except ConfigError as error:
+        raise ConfigError(f'"{where}": {error}') from error
+
+
+def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
+    """A line for each network whose weights are not what its reader may take them for.
+
+    It is untrained, or classes or characters mean something else to it than they do here.
+    """
+    frozen = {f"frozen.{name}": section["weights"] for name, section in config.get("frozen", {}).items()}
+    bases = {f"networks.{name}": config["networks"][name]["start"] for name in config.get("adapters", {})}
+    for where, text in {**frozen, **bases}.items():
+        found = source(text, where)
+        if not found.trained:
+            yield f"{where} is UNTRAINED ({text}): good for tests, and nothing that is learnt from it is worth keeping."
+        kept = found.workdir.kept() if found.workdir else None
+        numbered = any(found.network.get(field) for field in ("label_classes", "vocabulary"))
+        if kept and numbered and (differ := difference(data, kept)):
+            yield f"Not the same to {where}: it was trained on {differ}."
+
+
+def _loaded(text: str, where: str, module: linen.Module, mesh: Layout) -> PyTree:
+    return source(text, where).load(module, _placing(mesh, module))
+
+
+def _placing(mesh: Layout, module: linen.Module) -> Place:
+    return partial(shardings, mesh, rules=lookup.rules(module))

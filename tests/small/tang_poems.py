@@ -1,0 +1,3 @@
+"""A folder of short texts."""
+
+from small.text_folder import section as section
