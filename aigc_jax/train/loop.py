@@ -14,7 +14,7 @@ from aigc_jax.train.programs import Sums
 from aigc_jax.train.recovery import left_out, pass_over, recover
 from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Run
-from aigc_jax.train.stopping import STOP, Asked, Meetings, beside, stoppable
+from aigc_jax.train.stopping import STOP, Meetings, StopRequest, beside, stoppable
 from aigc_jax.train.tasks import Cut, Tasks, Unsound
 from aigc_jax.train.watchdog import Watchdog
 from aigc_jax.train.workdir import Workdir, write_whole
@@ -111,7 +111,7 @@ def _train(
     run: Run,
     workdir: Workdir,
     timing: clock.Clock,
-    asked: Asked,
+    asked: StopRequest,
     requests: Requests,
     newest: int | None,
     said: list[str],

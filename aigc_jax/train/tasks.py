@@ -17,7 +17,7 @@ from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
 from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Overdrawn, Run
-from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
+from aigc_jax.train.stopping import Abandoned, StopRequest, unless_asked
 from aigc_jax.train.workdir import Workdir
 
 FIRST_JUDGING = 2  # the number of the first task that measures samples: it may take as long as it likes at the end
@@ -49,7 +49,7 @@ class Tasks:
         journal: Journal,
         checkpoints: Checkpoints,
         clock: Clock,
-        asked: Asked,
+        asked: StopRequest,
         requests: Requests,
     ):
         self._run, self._workdir, self._journal, self._checkpoints = run, workdir, journal, checkpoints
