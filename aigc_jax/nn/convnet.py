@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.fit import check_shape
+from aigc_jax.nn.layers.fit import check_shape
 from aigc_jax.ranges import Size, Sizes
 
 GROUP = 8  # channels that are normalised together

@@ -21,10 +21,16 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.dropout import Dropout
-from aigc_jax.nn.fit import check_divides
-from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first, newest_attention
-from aigc_jax.ops.matmul import columns_dot, rows_dot
+from aigc_jax.nn.layers.dropout import Dropout
+from aigc_jax.nn.layers.fit import check_divides
+from aigc_jax.ops.kernels.attention import (
+    attention_weights,
+    causal_attention,
+    causal_mask,
+    heads_first,
+    newest_attention,
+)
+from aigc_jax.ops.kernels.matmul import columns_dot, rows_dot
 from aigc_jax.ops.platform import gpu_in_half
 from aigc_jax.ranges import Amount, Part, Size
 

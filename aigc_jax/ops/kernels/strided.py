@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from aigc_jax.ops.convolution import LAYOUT
+from aigc_jax.ops.kernels.convolution import LAYOUT
 from aigc_jax.ops.platform import single_cpu
 
 FEW = 4  # channels of the finer image up to which a product is faster than a convolution on CPUs
