@@ -3,8 +3,8 @@
 These are, by names alone, so that a new family is known as soon as its files are there:
 - every test that has one of the family's configurations as a parameter, so the laws of `test_contract.py`;
 - every test file that imports the family;
-- `tests/<folder>/test_<module>.py` of its networks and codecs, and of each module of BELOW that the family or any of these
-  imports, directly or not;
+- `tests/<folder>/test_<module>.py` of its networks and codecs, and of each module of BELOW that these or the family
+  import, directly or not;
 - the tests with the mark `every_family`: they read the files of all families.
 """
 
