@@ -25,7 +25,7 @@ TESTED = 480  # seconds that `make test` takes on two free cores
 class Part(NamedTuple):
     """Tests with the mark `long(part=<its name>)`.
 
-    minutes: on two free cores, with what has to be installed and compiled. covers: patterns of files; * crosses folders.
+    minutes: on two free cores, with all that is installed and compiled. covers: patterns of files; * crosses folders.
     """
 
     minutes: float
