@@ -126,10 +126,13 @@ def test_texts_that_changed_in_no_character_are_said_to_have_changed(tmp_path):
 def test_a_run_from_before_is_used_and_a_damaged_file_named(grown, copy):
     copy.data.unlink()
     assert copy.kept() is None
-    for content in ("", "[]", "3", '{"name": "x"}', '{"name": 1, "fields": 1, "target": 1, "example": 1, "splits": 1}'):
+    for content in ("", "[]", "3", '{"name": 1, "fields": 1, "target": 1, "example": 1, "splits": 1}'):
         copy.data.write_text(content)
         with pytest.raises(UserError, match=r"data\.json cannot be read"):
             copy.kept()
+    copy.data.write_text('{"name": "x", "medium": {}, "facts": {}, "example": {}, "splits": {}}')
+    with pytest.raises(UserError, match=r"another version of aigc_jax \(data\.json lacks 'fields'\): .*start=run:"):
+        copy.kept()
 
 
 def write_classes(folder, *names):
