@@ -13,11 +13,12 @@ from PIL import Image
 from support import load_config
 
 import aigc_jax
-from aigc_jax.build import build, meant_otherwise
+from aigc_jax.build import build
 from aigc_jax.data import catalogue, meaning
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError
+from aigc_jax.sources import remarks
 from aigc_jax.train import loop, trained
 from aigc_jax.train.workdir import Workdir
 
@@ -190,8 +191,8 @@ def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
     workdir = Workdir(tmp_path)
     workdir.record({}, {"net": network})
     workdir.keep(other)
-    config = {"frozen": {"codec": {"workdir": str(tmp_path), "network": "net"}}}
-    lines = list(meant_otherwise(config, data))
+    config = {"frozen": {"codec": {"weights": f"run:{tmp_path}#net"}}}
+    lines = list(remarks(config, data))
     assert lines == (
         [
             "Not the same to frozen.codec: it was trained on the classes a, 1, 2, 3, 4, 5, 6, 7 and 2 more, and digits "
@@ -200,4 +201,4 @@ def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
         if said
         else []
     )
-    assert list(meant_otherwise(config, other)) == []
+    assert list(remarks(config, other)) == []
