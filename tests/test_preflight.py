@@ -15,6 +15,7 @@ from aigc_jax.errors import ConfigError, UserError, free_bytes
 from aigc_jax.train import checkpoint, loop, preflight
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.preflight import Tried, checkpoints, held, readable, times
+from aigc_jax.train.run import Judging
 from aigc_jax.train.workdir import Workdir
 
 TINY = "gpt_sentences:tiny"
@@ -235,7 +236,8 @@ def test_the_whole_time_is_the_sum(run):
 def test_samples_that_take_too_long_are_measured_at_the_end_alone(run, budget, often):
     asked = {"quality": Judging(100, ("frechet",))}
     judged = run._replace(judgings=asked, evaluation=run.evaluation._replace(budget=budget))
-    said = preflight._time(judged, 1000, Tried(step=0.1, evaluation=2.0, drawing=5.0, judging={"quality": 100.0}, picture=0))
+    tried = Tried(step=0.1, evaluation=2.0, drawing=5.0, judging={"quality": 100.0}, picture=0)
+    said = preflight._time(judged, 1000, tried)
     assert f"{often} × quality" in said
 
 

@@ -20,7 +20,6 @@ from aigc_jax.train.run import Overdrawn, Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
 from aigc_jax.train.workdir import Workdir
 
-
 FIRST_JUDGING = 2  # the number of the first task that measures samples: it may take as long as it likes at the end
 
 
