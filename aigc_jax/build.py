@@ -24,7 +24,7 @@ from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.feed import Feed, example
 from aigc_jax.train.journal import Tracking
 from aigc_jax.train.programs import Programs
-from aigc_jax.train.run import Evaluation, Pace, Run, Sampling
+from aigc_jax.train.run import Evaluation, Judging, Pace, Run, Sampling
 from aigc_jax.train.sharding import layout
 
 IDENTITY = {"name": "identity"}  # the codec where a configuration has none
@@ -53,9 +53,11 @@ def build(
     evaluation = Evaluation(**bind(Evaluation, config["evaluate"], "evaluate"))
     own = {key: value for key, value in config["sample"].items() if key in Sampling._fields}
     sampling = Sampling(**bind(Sampling, own, "sample"))
-    _check_intervals(pace, save_every, evaluation, sampling)
+    judgings = {name: Judging(**bind(Judging, each, f"evals.{name}")) for name, each in config["evals"].items()}
+    judgings = {name: each for name, each in judgings.items() if each.samples}
+    _check_intervals(pace, save_every, evaluation, sampling, judgings)
     keep = bind(Checkpoints, saving, "checkpoint")
-    _check_best(keep["best"], save_every, evaluation)
+    _check_best(keep["best"], save_every, evaluation, judgings)
     tracking = Tracking(**bind(Tracking, config["tracking"], "tracking"))
 
     section = dict(config["data"])
@@ -115,11 +117,12 @@ def build(
         reads=reads,
         checkpoints=partial(Checkpoints, **keep),
         tracking=tracking,
-        judge=None,
+        judgings=judgings,
+        judges={},
         rates={name: rate_of(settings, pace.steps) for name, settings in config["optimizers"].items()},
     )
     run.asked(sampling.n)  # what cannot be asked is refused before anything is trained
-    return run._replace(judge=_judge(run)) if evaluation.samples and not recall else run
+    return run if recall else run._replace(judges={name: _judge(run, name) for name in judgings})
 
 
 def planned(method: Method, section: Mapping[str, Any]) -> PyTree:
@@ -206,15 +209,16 @@ def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> 
             raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: set it to that.')
 
 
-def _judge(run: Run) -> Judge:
-    """Of samples against the training split, with the evaluation split's for their floor."""
+def _judge(run: Run, name: str) -> Judge:
+    """Of the samples of an evaluation, with the evaluation split's examples for their floor."""
+    asked = run.judgings[name]
     if run.programs.method.sample is None:
-        raise ConfigError("evaluate.samples asks for samples of a model that generates nothing: set it to 0.")
-    evaluation, folders = run.evaluation, (places.weights(), places.cache("features"))
-    wanted = evaluation.samples, evaluation.measures, evaluation.extractor
-    judged = judge(run.data, "train", evaluation.split, *wanted, *folders)
-    judged.check(run.asked(evaluation.samples).rows)
-    return judged
+        raise ConfigError(f"evals.{name}.samples asks for samples of a model that generates nothing: set it to 0.")
+    folders = places.weights(), places.cache("features")
+    wanted = asked.samples, asked.measures, asked.extractor
+    found = judge(run.data, asked.split, run.evaluation.split, *wanted, *folders, where=f"evals.{name}")
+    found.check(run.given(asked.given).asked(asked.samples).rows)
+    return found
 
 
 def _dtype(config: Mapping[str, Any]) -> Any:
@@ -224,21 +228,28 @@ def _dtype(config: Mapping[str, Any]) -> Any:
     return PRECISIONS[precision]
 
 
-def _check_best(best: str, save_every: int, evaluation: Evaluation) -> None:
-    if best and (not evaluation.every or not save_every or evaluation.every % save_every):
+def _check_best(best: str, save_every: int, evaluation: Evaluation, judgings: Mapping[str, Judging]) -> None:
+    asked = judgings.get(best.partition("/")[0])
+    key, every = "evaluate.every", evaluation.every
+    if asked and asked.every:
+        key, every = f"evals.{best.partition('/')[0]}.every", asked.every
+    if best and (not every or not save_every or every % save_every):
         raise ConfigError(
             f'checkpoint.best is "{best}", and checkpoints are compared by what is measured when they are saved: set '
-            f'evaluate.every ({evaluation.every}) to a multiple of checkpoint.every ({save_every}), or best to "".'
+            f'{key} ({every}) to a multiple of checkpoint.every ({save_every}), or best to "".'
         )
 
 
-def _check_intervals(pace: Pace, save_every: int, evaluation: Evaluation, sampling: Sampling) -> None:
+def _check_intervals(
+    pace: Pace, save_every: int, evaluation: Evaluation, sampling: Sampling, judgings: Mapping[str, Judging]
+) -> None:
     """Whatever happens at intervals happens between two calls of the training program."""
     intervals = {
         "train.steps": pace.steps,
         "train.log_every": pace.log_every,
         "checkpoint.every": save_every,
         "evaluate.every": evaluation.every,
+        **{f"evals.{name}.every": asked.every for name, asked in judgings.items()},
         "sample.every": sampling.every,
     }
     for key, interval in intervals.items():

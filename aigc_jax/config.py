@@ -42,11 +42,9 @@ TRUNK: dict[str, Any] = dict(
         split="test",
         batch_size=256,
         batches=0,  # 0 = the whole split
-        samples=0,  # to draw and hold against the data; 0 = none
-        measures=(),  # of the samples: a module of aigc_jax.evaluate names them, by medium
-        extractor="",  # of images' features: "inception", …
-        budget=60.0,  # seconds that training may wait for the samples' measures; 0 = any number
+        budget=60.0,  # seconds that training may wait for the measures of samples; 0 = any number
     ),
+    evals={},  # by name: samples to draw and hold against the data (`train.run.Judging`)
     sample=dict(
         every=0,  # steps; 0 = only after the last one
         n=64,
@@ -109,7 +107,7 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
 
 SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen", "adapters")
 OPTIONAL = ("codec", "frozen", "adapters")
-OPEN = "sample"  # the section of TRUNK that a method adds its own keys to: `Method.plan` checks them
+OPEN = ("sample", "evals")  # sections of TRUNK with further keys: the method's, and evaluations' names
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,7 +161,7 @@ def completed(full: Mapping[str, Any]) -> dict[str, Any]:
         if section not in TRUNK:
             raise ConfigError(f'There is no configuration key "{section}".{nearest(section, (*TRUNK, *SECTIONS))}')
         for key in leaves({section: value}):
-            if key not in known and key != "train.steps" and section != OPEN:
+            if key not in known and key != "train.steps" and section not in OPEN:
                 raise ConfigError(f'There is no configuration key "{key}".{nearest(key, (*known, "train.steps"))}')
     settings = merged(TRUNK, full)
     for section, defaults in (("networks", NETWORK), ("optimizers", OPTIMIZER)):

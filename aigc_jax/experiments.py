@@ -198,7 +198,7 @@ def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
         key = name.removeprefix("config.")
         section, _, leaf = key.rpartition(".")
         beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
-        lacking = equals and key != name and key not in known and beside and section.split(".")[0] in (*SECTIONS, OPEN)
+        lacking = equals and key != name and key not in known and beside and section.split(".")[0] in (*SECTIONS, *OPEN)
         if not lacking or any(other.startswith(f"{leaf}.") for other in beside):
             continue
         if not get_close_matches(leaf, beside, n=1, cutoff=ALIKE):

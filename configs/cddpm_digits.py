@@ -20,6 +20,6 @@ from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start="ddpm_digits",
-    without=("networks.net.label_classes", "evaluate"),  # those of the data
+    without=("networks.net.label_classes", "evals"),  # those of the data
     full={"sample.given": "each"},
 )

@@ -3,7 +3,7 @@
     python main.py --config=configs/classifier_fashion_mnist.py --workdir=runs/classifier_fashion_mnist
     aigc_jax ship runs/classifier_fashion_mnist fashion_mnist
 
-The second line writes its weights where `evaluate.extractor="fashion_mnist"` finds them; those of the package were
+The second line writes its weights where `evals.<name>.extractor="fashion_mnist"` finds them; those of the package were
 made so. Hardware: 2 CPU cores. Time: about 15 minutes. Expected: 90 % of the test
 images told rightly. Measured once, seed 0, with jax 0.10.2 on cores shared with others in 46 min: 89.7 %.
 
@@ -15,7 +15,7 @@ from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start=("classifier_digits", "data/fashion_mnist"),
-    without=("evaluate",),
+    without=("evals",),
     full={
         "data.target": "label",
         "data.augment": ("flip",),

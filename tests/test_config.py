@@ -161,7 +161,7 @@ def test_a_section_with_a_name_takes_the_place_of_the_one_that_was_there():
 def test_of_several_starts_the_later_changes_the_earlier():
     found = Experiment(start=("ddpm_digits", "data/fashion_mnist"), full={"data.batch_size": 7})()
     assert found.data.name == "idx" and found.data.batch_size == 7
-    assert found.evaluate.extractor == "fashion_mnist" and found.networks.to_dict() == DIGITS["networks"]
+    assert found.evals.quality.extractor == "fashion_mnist" and found.networks.to_dict() == DIGITS["networks"]
 
 
 def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
@@ -170,7 +170,7 @@ def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
         one("tiny").networks.net.blocks == 1 and one("tiny").method.bound_terms == 1 and one().networks.net.blocks == 3
     )
     other = Experiment(start="ddpm_digits", without=("evaluate",), full={"networks.net": {"name": "n", "width": 8}})
-    assert other("tiny").evaluate.samples == 0
+    assert other("tiny").evals.quality.samples == 0
     assert other("tiny").networks.net.to_dict() == {"name": "n", "width": 8, "start": ""}
 
 
@@ -187,7 +187,7 @@ def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
         (dict(start="ddpm_digits", full={"train.steps.x": 3}), '"steps" is no section'),
         (
             dict(start="ddpm_digits", full={}, without=("evaluate.smpl",)),
-            'leave out. Did you mean "evaluate.samples"',
+            'leave out. Did you mean "evals.quality.samples"',
         ),
         (dict(start="ddpm_digits", full={}, tiny={"networks.net.width": 3}), 'twin sets "networks.net.width"'),
         (dict(start="data/digits", full={}), "lacks the section networks"),
@@ -226,4 +226,4 @@ def test_a_file_anywhere_starts_from_a_name_or_from_the_file_beside_it(tmp_path,
 def test_the_part_of_a_data_set_says_how_its_samples_are_judged(path):
     """Also where they are not: an experiment on other data is then not judged as on the first."""
     full, _ = runpy.run_path(str(path))["get_config"].settings()
-    assert full["data"]["name"] and {"samples", "extractor", "measures"} <= full["evaluate"].keys()
+    assert full["data"]["name"] and {"samples", "extractor", "measures"} <= full["evals"]["quality"].keys()

@@ -84,7 +84,7 @@ def trained(request, tmp_path_factory):
     config = tiny(
         request.param,
         optimizers=PLAIN,
-        evaluate={"samples": 0},
+        evals={name: {"samples": 0, "measures": ()} for name in load_config(request.param)["evals"]},
         tracking={"tensorboard": False},
     )
     run, workdir = build(config, devices=jax.devices()[:1]), Workdir(tmp_path_factory.mktemp("run") / "straight")
@@ -249,7 +249,8 @@ def test_the_tiny_twin_trains(name):
 def test_full_configurations_build(name):
     """Every network's shapes follow, with no array made, and every key is read."""
     config = on_small_data(load_config(name))
-    config["evaluate"] = {**config["evaluate"], "batch_size": 64, "samples": 0}  # for eight devices and few data
+    config["evaluate"] = {**config["evaluate"], "batch_size": 64}  # for eight devices and few data
+    config["evals"] = {}
     run = build(config)
     assert sum(leaf.size for leaf in jax.tree.leaves(run.programs.described.params)) > 1000
 

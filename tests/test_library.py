@@ -27,7 +27,7 @@ def runs(on_small_data, tmp_path_factory):
         if name not in made:
             made[name] = tmp_path_factory.mktemp(name) / "run"
             config = on_small_data(load_config(name, "tiny"))
-            config = {**config, "evaluate": {**config["evaluate"], "samples": 0}}
+            config = {**config, "evals": {}}
             loop.train(build(config), Workdir(made[name]), time.time())
         return made[name]
 
@@ -57,7 +57,7 @@ def test_they_are_those_of_the_command_line(runs):
     folder = Workdir(runs("cddpm_digits"))
     config = load_config("cddpm_digits", "tiny")
     config = {**config, "sample": {**config["sample"], "n": 3, "given": "each", "seed": 5}}
-    config["evaluate"]["samples"] = 0
+    config["evals"] = {}
     trained.sample(build(config), folder)
     with np.load(folder.samples / "sample_00000004.npz") as written:
         np.testing.assert_array_equal(aigc_jax.load(folder.folder).sample(3, "each", 5), written["image"])

@@ -111,8 +111,8 @@ def test_too_little_disk_before_anything_takes_long(run, tmp_path, monkeypatch, 
     [
         (["ddpm_images:tiny", "--config.data.path=none"], "none"),
         ([TINY, "--config.evaluate.split=tset"], 'no split "tset"'),
-        (["ddpm_digits:tiny", "--config.evaluate.extractor=inception"], "inception"),
-        (["ddpm_digits:tiny", "--config.evaluate.measures=('frechett',)"], 'Did you mean "frechet"'),
+        (["ddpm_digits:tiny", "--config.evals.quality.extractor=inception"], "inception"),
+        (["ddpm_digits:tiny", "--config.evals.quality.measures=('frechett',)"], 'Did you mean "frechet"'),
         ([TINY, "--config.checkpoint.best=bits", "--config.checkpoint.every=2"], 'nothing measures "bits"'),
         ([TINY, "--config.tracking.wandb=mine"], "wandb needs wandb: pip install"),
     ],
@@ -226,16 +226,17 @@ def test_the_time_of_a_step_is_that_of_training(run, tmp_path, monkeypatch):
 
 
 def test_the_whole_time_is_the_sum(run):
-    said = preflight._time(run, 1000, Tried(step=0.1, evaluation=2.0, drawing=5.0, judging=0.0, picture=0))
+    said = preflight._time(run, 1000, Tried(step=0.1, evaluation=2.0, drawing=5.0, judging={}, picture=0))
     assert said.startswith("100 ms a step; about 18 min 25 s after compiling: 1,000 steps 1 min 40 s")
     assert "500 × evaluating 16 min 40 s" in said and "1 × sampling 5 s" in said
 
 
 @pytest.mark.parametrize(("budget", "often"), [(60.0, 1), (0.0, 500), (200.0, 500)])
 def test_samples_that_take_too_long_are_measured_at_the_end_alone(run, budget, often):
-    judged = run._replace(judge=True, evaluation=run.evaluation._replace(budget=budget))
-    said = preflight._time(judged, 1000, Tried(step=0.1, evaluation=2.0, drawing=5.0, judging=100.0, picture=0))
-    assert f"{often} × measuring samples" in said
+    asked = {"quality": Judging(100, ("frechet",))}
+    judged = run._replace(judgings=asked, evaluation=run.evaluation._replace(budget=budget))
+    said = preflight._time(judged, 1000, Tried(step=0.1, evaluation=2.0, drawing=5.0, judging={"quality": 100.0}, picture=0))
+    assert f"{often} × quality" in said
 
 
 def test_what_takes_long_is_not_done_twice(monkeypatch):

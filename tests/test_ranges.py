@@ -106,7 +106,7 @@ WRONG = {  # what cannot work, by its key
     "evaluate.every": -2,
     "evaluate.batch_size": 0,
     "evaluate.batches": -1,
-    "evaluate.samples": 1,
+    "evals.quality.samples": 1,
     "evaluate.budget": -1.0,
     "sample.every": -2,
     "sample.n": 0,
@@ -217,8 +217,8 @@ ASKED = {  # what sampling and evaluation cannot do, by configuration
     ("cddpm_digits", "sample.given", "elephant"): 'There is no class "elephant"',
     ("classifier_digits", "sample.given", "elephant"): "is given nothing",
     ("ddpm_digits", "evaluate.split", "tset"): 'Did you mean "test"',
-    ("ddpm_digits", "evaluate.extractor", "fashion_mnist"): "takes grey images of 28 × 28, and these are",
-    ("ddpm_digits", "evaluate.measures", ("class_accuracy",)): "sample.given=each",
+    ("ddpm_digits", "evals.quality.extractor", "fashion_mnist"): "takes grey images of 28 × 28, and these are",
+    ("ddpm_digits", "evals.quality.measures", ("class_accuracy",)): "sample.given=each",
     ("classifier_digits", "sample.given", "3"): "is given nothing",
     ("gan_points", "sample.given", "3"): "is given nothing",
     ("gpt_points", "sample.given", "3"): "is given nothing",
@@ -235,11 +235,11 @@ def test_what_cannot_be_sampled_or_measured_is_refused_at_build(case):
 
 def test_a_measure_that_needs_more_samples_is_passed_over_where_others_remain(capsys):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {"samples": 20, "measures": ("frechet", "kid"), "extractor": "digits"}
-    assert build(config).judge.names == ("KID-digits",)
+    config["evals"]["quality"] = {"samples": 20, "measures": ("frechet", "kid"), "extractor": "digits"}
+    assert build(config).judges["quality"].names == ("KID-digits",)
     said = capsys.readouterr().err
-    assert "FD-digits needs at least 65 samples, and has 20 drawn (evaluate.samples)" in said and "passed over" in said
-    config["evaluate"]["measures"] = ("frechet",)
+    assert "FD-digits needs at least 65 samples, and has 20 drawn (evals.quality.samples)" in said and "passed over" in said
+    config["evals"]["quality"]["measures"] = ("frechet",)
     with pytest.raises(ConfigError, match="FD-digits needs at least 65 samples.*: leave it out"):
         build(config)
 
@@ -247,6 +247,6 @@ def test_a_measure_that_needs_more_samples_is_passed_over_where_others_remain(ca
 def test_what_can_be_asked_passes():
     config = load_config("cddpm_digits", "tiny")
     config["sample"]["given"] = "each"
-    config["evaluate"] = {**config["evaluate"], "samples": 20, "measures": ("class_accuracy",), "extractor": "digits"}
-    assert build(config).judge is not None
+    config["evals"] = {"classes": {"samples": 20, "measures": ("class_accuracy",), "extractor": "digits"}}
+    assert build(config).judges["classes"].names == ("class_accuracy",)
     assert build(config).sampling.given == "each"

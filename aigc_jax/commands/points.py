@@ -63,7 +63,7 @@ def row_of(folder: Path) -> Row:
         raise UserError(f'{folder} is a run on "{section["name"]}": only runs on "points" are held to a known density.')
     records = read_records(workdir.records) if workdir.records.exists() else []
     if not records:
-        raise UserError(f"There are no records in {folder}: train it to its end, with evaluate.samples above 0.")
+        raise UserError(f"There are no records in {folder}: train it to its end, with evals that draw samples.")
     newest = {record.protocol.measure: record for record in records if record.step == records[-1].step}
     if lacking := FORMS.keys() - newest.keys():
         raise UserError(f"The records in {folder} lack {', '.join(sorted(lacking))}: measure all that the board shows.")

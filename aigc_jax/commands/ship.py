@@ -2,7 +2,7 @@
 
     aigc_jax ship runs/classifier_digits digits
 
-From then on `evaluate.extractor="digits"` names it. Its weights, in half precision, become a file of this package.
+From then on `evals.<name>.extractor="digits"` names it. Its weights, in half precision, become a file of this package.
 """
 
 import argparse

@@ -107,7 +107,8 @@ def of_run(run: Run, workdir: Workdir) -> None:
             '"aigc_jax audit TRAIN HELDOUT MADE".'
         )
     images, unseen = train.arrays[target], heldout.arrays[target]
-    drawn = run.drawn(state, run.evaluation.samples or run.sampling.n, JUDGING)
+    most = max((judge.count for judge in run.judges.values()), default=run.sampling.n)
+    drawn = run.drawn(state, most, JUDGING)
     made = np.concatenate([rows[target] for rows in drawn])
     found = audit(images, unseen, made, None, run.seed)
     print(found.verdict)

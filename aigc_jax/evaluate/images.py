@@ -1,4 +1,4 @@
-"""Generated images held against real ones: the measures that a configuration may name under `evaluate.measures`."""
+"""Generated images held against real ones: the measures that a configuration may name under `evals.<name>.measures`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -137,7 +137,7 @@ def _labels(made: Seen) -> np.ndarray:
     if made.labels is None:
         raise UserError(
             "Measures by class need samples of known classes: train a conditional model and set sample.given=each, "
-            "or leave them out of evaluate.measures."
+            "or leave them out."
         )
     return made.labels
 

@@ -1,4 +1,4 @@
-"""What `evaluate.samples` asks for: samples of a model held against the data, each figure with its protocol.
+"""What a section of `evals` asks for: samples of a model held against the data, each figure with its protocol.
 
 Every figure comes with its interval, and with its floor: what as many real samples of the evaluation split, which no
 model has seen, reach against the same reference. A figure below the floor says that samples repeat the reference.
@@ -30,8 +30,18 @@ FLOOR_SEED = 0  # of which held-out samples the floor takes
 class Judge:
     """Holds `count` samples against a split of a data set; `names` are those of the figures that it gives."""
 
-    def __init__(self, data: DataSet, split: str, heldout: str, count: int, measures: Sequence[Measure], sight: Sight):
-        self.count = count
+    def __init__(
+        self,
+        data: DataSet,
+        split: str,
+        heldout: str,
+        count: int,
+        measures: Sequence[Measure],
+        sight: Sight,
+        where: str = "",
+    ):
+        """where: the section of a configuration that asks for it, for messages."""
+        self.count, self._where = count, f"{where}." if where else ""
         self.names = tuple(name for measure in measures for name in measure.names)
         self._data, self._split, self._heldout = data, split, heldout
         self._measures, self._sight, self.using = measures, sight, sight.using
@@ -48,14 +58,14 @@ class Judge:
             try:
                 checked(source[np.zeros(1, np.int64)][self._data.target], using.shape, using.name)
             except UserError as error:
-                raise ConfigError(f"evaluate.extractor: {error}") from error
+                raise ConfigError(f"{self._where}extractor: {error}") from error
         kept, lacking = [], []
         for measure in self._measures:
             name, made = " and ".join(measure.names), self.count
             if measure.by_class:
                 if "label" not in asked:
                     raise ConfigError(
-                        f"evaluate.measures: {name} needs samples of known classes: train a conditional model and set "
+                        f"{self._where}measures: {name} needs samples of known classes: train a conditional model and set "
                         "sample.given=each, or leave it out."
                     )
                 made = np.unique(asked["label"], return_counts=True)[1].min()
@@ -65,10 +75,10 @@ class Judge:
             samples = "samples of each class" if measure.by_class else "samples"
             lacking.append(
                 f"{name} needs at least {measure.least:,} {samples}, and has "
-                f"{made:,} drawn (evaluate.samples) and {len(source):,} of the {self._split} split"
+                f"{made:,} drawn ({self._where}samples) and {len(source):,} of the {self._split} split"
             )
         if not kept:
-            raise ConfigError(f"evaluate.measures: {'; '.join(lacking)}: leave it out, or give it more.")
+            raise ConfigError(f"{self._where}measures: {'; '.join(lacking)}: leave it out, or give it more.")
         for line in lacking:
             print(f"aigc_jax: {line}: it is passed over.", file=sys.stderr)
         self._measures, self.names = kept, tuple(name for measure in kept for name in measure.names)
@@ -155,21 +165,22 @@ def judge(
     using: str,
     weights: Path | None,
     cache: Path | None,
+    where: str = "",
 ) -> Judge:
     """The judge of `count` samples by the measures of these names.
 
     split: of the data, that samples are held against; heldout: where the floor's samples are from.
     using: the extractor of images' features. weights, cache: folders, of the extractors' files and of their answers
-    about real images. Raises ConfigError for a measure that this kind of data does not have.
+    about real images. where: the section of a configuration that asks for it. Raises ConfigError for a measure that this kind of data does not have.
     """
     if count < 2 or not measures:
         raise ConfigError(
-            f"Measuring samples needs two of them at least (of a run: evaluate.samples), and there are {count}; and "
-            f'what to measure ("evaluate.measures" names {", ".join(measures) or "nothing"}).'
+            f"Measuring samples needs two of them at least, and there are {count}; and what to measure: "
+            f"{f'{where}.' if where else ''}measures names {', '.join(measures) or 'nothing'}."
         )
     module = f"aigc_jax.evaluate.{data.made.kind}"
     if importlib.util.find_spec(module) is None:
-        raise ConfigError(f"Nothing measures samples of {data.name} ({data.made.kind}): set evaluate.samples=0.")
+        raise ConfigError(f"Nothing measures samples of {data.name} ({data.made.kind}): leave {where or 'it'} out.")
     asked = Asked(min(count, len(data.splits[split])), measures, using, weights, cache)
     chosen, sight = importlib.import_module(module).judging(data.made, data.target, asked)
-    return Judge(data, split, heldout, count, chosen, sight)
+    return Judge(data, split, heldout, count, chosen, sight, where)

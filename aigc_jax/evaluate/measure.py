@@ -1,6 +1,6 @@
 """What a module of this package has that measures samples: `images`, `texts`, `points`, …, named by a field's `kind`.
 
-    MEASURES                        what a configuration may name under `evaluate.measures`
+    MEASURES                        what a configuration may name under `evals.<name>.measures`
     judging(field, name, asked)     the measures that it names, and how samples are looked at for them
 
 field is the target's, and name its name in rows. Rows of samples hold what they were generated from beside the target,

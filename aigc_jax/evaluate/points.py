@@ -1,4 +1,4 @@
-"""Generated points held against the density itself: what a configuration may name under `evaluate.measures`.
+"""Generated points held against the density itself: what a configuration may name under `evals.<name>.measures`.
 
 With p the exact masses, n_c the samples in cell c, q = n_c / n, and all logarithms to base 2:
 

@@ -1,4 +1,4 @@
-"""Generated texts held against real ones: the measures that a configuration may name under `evaluate.measures`."""
+"""Generated texts held against real ones: the measures that a configuration may name under `evals.<name>.measures`."""
 
 from collections.abc import Mapping, Sequence
 

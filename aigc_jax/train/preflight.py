@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -72,7 +73,8 @@ def _splits(run: Run) -> str:
 
 def _measures(run: Run) -> str:
     ofs = f"{', '.join(run.programs.measures())} of {run.evaluation.split}"
-    return ofs if run.judge is None else f"{ofs}; {', '.join(run.judge.names)} of {run.judge.count:,} samples"
+    of_samples = [f"; {', '.join(judge.names)} of {judge.count:,} samples" for judge in run.judges.values()]
+    return "".join([ofs, *of_samples])
 
 
 # Memory
@@ -165,7 +167,7 @@ class Tried(NamedTuple):
     step: float
     evaluation: float  # over the whole split, without samples
     drawing: float  # what `sample` asks for
-    judging: float  # what `evaluate.samples` asks for: drawing them and looking at them
+    judging: Mapping[str, float]  # what each of `evals` asks for: drawing samples and looking at them
     picture: int  # bytes of what `sample` writes
 
 
@@ -203,18 +205,18 @@ def _evaluating(run: Run, state: State) -> float:
     return seconds(lambda: one.measure(state)) * (min(batches, limit) if limit else batches)
 
 
-def _drawing(run: Run, state: State, aside: Path) -> tuple[float, float, int]:
-    """(seconds of drawing what `sample` asks for, seconds of what `evaluate` does, bytes of the first)."""
+def _drawing(run: Run, state: State, aside: Path) -> tuple[float, dict[str, float], int]:
+    """(seconds of drawing what `sample` asks for, seconds of each of `evals`, bytes of the first)."""
     if run.programs.method.sample is None:
-        return 0.0, 0.0, 0
+        return 0.0, {}, 0
     kept: list[Mapping[str, np.ndarray]] = []
     drawing = seconds(lambda: run.draw(state, aside / "sample", look=kept.append))
-    picture, judge, judging = sum(path.stat().st_size for path in aside.iterdir()), run.judge, 0.0
-    if judge is not None:
+    picture, judging = sum(path.stat().st_size for path in aside.iterdir()), {}
+    for name, judge in run.judges.items():
         looking = 0.0
         with suppress(UserError):  # such as samples that are not finite, as an untrained model's may be
-            looking = seconds(lambda: judge.look(kept[-1]))
-        judging = (drawing + looking) * judge.count / run.sampling.n
+            looking = seconds(partial(judge.look, kept[-1]))
+        judging[name] = (drawing + looking) * judge.count / run.sampling.n
     return drawing, judging, picture
 
 
@@ -233,10 +235,11 @@ def _time(run: Run, steps: int, tried: Tried) -> str:
     """The time of a step, and of the whole run."""
     evaluations, drawings = times(steps, run.evaluation.every), times(steps, run.sampling.every)
     budget = run.evaluation.budget
-    judgings = evaluations if not budget or tried.judging <= budget else min(evaluations, 1)
     parts = {f"{steps:,} steps": steps * tried.step, f"{evaluations:,} × evaluating": evaluations * tried.evaluation}
-    if run.judge is not None:
-        parts[f"{judgings:,} × measuring samples"] = judgings * tried.judging
+    for name, taken in tried.judging.items():
+        often = times(steps, run.judgings[name].every or run.evaluation.every)
+        often = often if not budget or taken <= budget else min(often, 1)
+        parts[f"{often:,} × {name}"] = often * taken
     if run.programs.method.sample is not None:
         parts[f"{drawings:,} × sampling"] = drawings * tried.drawing
     said = ", ".join(f"{name} {duration(value)}" for name, value in parts.items())

@@ -51,10 +51,18 @@ class Evaluation(NamedTuple):
     split: str
     batch_size: Size
     batches: Count
-    samples: Annotated[int, at_least(2, besides=0)]
-    measures: tuple[str, ...]
-    extractor: str
     budget: Amount
+
+
+class Judging(NamedTuple):
+    """A section `evals.<name>`: samples held against the data. Its figures are logged as `<name>/<measure>`."""
+
+    samples: Annotated[int, at_least(2, besides=0)]  # to draw; 0 = none: it is left out
+    measures: tuple[str, ...]  # a module of aigc_jax.evaluate names them, by the kind of the target
+    extractor: str = ""  # of images' features: "inception", …
+    split: str = "train"  # that they are held against
+    given: str = ""  # what they are generated from, as `sample.given`; "" = that
+    every: Count = 0  # steps; 0 = whenever the model itself is measured (`evaluate.every`)
 
 
 class Judge(Protocol):
@@ -109,13 +117,14 @@ class Run(NamedTuple):
     reads: tuple[str, ...]  # what samples may be given: `Method.reads`
     checkpoints: Callable[[Path], Checkpoints]
     tracking: Tracking
-    judge: Judge | None
+    judgings: Mapping[str, Judging]  # by name
+    judges: Mapping[str, Judge]  # of these
     rates: Mapping[str, Callable[[int], float]]  # by network: updates done -> the learning rate of the last of them
 
     def check_best(self) -> None:
         """Raises ConfigError where nothing measures `checkpoint.best`. Takes seconds: it traces a program."""
         best = self.config["checkpoint"]["best"]
-        known = list(self.judge.names) if self.judge else []
+        known = [f"{name}/{measure}" for name, judge in self.judges.items() for measure in judge.names]
         if best and best not in known:
             known += self.programs.measures()
             if best not in known:
@@ -152,28 +161,34 @@ class Run(NamedTuple):
                 figures.append(Figure(protocol, Interval(*(2.0**bits for bits in means)), None))
         return figures
 
-    def judged(self, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None) -> list[Figure]:
-        """Figures of samples drawn from the same keys always. between: is called after every batch of them.
+    def judged(
+        self, name: str, state: State, budget: float = 0.0, between: Callable[[], None] = lambda: None
+    ) -> list[Figure]:
+        """Figures of the samples of `evals.<name>`, drawn from the same keys always. between: is called after every
+        batch of them.
 
         budget: seconds; 0 = any number. Raises Overdrawn as soon as it is clear that they will not do.
         """
-        if self.judge is None:
-            return []
-        self.judge.prepare()
-        looks, began, batches = [], time.monotonic(), -(-self.judge.count // self.evaluation.batch_size)
-        for number, rows in enumerate(self.drawn(state, self.judge.count, JUDGING)):
-            looks.append(self.judge.look(rows))
+        judge, run = self.judges[name], self.given(self.judgings[name].given)
+        judge.prepare()
+        looks, began, batches = [], time.monotonic(), -(-judge.count // self.evaluation.batch_size)
+        for number, rows in enumerate(run.drawn(state, judge.count, JUDGING)):
+            looks.append(judge.look(rows))
             if number == 0:
                 began = time.monotonic()  # the first batch compiles
             elif budget:
                 needed = (time.monotonic() - began) / number * batches
                 if self._agreed(needed > budget):
                     raise Overdrawn(
-                        f"{self.judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
+                        f"{judge.count} samples take about {needed:.0f} s, and evaluate.budget is {budget:.0f} s: "
                         "--mode=evaluate measures them afterwards"
                     )
             between()
-        return self.judge.figures(looks, self.seed)
+        return judge.figures(looks, self.seed)
+
+    def given(self, text: str) -> "Run":
+        """The run with another `sample.given`, where there is one."""
+        return self._replace(sampling=self.sampling._replace(given=text)) if text else self
 
     def asked(self, count: int, seed: int = 0) -> Asked:
         """What so many samples are generated from: `sample.given`. Raises UserError for what cannot be asked."""

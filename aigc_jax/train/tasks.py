@@ -8,6 +8,7 @@ import jax
 
 from aigc_jax.errors import UserError
 from aigc_jax.method import State
+from aigc_jax.metrics.record import Figure
 from aigc_jax.ops.optimizer import updates
 from aigc_jax.train import about, records
 from aigc_jax.train.checkpoint import Checkpoints
@@ -18,6 +19,9 @@ from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Overdrawn, Run
 from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
 from aigc_jax.train.workdir import Workdir
+
+
+FIRST_JUDGING = 2  # the number of the first task that measures samples: it may take as long as it likes at the end
 
 
 class Unsound(Exception):
@@ -53,9 +57,15 @@ class Tasks:
         self._clock, self._asked, self._requests = clock, asked, requests
         self._measures: dict[str, float] = {}
         self._sound = journal.start  # the last step whose state was found to be finite
+        judging = [
+            (asked.every or run.evaluation.every, "evaluate", partial(self._judge, name))
+            for name, asked in run.judgings.items()
+            if name in run.judges
+        ]
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
             (run.pace.log_every, "log", self._log),
             (run.evaluation.every, "evaluate", self._evaluate),
+            *judging,
             *([(run.sampling.every, "sample", self._sample)] if run.programs.method.sample else []),
             (run.save_every, "save", self._save),
         ]
@@ -86,7 +96,7 @@ class Tasks:
         for number in due:
             _, kind, task = self._tasks[number]
             if number >= done:
-                if task == self._evaluate and self._run.judge and step == self._run.pace.steps and not done:
+                if number == FIRST_JUDGING and self._run.judges and step == self._run.pace.steps and not done:
                     # Measuring may take as long as it likes now: nothing is lost by it.
                     with self._clock.during("save"):
                         self._checkpoints.save(state, held, {}, number)
@@ -126,18 +136,27 @@ class Tasks:
 
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
         run = self._run
-        budget = run.evaluation.budget if step < run.pace.steps else 0.0  # after the last step nothing waits
         figures = unless_asked(self._asked, lambda between: run.measured(state, between))
+        self._keep(step, "", run.evaluation.every, figures)
+
+    def _judge(self, name: str, step: int, state: State, sums: Sums) -> None:
+        run = self._run
+        budget = run.evaluation.budget if step < run.pace.steps else 0.0  # after the last step nothing waits
         try:
-            figures += unless_asked(self._asked, lambda between: run.judged(state, budget, between))
+            figures = unless_asked(self._asked, lambda between: run.judged(name, state, budget, between))
         except (Overdrawn, UserError) as error:  # such as samples that are not finite
             self._journal.say(f"The samples of step {step} are not measured: {error}")
-        else:
-            for line in run.judge.left_out if run.judge else ():
-                self._journal.say(f"Of the samples of step {step} this is left out: {line}")
-        self._measures.update({figure.protocol.measure: figure.interval.value for figure in figures})
-        self._journal.scalars(step, run.evaluation.split, self._measures)
-        records.add(self._workdir, figures, run.seed, step)
+            return
+        for line in run.judges[name].left_out:
+            self._journal.say(f"Of the samples of step {step} this is left out: {line}")
+        self._keep(step, f"{name}/", run.judgings[name].every or run.evaluation.every, figures)
+
+    def _keep(self, step: int, prefix: str, every: int, figures: list[Figure]) -> None:
+        values = {f"{prefix}{figure.protocol.measure}": figure.interval.value for figure in figures}
+        self._journal.scalars(step, self._run.evaluation.split, values)
+        records.add(self._workdir, figures, self._run.seed, step)
+        if self._regular(every, step):  # a request does not change which checkpoint is the best
+            self._measures |= values
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
         run, name = self._run, f"step_{step:08d}"
@@ -151,7 +170,5 @@ class Tasks:
             self._journal.say(f"The samples of step {step} are not written: {error}")
 
     def _save(self, step: int, state: State, sums: Sums) -> None:
-        # The best checkpoint is one of those that are measured in any case: a request does not change which it is.
-        compared = self._measures if self._regular(self._run.evaluation.every, step) else {}
-        finite = {name: value for name, value in compared.items() if math.isfinite(value)}
+        finite = {name: value for name, value in self._measures.items() if math.isfinite(value)}
         self._checkpoints.save(state, sums, finite)

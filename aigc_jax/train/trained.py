@@ -31,14 +31,17 @@ def evaluate(run: Run, workdir: Workdir) -> None:
     state = restore(run, workdir)
     step, figures = int(state.step), run.measured(state)
     left_out: list[str] = []
-    if run.judge is not None:
-        try:
-            with _progress(run, run.judge.count) as between:
-                figures += run.judged(state, between=between)
-            left_out += run.judge.left_out
-        except UserError as error:  # such as samples that are not finite
-            left_out.append(f"what is of samples: {error}")
     print(f"Step {step}, {run.evaluation.split} split:", *map(told, figures), sep="\n")
+    for name, judge in run.judges.items():
+        try:
+            with _progress(run, judge.count) as between:
+                found = run.judged(name, state, between=between)
+        except UserError as error:  # such as samples that are not finite
+            left_out.append(f"evals.{name}: {error}")
+            continue
+        left_out += judge.left_out
+        print(f"{name}:", *map(told, found), sep="\n")
+        figures += found
     records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
     about.describe(workdir, run)
     print(f"records: {workdir.records}")

@@ -48,7 +48,7 @@ def aigc_jax(settings: Mapping[str, Any]) -> Work:
 
     from benchmarks import in_jax, ours
 
-    config = ours.settings("vae_fashion_mnist", {"evaluate.samples": 0})
+    config = ours.settings("vae_fashion_mnist", {"evals": {}})
     of_run = run_on(config, settings["path"], settings["batch"], settings["resident"])
     fed = of_run.feeds["train"]
     batches = fed.training(settings["batch"], 0, 0, EPOCHS * settings["batches"], 1)

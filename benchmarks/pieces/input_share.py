@@ -27,7 +27,7 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration that these settings ask for."""
     from benchmarks import ours
 
-    return ours.settings(settings["config"], {"evaluate.samples": 0}, settings["twin"])
+    return ours.settings(settings["config"], {"evals": {}}, settings["twin"])
 
 
 def held(settings: Mapping[str, Any]) -> Work:

@@ -25,7 +25,7 @@ def load_config(name: str, changes: Mapping[str, Any] | None = None) -> dict[str
 
     What measures samples is switched off: it needs weights of feature extractors, and is no part of a step.
     """
-    return ours.settings(name, {"evaluate.samples": 0, "checkpoint.best": "", **(changes or {})})
+    return ours.settings(name, {"evals": {}, "checkpoint.best": "", **(changes or {})})
 
 
 def write_texts(folder: Path) -> Path:

@@ -10,7 +10,6 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="tfds", dataset="cifar10", image="image", label="label", image_size=0, pad=0, augment=("flip",)),
-        evaluate=dict(samples=0, extractor="", measures=()),  # judged by nothing but the method's own measures
+        evals=dict(quality=dict(samples=0, extractor="", measures=())),  # judged by the method's own measures alone
     ),
-    tiny={"evaluate.samples": 0},
 )

@@ -9,9 +9,11 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="digits"),
-        evaluate=dict(
-            samples=360, extractor="digits", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        evals=dict(
+            quality=dict(
+                samples=360, extractor="digits", measures=("frechet", "kid", "precision_recall", "density_coverage")
+            ),
         ),
     ),
-    tiny={"evaluate.samples": 72},
+    tiny={"evals.quality.samples": 72},
 )

@@ -11,9 +11,13 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="idx", path="/usr/share/datasets/fashion-mnist", validation=0, pad=0, augment=()),
-        evaluate=dict(
-            samples=1000, extractor="fashion_mnist", measures=("frechet", "kid", "precision_recall", "density_coverage")
+        evals=dict(
+            quality=dict(
+                samples=1000,
+                extractor="fashion_mnist",
+                measures=("frechet", "kid", "precision_recall", "density_coverage"),
+            ),
         ),
     ),
-    tiny={"evaluate.samples": 0},
+    tiny={"evals.quality.samples": 0},
 )

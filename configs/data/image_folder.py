@@ -10,9 +10,8 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="image_folder", path=REQUIRED, image_size=32, colour=True, augment=("flip",)),
-        evaluate=dict(samples=0, extractor="", measures=()),  # judged by nothing but the method's own measures
+        evals=dict(quality=dict(samples=0, extractor="", measures=())),  # judged by the method's own measures alone
         sample=dict(every=500, n=36),
         checkpoint=dict(every=500),
     ),
-    tiny={"evaluate.samples": 0},
 )

@@ -10,13 +10,11 @@ get_config = Experiment(
     full=dict(
         data=dict(name="points", density="ring", examples=100_000, batch_size=256),
         train=dict(steps_per_call=100, log_every=1000),
-        evaluate=dict(
-            batch_size=2000,
-            samples=10_000,
-            extractor="",
-            measures=("jensen_shannon", "surprise", "off_data", "modes"),
+        evaluate=dict(batch_size=2000),
+        evals=dict(
+            quality=dict(samples=10_000, extractor="", measures=("jensen_shannon", "surprise", "off_data", "modes")),
         ),
         sample=dict(every=0, n=4000),
     ),
-    tiny={"data.examples": 64, "evaluate.samples": 16},
+    tiny={"data.examples": 64, "evals.quality.samples": 16},
 )

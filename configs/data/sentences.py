@@ -12,7 +12,7 @@ get_config = Experiment(
             name="sentences",
             length=24,  # the longest sentence has 20 characters
         ),
-        evaluate=dict(batch_size=8, samples=0, extractor="", measures=()),
+        evaluate=dict(batch_size=8),
+        evals=dict(quality=dict(samples=0, extractor="", measures=())),
     ),
-    tiny={"evaluate.samples": 0},
 )

@@ -15,9 +15,10 @@ get_config = Experiment(
             length=96,  # a poem of eight lines with its title
             vocabulary_size=6000,  # 99.8 % of the characters
         ),
-        evaluate=dict(
-            batch_size=64, samples=64, extractor="", measures=("distinct_1", "distinct_2", "copied_5", "copied_10")
+        evaluate=dict(batch_size=64),
+        evals=dict(
+            quality=dict(samples=64, extractor="", measures=("distinct_1", "distinct_2", "copied_5", "copied_10")),
         ),
     ),
-    tiny={"evaluate.samples": 0, "data.length": 12, "data.vocabulary_size": 40},
+    tiny={"evals.quality.samples": 0, "data.length": 12, "data.vocabulary_size": 40},
 )

@@ -16,7 +16,8 @@ get_config = Experiment(
             length=128,
             vocabulary_size=4000,  # of Chinese about 99 %, of an alphabet all
         ),
-        evaluate=dict(batch_size=64, samples=64, extractor="", measures=("distinct_2", "copied_10")),
+        evaluate=dict(batch_size=64),
+        evals=dict(quality=dict(samples=64, extractor="", measures=("distinct_2", "copied_10"))),
     ),
-    tiny={"evaluate.samples": 0, "data.length": 12, "data.vocabulary_size": 40},
+    tiny={"evals.quality.samples": 0, "data.length": 12, "data.vocabulary_size": 40},
 )

@@ -100,17 +100,19 @@ def test_what_is_refused(digits):
         digits.made.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
     with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
         judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
-    with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): set evaluate.samples=0"):
+    with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): leave it out"):
         judging(replace(digits, fields={"image": SimpleNamespace(kind="smells")}), 100)
 
 
-SETTINGS = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits", "every": 2}
+QUALITY = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits"}
+EVALS = {"quality": QUALITY, "classes": {"samples": 40, "measures": ("classes",), "extractor": "digits", "every": 4}}
 
 
 @pytest.fixture(scope="module")
 def trained_run(tmp_path_factory):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {**SETTINGS, "budget": 0.0}
+    config["evaluate"] |= {"every": 2, "budget": 0.0}
+    config["evals"] = EVALS
     config["tracking"] = {"tensorboard": False, "wandb": ""}
     workdir = Workdir(tmp_path_factory.mktemp("run"))
     run = build(config)
@@ -125,13 +127,17 @@ def test_training_measures_and_records(trained_run, capsys):
     config, workdir = trained_run
     records = read_records(workdir.records)
     names = [record.protocol.measure for record in records if record.step == 4]
-    assert [record.protocol.measure for record in records if record.step == 2] == names
-    assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names
+    assert [record.protocol.measure for record in records if record.step == 2] == names[:-2]
+    assert set(OF_SAMPLES) < set(names) and "bits_per_dim" in names and names[-2:] == ["class_KL", "class_JS"]
     at_end = {record.protocol.measure: record for record in records if record.step == 4}
-    for name, value in measured(workdir.metrics, 4, "test").items():
+    for logged, value in measured(workdir.metrics, 4, "test").items():
+        evaluation, _, name = logged.rpartition("/")
+        assert evaluation == {"class_KL": "classes", "class_JS": "classes"}.get(
+            name, "quality" if name in OF_SAMPLES else ""
+        )
         assert at_end[name].value == pytest.approx(value)
         assert at_end[name].low <= value <= at_end[name].high
-        assert (at_end[name].protocol.references > 0) == (name in OF_SAMPLES)
+        assert (at_end[name].protocol.references > 0) == (evaluation != "")
     assert at_end["FD-digits"].seconds > 0 and at_end["FD-digits"].device
     for record in records:  # measured before the step was saved, and signed when it was
         assert record.checkpoint == manifest.digest(workdir.checkpoints / str(record.step))
@@ -192,7 +198,8 @@ def test_samples_are_for_people_and_for_programs(trained_run):
 
 def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {**SETTINGS, "budget": 1e-6}
+    config["evaluate"] |= {"every": 2, "budget": 1e-6}
+    config["evals"] = {"quality": QUALITY}
     workdir = Workdir(tmp_path / "run")
     loop.train(build(config), workdir, time.time())
     measures = {2: set(), 4: set()}
@@ -206,7 +213,8 @@ def test_a_budget_that_will_not_do_leaves_training_alone(tmp_path, capsys):
 
 def test_a_process_that_ends_while_it_measures_the_last_step_loses_no_step(tmp_path, monkeypatch, capsys):
     config = load_config("ddpm_digits", "tiny")
-    config["evaluate"] |= {**SETTINGS, "every": 0}
+    config["evaluate"] |= {"every": 0}
+    config["evals"] = {"quality": QUALITY}
     config["checkpoint"]["best"] = ""
     workdir = Workdir(tmp_path / "run")
     with monkeypatch.context() as patched:

@@ -58,7 +58,7 @@ def test_a_finished_run_is_left_as_it_is_and_goes_on_with_more_steps(tmp_path, c
 
 def test_the_budget_is_for_what_training_waits_for(tmp_path, monkeypatch):
     budgets = []
-    monkeypatch.setattr(Run, "judged", lambda run, state, budget=0.0, between=None: budgets.append(budget) or [])
+    monkeypatch.setattr(Run, "judged", lambda run, name, state, budget=0.0, between=None: budgets.append(budget) or [])
     loop.train(tiny(budget=7.0), Workdir(tmp_path), time.time())
     assert budgets == [7.0, 0.0]
 
