@@ -72,6 +72,14 @@ def test_bind_asks_for_what_is_missing_and_fills_facts():
     assert c.bind(reader, section, "s", {"size": 7, "other": 1})["size"] == 7
 
 
+def test_a_fact_fills_only_what_has_no_default():
+    def reader(*, classes: int = 0, shape: tuple[int, ...], length: int):
+        """Reads three keys."""
+
+    facts = {"classes": 10, "shape": (8, 8), "length": 5}
+    assert bind(reader, {"length": 7}, "here", facts) == {"shape": (8, 8), "length": 7}
+
+
 def test_the_tiny_twin_changes_only_keys_that_exist():
     assert c.resolved(full(), {"train.steps": 2}, "tiny").train.steps == 2
     assert c.resolved(full(), {"train.steps": 2}).train.steps == 10
@@ -169,8 +177,8 @@ def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
     assert (
         one("tiny").networks.net.blocks == 1 and one("tiny").method.bound_terms == 1 and one().networks.net.blocks == 3
     )
-    other = Experiment(start="ddpm_digits", without=("evaluate",), full={"networks.net": {"name": "n", "width": 8}})
-    assert other("tiny").evals.quality.samples == 0
+    other = Experiment(start="ddpm_digits", without=("evals",), full={"networks.net": {"name": "n", "width": 8}})
+    assert "quality" not in other("tiny").evals
     assert other("tiny").networks.net.to_dict() == {"name": "n", "width": 8, "start": ""}
 
 
@@ -186,7 +194,7 @@ def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
         (dict(start="ddpm_digits", full={"trian": {}}), 'Did you mean "train"?'),
         (dict(start="ddpm_digits", full={"train.steps.x": 3}), '"steps" is no section'),
         (
-            dict(start="ddpm_digits", full={}, without=("evaluate.smpl",)),
+            dict(start="ddpm_digits", full={}, without=("evals.quality.smpl",)),
             'leave out. Did you mean "evals.quality.samples"',
         ),
         (dict(start="ddpm_digits", full={}, tiny={"networks.net.width": 3}), 'twin sets "networks.net.width"'),
