@@ -185,6 +185,12 @@ class Workdir:
             return Meaning.read(self.data.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except KeyError as error:
+            raise UserError(
+                f"The run in {self.folder} is of another version of aigc_jax ({self.data.name} lacks {error}): choose "
+                "another --workdir, and begin there with its weights, --config.networks.NETWORK.start="
+                f"run:{self.folder}#NETWORK, or use that version."
+            ) from error
         except DAMAGED as error:
             raise UserError(
                 f"{self.data} cannot be read ({error!r}): restore it, or choose another --workdir."
