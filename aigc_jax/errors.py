@@ -39,6 +39,10 @@ class Unfit(ConfigError):
         self.field, self.value, self.why = field, value, why
 
 
+class NotAtHand(UserError):
+    """What is asked for needs the data themselves, and not only what a run keeps of them."""
+
+
 class Stopped(Exception):
     """The run is over because it was asked to stop. code: of the exit, 128 + the signal's number, as shells have it."""
 

@@ -18,9 +18,7 @@ def cache(kind: str) -> Path | None:
         return None
     folder = root / kind
     try:
-        folder.mkdir(
-            mode=0o700, parents=True, exist_ok=True
-        )  # programs in it are executed: others may not write
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # programs in it are executed: others may not write
     except OSError:
         return None
     return folder if os.access(folder, os.R_OK | os.X_OK) else None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.errors import UserError
+from aigc_jax.errors import NotAtHand, UserError
 from aigc_jax.method import KNOWN
 from aigc_jax.places import expanded
 
@@ -61,8 +61,7 @@ def _understood(data: DataSet, reads: Sequence[str], text: str, n: int, seed: in
         return _rest(data, reads, _each(data, lines), lines, n, seed, heldout)
     values = _values(reads, text)
     rows = {name: _parsed(data, name, value, n) for name, value in values.items()}
-    lines = [{name: _said(data, name, value, rows[name][i]) for name, value in values.items()} for i in range(n)]
-    return _rest(data, reads, rows, lines, n, seed, heldout)
+    return _rest(data, reads, rows, _said(data, values, rows, n), n, seed, heldout)
 
 
 def _values(reads: Sequence[str], text: str) -> dict[str, str]:
@@ -81,9 +80,11 @@ def _values(reads: Sequence[str], text: str) -> dict[str, str]:
     return {reads[0]: text}
 
 
-def _said(data: DataSet, name: str, value: str, row: np.ndarray) -> str:
-    """What was asked for one row: of labels, which may come in turn, its own name."""
-    return value if np.ndim(row) else str(data.fields[name].values(row))
+def _said(data: DataSet, values: Mapping[str, str], rows: Mapping[str, np.ndarray], n: int) -> list[dict[str, str]]:
+    """A line a sample that asks for its rows again: "each" is another class in each of them."""
+    found = {name: data.fields[name].values(rows[name]) for name in values if name != KNOWN}
+    names = {name: each for name, each in found.items() if each.dtype.kind == "U"}
+    return [{**values, **{name: str(each[i]) for name, each in names.items()}} for i in range(n)]
 
 
 def _parsed(data: DataSet, name: str, value: str, n: int) -> np.ndarray:
@@ -95,8 +96,10 @@ def _parsed(data: DataSet, name: str, value: str, n: int) -> np.ndarray:
 
 
 def _row_numbers(data: DataSet, split: str, numbers: np.ndarray) -> dict[str, np.ndarray]:
-    if split not in data.splits or not data.at_hand:
-        there = ", ".join(data.splits) if data.at_hand else "none: the data are not at hand"
+    if not data.at_hand:
+        raise NotAtHand(f'sample.given: rows of "{split}" need the data, and they are not at hand.', code=2)
+    if split not in data.splits:
+        there = ", ".join(data.splits)
         raise UserError(f'sample.given: there is no split "{split}" of {data.name} (there is {there}).', code=2)
     source = data.splits[split]
     return source[numbers % len(source)]

@@ -1,5 +1,6 @@
 """What `sample.given` asks for: one language for classes, beginnings, rows of the data and files of requests."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.data.fields.texts import BOS, PAD, Text
-from aigc_jax.data.given import asked
+from aigc_jax.data.given import NotAtHand, asked
 from aigc_jax.errors import UserError
 from aigc_jax.method import KNOWN
 
@@ -124,3 +125,8 @@ def test_a_file_of_requests_is_checked(lines, said, tmp_path):
     (tmp_path / "a.jsonl").write_text(lines, "utf-8")
     with pytest.raises(UserError, match=said):
         ask(str(tmp_path / "a.jsonl"))
+
+
+def test_rows_of_the_data_need_the_data_themselves():
+    with pytest.raises(NotAtHand):
+        ask("split:test", data=dataclasses.replace(PAIRS, at_hand=False))
