@@ -4,6 +4,7 @@ Every family is built from learners: one for a VAE, two for a GAN. A family give
 the rest of an update is the same for all and stands here.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import optax
 from flax import traverse_util
 
 from aigc_jax.errors import ConfigError, Unfit
-from aigc_jax.method import Array, Key, PyTree, State
+from aigc_jax.method import Array, Key, Method, PyTree, State
 from aigc_jax.ops import batch as whole
 
 Loss = Callable[[PyTree, PyTree, Key, Any], tuple[Array, tuple[PyTree, Mapping[str, Array]]]]
@@ -107,10 +108,20 @@ class Learner(NamedTuple):
         return self._merged(state.params[self.name], state), state.extra.get(self.name, {})
 
     def _merged(self, params: PyTree, state: State) -> PyTree:
-        """The module's weights. `settled` has merged them where a state is without the base's."""
+        """The module's weights. A state without the base's has them already: see `merged`."""
         if self.adapter is None or self.given not in state.frozen:
             return params
         return self.adapter.merge(params, state.frozen[self.given]["params"])
+
+    def merged(self, state: State) -> State:
+        """The state with an adapter merged, for any number of calls of `predict`."""
+        return self._with_weights(state, self._merged(state.weights(self.name), state))
+
+    def _with_weights(self, state: State, weights: PyTree) -> State:
+        """The state to predict with these weights."""
+        field = "ema" if self.name in state.ema else "params"
+        frozen = {name: tree for name, tree in state.frozen.items() if name != self.given}
+        return state.replace(**{field: {**getattr(state, field), self.name: weights}, "frozen": frozen})
 
     def apply(
         self, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None = None, **options: Any
@@ -124,15 +135,12 @@ class Learner(NamedTuple):
     def settled(self, state: State) -> State:
         """The state to sample with many calls of `predict`: weights of two or more axes are in the network's dtype.
 
-        Every call would merge an adapter and convert the weights again, and compilers do not take that out of a loop.
-        Biases and scales stay float32. Predictions are the same to the last bit.
+        Every call would convert them again, and compilers do not take that out of a loop. Biases and scales stay
+        float32. Predictions are the same to the last bit. An adapter is merged.
         """
         dtype = getattr(self.module, "dtype", jnp.float32)
         merged = self._merged(state.weights(self.name), state)
-        weights = jax.tree.map(lambda x: x.astype(dtype) if x.ndim > 1 else x, merged)
-        field = "ema" if self.name in state.ema else "params"
-        frozen = {name: tree for name, tree in state.frozen.items() if name != self.given}
-        return state.replace(**{field: {**getattr(state, field), self.name: weights}, "frozen": frozen})
+        return self._with_weights(state, jax.tree.map(lambda x: x.astype(dtype) if x.ndim > 1 else x, merged))
 
     def predict(self, state: State, *inputs: Any, **options: Any) -> Any:
         """The output with the averaged weights, nothing changed: for evaluating and sampling."""
@@ -241,6 +249,22 @@ def initial_state(
         },
         extra={**{name: kept for name, (_, _, kept) in begun.items() if kept}, **extra},
         frozen=frozen,
+    )
+
+
+def merging(method: Method, learners: Mapping[str, Learner]) -> Method:
+    """The method that merges each adapter once before it evaluates or samples, and not again with every prediction."""
+    adapted = [learner for learner in learners.values() if learner.adapter]
+    sample = method.sample
+    if not adapted:
+        return method
+
+    def merged(state: State) -> State:
+        return functools.reduce(lambda state, learner: learner.merged(state), adapted, state)
+
+    return method._replace(
+        evaluate=lambda key, state, batch: method.evaluate(key, merged(state), batch),
+        sample=sample and (lambda keys, state, given, plan: sample(keys, merged(state), given, plan)),
     )
 
 

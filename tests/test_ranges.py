@@ -135,10 +135,10 @@ WRONG = {  # what cannot work, by its key
     "networks.net.attention": (0,),
     "networks.net.dropout": 1.0,
     "networks.net.groups": 0,
-    "networks.net.classes": -1,
+    "networks.net.label_classes": -1,
     "method.timesteps": 1,
     "sample.steps": 0,
-    "method.eta": 1.5,
+    "sample.eta": 1.5,
     "method.bound_terms": -1,
 }
 
@@ -178,8 +178,8 @@ UNFIT = {  # configuration, key, value -> what is said of it
     ("gpt_sentences", "networks.net.heads", 3): "has to divide the width, 16: one of 1, 2, 4, 8, 16",
     ("gpt_sentences", "networks.net.length", 8): "the data has 24",
     ("gpt_sentences", "networks.net.vocabulary", 8): "the data has ",
-    ("cddpm_digits", "networks.net.classes", 3): "the data has 10",
-    ("cddpm_digits", "networks.net.classes", 11): "the data has 10",
+    ("cddpm_digits", "networks.net.label_classes", 3): "the data has 10",
+    ("cddpm_digits", "networks.net.label_classes", 11): "the data has 10",
     ("classifier_digits", "networks.net.widths", (12,)): "has to be of multiples of 8",
     ("classifier_digits", "networks.net.widths", (8, 8, 8, 8, 8)): "halves images of 8 × 8 to nothing",
 }
@@ -238,7 +238,8 @@ def test_a_measure_that_needs_more_samples_is_passed_over_where_others_remain(ca
     config["evals"]["quality"] = {"samples": 20, "measures": ("frechet", "kid"), "extractor": "digits"}
     assert build(config).judges["quality"].names == ("KID-digits",)
     said = capsys.readouterr().err
-    assert "FD-digits needs at least 65 samples, and has 20 drawn (evals.quality.samples)" in said and "passed over" in said
+    assert "FD-digits needs at least 65 samples, and has 20 drawn (evals.quality.samples)" in said
+    assert "passed over" in said
     config["evals"]["quality"]["measures"] = ("frechet",)
     with pytest.raises(ConfigError, match="FD-digits needs at least 65 samples.*: leave it out"):
         build(config)

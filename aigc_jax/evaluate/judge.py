@@ -65,8 +65,8 @@ class Judge:
             if measure.by_class:
                 if "label" not in asked:
                     raise ConfigError(
-                        f"{self._where}measures: {name} needs samples of known classes: train a conditional model and set "
-                        "sample.given=each, or leave it out."
+                        f"{self._where}measures: {name} needs samples of known classes: train a conditional "
+                        "model and set sample.given=each, or leave it out."
                     )
                 made = np.unique(asked["label"], return_counts=True)[1].min()
             if min(made, len(source)) >= measure.least:
@@ -171,7 +171,8 @@ def judge(
 
     split: of the data, that samples are held against; heldout: where the floor's samples are from.
     using: the extractor of images' features. weights, cache: folders, of the extractors' files and of their answers
-    about real images. where: the section of a configuration that asks for it. Raises ConfigError for a measure that this kind of data does not have.
+    about real images. where: the section of a configuration that asks for it.
+    Raises ConfigError for a measure that this kind of data does not have.
     """
     if count < 2 or not measures:
         raise ConfigError(

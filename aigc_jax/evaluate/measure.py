@@ -1,4 +1,4 @@
-"""What a module of this package has that measures samples: `images`, `texts`, `points`, …, named by a field's `kind`.
+"""The contract of modules that measure samples: `images`, `texts`, `points`, …, named by a field's `kind`.
 
     MEASURES                        what a configuration may name under `evals.<name>.measures`
     judging(field, name, asked)     the measures that it names, and how samples are looked at for them
@@ -6,7 +6,7 @@
 field is the target's, and name its name in rows. Rows of samples hold what they were generated from beside the target,
 and under `data.rows.TRUTH` the target that the data have for it.
 
-A measure is one or more figures of the same computation over what was seen of real and of made samples.
+A measure gives one or more figures from features (or texts, or points) of real and of generated samples.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -13,11 +13,12 @@ from PIL import Image
 from support import load_config
 
 import aigc_jax
-from aigc_jax.build import build, meant_otherwise
+from aigc_jax.build import build
 from aigc_jax.data import catalogue, meaning
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.meaning import Meaning
 from aigc_jax.errors import UserError
+from aigc_jax.sources import remarks
 from aigc_jax.train import loop, trained
 from aigc_jax.train.workdir import Workdir
 
@@ -126,10 +127,13 @@ def test_texts_that_changed_in_no_character_are_said_to_have_changed(tmp_path):
 def test_a_run_from_before_is_used_and_a_damaged_file_named(grown, copy):
     copy.data.unlink()
     assert copy.kept() is None
-    for content in ("", "[]", "3", '{"name": "x"}', '{"name": 1, "fields": 1, "target": 1, "example": 1, "splits": 1}'):
+    for content in ("", "[]", "3", '{"name": 1, "fields": 1, "target": 1, "example": 1, "splits": 1}'):
         copy.data.write_text(content)
         with pytest.raises(UserError, match=r"data\.json cannot be read"):
             copy.kept()
+    copy.data.write_text('{"name": "x", "medium": {}, "facts": {}, "example": {}, "splits": {}}')
+    with pytest.raises(UserError, match=r"another version of aigc_jax \(data\.json lacks 'fields'\): .*start=run:"):
+        copy.kept()
 
 
 def write_classes(folder, *names):
@@ -187,8 +191,8 @@ def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
     workdir = Workdir(tmp_path)
     workdir.record({}, {"net": network})
     workdir.keep(other)
-    config = {"frozen": {"codec": {"workdir": str(tmp_path), "network": "net"}}}
-    lines = list(meant_otherwise(config, data))
+    config = {"frozen": {"codec": {"weights": f"run:{tmp_path}#net"}}}
+    lines = list(remarks(config, data))
     assert lines == (
         [
             "Not the same to frozen.codec: it was trained on the classes a, 1, 2, 3, 4, 5, 6, 7 and 2 more, and digits "
@@ -197,4 +201,4 @@ def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
         if said
         else []
     )
-    assert list(meant_otherwise(config, other)) == []
+    assert list(remarks(config, other)) == []

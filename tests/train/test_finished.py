@@ -15,10 +15,9 @@ from aigc_jax.train.run import Run
 from aigc_jax.train.workdir import Workdir
 
 
-def tiny(steps=4, budget=60.0, **optimizer):
+def tiny(steps=4, **optimizer):
     config = load_config("gpt_sentences", "tiny")
     config["train"]["steps"] = steps
-    config["evaluate"]["budget"] = budget
     config["optimizers"]["net"] |= optimizer
     config["tracking"]["tensorboard"] = False
     return build(config, devices=jax.devices()[:1])
@@ -59,7 +58,10 @@ def test_a_finished_run_is_left_as_it_is_and_goes_on_with_more_steps(tmp_path, c
 def test_the_budget_is_for_what_training_waits_for(tmp_path, monkeypatch):
     budgets = []
     monkeypatch.setattr(Run, "judged", lambda run, name, state, budget=0.0, between=None: budgets.append(budget) or [])
-    loop.train(tiny(budget=7.0), Workdir(tmp_path), time.time())
+    config = load_config("gpt_sentences", "tiny")
+    config["evaluate"]["budget"] = 7.0
+    config["evals"]["quality"] = {"samples": 8, "measures": ("distinct_2",)}
+    loop.train(build(config, devices=jax.devices()[:1]), Workdir(tmp_path), time.time())
     assert budgets == [7.0, 0.0]
 
 
