@@ -217,7 +217,7 @@ def _judge(run: Run, name: str) -> Judge:
     folders = places.weights(), places.cache("features")
     wanted = asked.samples, asked.measures, asked.extractor
     found = judge(run.data, asked.split, run.evaluation.split, *wanted, *folders, where=f"evals.{name}")
-    found.check(run.given(asked.given).asked(asked.samples).rows)
+    found.check(run.given(asked.given).asked(asked.samples))
     return found
 
 
