@@ -16,7 +16,7 @@ from aigc_jax.data import catalogue
 from aigc_jax.data.meaning import Meaning, recalled, under
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
-from aigc_jax.learner import Learner, ema
+from aigc_jax.learner import Learner, ema, merging
 from aigc_jax.method import KNOWN, Codec, Method, PyTree
 from aigc_jax.ops.optimizer import optimizer, rate_at
 from aigc_jax.ranges import Amount, Count, Part, Pattern, Seed, Size
@@ -90,7 +90,7 @@ def build(
     ]
     section = config.get("codec", IDENTITY)
     codec_reads = getattr(lookup.module(codecs, section["name"], "codec.name"), "FROZEN", ())
-    method = bind_method(config["method"], learners, frozen, facts, codec_reads)
+    method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads), learners)
     reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and "codec" not in config))
     seed = check(config["seed"], Seed, "seed")
     if evaluation.batch_size % mesh.rows:
@@ -217,7 +217,7 @@ def _judge(run: Run, name: str) -> Judge:
     folders = places.weights(), places.cache("features")
     wanted = asked.samples, asked.measures, asked.extractor
     found = judge(run.data, asked.split, run.evaluation.split, *wanted, *folders, where=f"evals.{name}")
-    found.check(run.given(asked.given).asked(asked.samples).rows)
+    found.check(run.given(asked.given).asked(asked.samples))
     return found
 
 

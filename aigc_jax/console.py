@@ -37,8 +37,6 @@ VERBS = (
         "convert": ("FILE ... --name=NAME", "bring in the published weights of an extractor"),
         "export": ("RUN FOLDER", "write a trained network as a folder of weights"),
         "ship": ("RUN NAME", "make an extractor of a classifier that was trained here"),
-    },
-    {
         "folders": ("REAL MADE", "distances of a folder of images from a real one"),
         "texts": ("TRAINING MADE", "how varied texts are, and how much of them is copied"),
         "similarity": ("ONE OTHER", "PSNR, SSIM, LPIPS of images pair by pair"),

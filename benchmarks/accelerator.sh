@@ -33,7 +33,7 @@ for part in "$@"; do
   case "$part" in
     check)
       python3 -c 'import jax; print(jax.devices())'
-      JAX_PLATFORMS=cuda python3 -m pytest -q tests/ops/test_attention.py -k "one_kernel or newest" || failed+=(check)
+      JAX_PLATFORMS=cuda python3 -m pytest -q tests/ops/kernels/test_attention.py -k "one_kernel or newest" || failed+=(check)
       ;;
     pieces)
       several ddpm_step:gpu gpt_step:124m-gpu gpt_step:12m-gpu dcgan_step:gpu vae_step:gpu \

@@ -2,8 +2,9 @@
 
 These are, by names alone, so that a new family is known as soon as its files are there:
 - every test that has one of the family's configurations as a parameter, so the laws of `test_contract.py`;
-- every test file that imports the family or one of its networks;
-- `tests/<folder>/test_<module>.py` of each module of `nn`, `ops` and `learner` that these import, directly or not;
+- every test file that imports the family;
+- `tests/<folder>/test_<module>.py` of its networks and codecs, and of each module of BELOW that these or the family
+  import, directly or not;
 - the tests with the mark `every_family`: they read the files of all families.
 """
 
@@ -17,7 +18,7 @@ from support import CONFIGS, ROOT, load_config
 
 PACKAGE = ROOT / "aigc_jax"
 TESTS = ROOT / "tests"
-BELOW = ("methods", "nn", "ops", "learner")  # what families are made of
+BELOW = ("methods", "nn", "codecs", "ops", "learner")  # what families are made of
 
 
 def families() -> list[str]:
@@ -40,10 +41,13 @@ class Selection:
     def __init__(self, family: str):
         settings = {name: load_config(name) for name in CONFIGS}
         self.configs = {name for name, config in settings.items() if config["method"]["name"] == family}
-        networks = [network["name"] for name in self.configs for network in settings[name]["networks"].values()]
-        self.own = {PACKAGE / "methods" / f"{family}.py"}
-        self.own |= {PACKAGE / "nn" / f"{network.partition('.')[0]}.py" for network in networks}
-        self.modules = reached(self.own)
+        self.own = PACKAGE / "methods" / f"{family}.py"
+        parts = {self.own}
+        for config in (settings[name] for name in self.configs):
+            networks = [network["name"].partition(".")[0] for network in config["networks"].values()]
+            parts |= {PACKAGE / "nn" / f"{network}.py" for network in networks}
+            parts.add(PACKAGE / "codecs" / f"{config.get('codec', {}).get('name', 'identity')}.py")
+        self.modules = reached(parts)
         self._files: dict[Path, bool] = {}
 
     def takes(self, item: Any) -> bool:
@@ -58,7 +62,7 @@ class Selection:
     def _has(self, path: Path) -> bool:
         if path not in self._files:
             mirrored = {TESTS / module.relative_to(PACKAGE).with_name(f"test_{module.name}") for module in self.modules}
-            self._files[path] = path in mirrored or not self.own.isdisjoint(imported(path))
+            self._files[path] = path in mirrored or self.own in imported(path)
         return self._files[path]
 
 

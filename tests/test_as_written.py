@@ -95,7 +95,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
 
 
 @pytest.mark.long(part="documents")
-@pytest.mark.parametrize("page", READ)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in READ])
 def test_the_commands_of_a_page(page, furnished, tmp_path):
     source, environment = furnished
     folder = tmp_path / "checkout"

@@ -72,6 +72,14 @@ def test_bind_asks_for_what_is_missing_and_fills_facts():
     assert c.bind(reader, section, "s", {"size": 7, "other": 1})["size"] == 7
 
 
+def test_a_fact_fills_only_what_has_no_default():
+    def reader(*, classes: int = 0, shape: tuple[int, ...], length: int):
+        """Reads three keys."""
+
+    facts = {"classes": 10, "shape": (8, 8), "length": 5}
+    assert c.bind(reader, {"length": 7}, "here", facts) == {"shape": (8, 8), "length": 7}
+
+
 def test_the_tiny_twin_changes_only_keys_that_exist():
     assert c.resolved(full(), {"train.steps": 2}, "tiny").train.steps == 2
     assert c.resolved(full(), {"train.steps": 2}).train.steps == 10

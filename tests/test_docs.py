@@ -1,101 +1,35 @@
 """The documents hold: their code runs, their links lead somewhere, their tables say what the code says."""
 
 import ast
-import importlib
-import importlib.util
 import re
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from printing import load_file, printing
 from support import CONFIGS, PRINTED_FILE, ROOT, load_config
 
-import aigc_jax.data.sets
-import aigc_jax.methods
-import aigc_jax.nn
-from aigc_jax.build import build
 from aigc_jax.config import OPTIMIZER, TRUNK, leaves, merged
 from aigc_jax.data import catalogue
-from aigc_jax.train import loop
 from aigc_jax.train.run import Judging
-from aigc_jax.train.workdir import Workdir
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LAUNCHERS = sorted(path for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # what it holds belongs to other pages
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
 ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]*)` \|", re.MULTILINE)
-PACKAGES = {  # folder of a new file -> the package that finds it
-    "aigc_jax/nn": aigc_jax.nn,
-    "aigc_jax/methods": aigc_jax.methods,
-    "aigc_jax/data/sets": aigc_jax.data.sets,
-}
 
 
 def text(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
-def load_file(path: Path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def printed(tmp_path, monkeypatch):
-    """A function: page -> path as printed -> the file, where the package finds it and no old file is touched."""
-    before = set(sys.modules)
-    for folder, package in PACKAGES.items():
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / folder)])
-
-    def write(page: str) -> dict[str, Path]:
-        files = {}
-        for block in PRINTED_FILE.finditer(text(page)):
-            followed = ROOT / block["path"]  # by who wrote the page's files into the checkout, as it asks for
-            if followed.exists():
-                assert followed.read_text("utf-8") == block["code"], f"{block['path']} differs from {page}"
-            path = files[block["path"]] = tmp_path / block["path"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block["code"], "utf-8")
-        importlib.invalidate_caches()
-        return files
-
-    yield write
-    for name in set(sys.modules) - before:
-        parent, _, child = name.rpartition(".")
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-            vars(sys.modules[parent]).pop(child, None) if parent in sys.modules else None
-
-
-def test_the_printed_family_trains_with_no_old_file_edited(printed, tmp_path):
-    files = printed("docs/add-a-family.md")
-    assert [path.split("/")[-2] for path in files] == ["nn", "methods", "configs", "methods"]
-    config = load_file(files["configs/realnvp_digits.py"]).get_config("tiny").to_dict()
-    run, workdir = build(config), Workdir(tmp_path / "run")
-    before = jax.device_get(run.programs.init().params)
-    loop.train(run, workdir, time.time())
-    kept = run.checkpoints(workdir.checkpoints)
-    assert kept.steps()[-1] == run.pace.steps
-    state, _, _ = kept.restore(run.programs.described, run.programs.described_sums, run.pace.steps)
-    jax.tree.map(lambda old, new: np.testing.assert_(np.any(old != np.asarray(new))), before, dict(state.params))
-    assert all(np.isfinite(value) for value in run.measure(state).values())
-    samples = run.programs.sample(jax.random.key(1), state, 4)
-    assert samples.shape == (4, 8, 8, 1) and np.abs(samples).max() <= 1
-
-
-def test_the_printed_tests_of_the_family_pass(printed):
-    module = load_file(printed("docs/add-a-family.md")["tests/methods/test_normalizing_flow.py"])
-    laws = [value for name, value in vars(module).items() if name.startswith("test_")]
-    assert len(laws) == 2
-    for law in laws:
-        law()
+def printed(tmp_path):
+    with printing(tmp_path) as write:
+        yield write
 
 
 def test_the_printed_configuration_starts_from_another(printed):

@@ -132,6 +132,20 @@ def test_they_are_neither_moved_nor_saved_and_a_run_resumes_with_them(config, co
     assert len(list(workdir.samples.iterdir())) == 1
 
 
+def test_no_step_gives_them_up(config):
+    """A run that goes back to an earlier state, twice, finds them where they were."""
+    run = build(config, devices=jax.devices()[:1])
+    programs, feed = run.programs, run.feeds["train"]
+    before = jax.device_get(programs.frozen)
+    for _ in range(3):
+        state, sums = programs.init(), programs.start_sums()
+        for items in feed.training(run.batch_size, run.seed, 0, 2, 1):
+            state, sums = programs.train(state, sums, feed.resident, items)
+        assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(programs.frozen))
+        assert not state.frozen, "and no state has a second copy"
+    equal(programs.frozen, before)
+
+
 @pytest.mark.parametrize(
     ("change", "said", "kind"),
     [

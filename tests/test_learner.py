@@ -8,7 +8,8 @@ import optax
 import pytest
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.learner import Adapter, Learner, ema, initial_state
+from aigc_jax.learner import Adapter, Learner, ema, initial_state, merging
+from aigc_jax.method import Method
 from aigc_jax.ops.batch import AXIS
 from aigc_jax.train import guard
 
@@ -167,7 +168,7 @@ def test_the_usual_norm_is_that_of_all_steps_where_a_loss_is_lazy():
     for number in range(2 * EVERY):
         state, metrics = step(state, batch)
         watch = watch or guard.start(metrics)
-        _, watch = guard.judge(metrics, watch, jnp.int32(number + 1), 0.0)
+        _, watch = guard.admit(metrics, watch, jnp.int32(number + 1), 0.0)
         norms.append(metrics["net_gradient"])
     assert list(watch.usual) == ["net_gradient"]
     np.testing.assert_allclose(watch.usual["net_gradient"], norms[0], rtol=1e-6)
@@ -213,12 +214,12 @@ def test_a_network_starts_from_what_it_is_given_and_its_average_too():
     learner, state, *_ = setup()
     given = jax.tree.map(lambda w: w + 1, state.params["net"])
     own = learner.init(jax.random.key(0), jnp.zeros((8, 3)))
-    begun = initial_state({"net": (learner, own)}, {"networks.net": {"params": given}})
+    begun = initial_state({"net": (learner, own)}, {"networks.net.start": {"params": given}})
     for found in (begun.params["net"], begun.ema["net"]):
         jax.tree.map(np.testing.assert_array_equal, found, given)
     wrong = {"Dense_0": {"kernel": given["Dense_0"]["kernel"][:2]}, "Dense_1": given["Dense_0"]}
     with pytest.raises(ConfigError) as error:
-        initial_state({"net": (learner, own)}, {"networks.net": {"params": wrong}})
+        initial_state({"net": (learner, own)}, {"networks.net.start": {"params": wrong}})
     for said in (
         "Dense_0/bias is absent there and float32[1] in this configuration",
         "Dense_0/kernel is float32[2, 1] there and float32[3, 1] in this configuration",
@@ -243,7 +244,7 @@ def test_an_adapter_is_what_moves_and_its_base_is_read():
     base = state.params["net"]
     adapter, merges = doubled(base)
     learner = learner._replace(adapter=adapter, averages={})
-    frozen = {"networks.net": {"params": base}}
+    frozen = {"networks.net.start": {"params": base}}
     state = initial_state({"net": (learner, learner.init(jax.random.key(0), batch["x"]))}, frozen)
     after, _ = learner.update(jax.random.key(2), state, loss, batch)
     assert after.frozen is state.frozen
@@ -253,8 +254,30 @@ def test_an_adapter_is_what_moves_and_its_base_is_read():
     merged, _ = learner.of(after)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, by * b, rtol=1e-5), merged, base)
     np.testing.assert_allclose(learner.predict(after, batch["x"]), by * output, rtol=1e-5)
-    merges.clear()
-    settled = learner.settled(after)
-    for _ in range(3):
-        np.testing.assert_allclose(learner.predict(settled, batch["x"]), by * output, rtol=1e-5)
-    assert len(merges) == 1, "once for any number of calls"
+    for once in (learner.settled, learner.merged):
+        merges.clear()
+        state = once(after)
+        for _ in range(3):
+            np.testing.assert_allclose(learner.predict(state, batch["x"]), by * output, rtol=1e-5)
+        assert len(merges) == 1, "once for any number of calls"
+
+
+def test_evaluating_and_sampling_merge_an_adapter_once():
+    learner, state, _, batch = setup()
+    adapter, merges = doubled(state.params["net"])
+    learner = learner._replace(adapter=adapter, averages={})
+    frozen = {"networks.net.start": {"params": state.params["net"]}}
+    state = initial_state({"net": (learner, learner.init(jax.random.key(0), batch["x"]))}, frozen)
+
+    def many(_, state, batch, *plan):
+        return sum(learner.predict(state, batch["x"]) for _ in range(3))
+
+    plain = Method(lambda *_: None, lambda *_: None, many, many)
+    method = merging(plain, {"net": learner})
+    for function, before in ((method.evaluate, plain.evaluate), (method.sample, plain.sample)):
+        merges.clear()
+        found = function(jax.random.key(0), state, batch, *[None] * (function is method.sample))
+        assert len(merges) == 1
+        np.testing.assert_array_equal(found, before(jax.random.key(0), state, batch))
+    assert merging(plain, {"net": learner._replace(adapter=None)}) is plain
+    assert merging(plain._replace(sample=None), {"net": learner}).sample is None

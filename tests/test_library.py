@@ -63,6 +63,13 @@ def test_they_are_those_of_the_command_line(runs):
         np.testing.assert_array_equal(aigc_jax.load(folder.folder).sample(3, "each", 5), written["image"])
 
 
+def test_samples_do_not_depend_on_the_size_of_a_batch(runs):
+    folder = runs("cddpm_digits")
+    many, few = (aigc_jax.load(folder, {"evaluate.batch_size": size}).sample(11, seed=4) for size in (8, 3))
+    assert np.abs(many.astype(int) - few).max() <= 1, "but for rounding to a level"
+    np.testing.assert_array_equal(aigc_jax.load(folder).sample(5, seed=4), many[:5])
+
+
 def test_images_show_themselves_and_what_is_computed_from_them_does_not(runs, tmp_path):
     samples = aigc_jax.load(runs("cddpm_digits")).sample(8, given=3)
     assert samples._repr_png_().startswith(b"\x89PNG")

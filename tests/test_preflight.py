@@ -4,28 +4,23 @@ import math
 import shutil
 import sys
 import time
+from functools import partial
 
 import jax
 import pytest
 from support import load_config
 
-from aigc_jax import ahead, command, console, places
+from aigc_jax import command, console, places
 from aigc_jax.build import build
 from aigc_jax.errors import ConfigError, UserError, free_bytes
 from aigc_jax.train import checkpoint, loop, preflight
-from aigc_jax.train.checkpoint import Checkpoints
+from aigc_jax.train.checkpoint import WHEN, Checkpoints
 from aigc_jax.train.preflight import Tried, checkpoints, held, readable, times
 from aigc_jax.train.run import Judging
 from aigc_jax.train.workdir import Workdir
 
 TINY = "gpt_sentences:tiny"
 ROWS = ("data", "measures", "memory", "disk", "time", "ready")
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    """Nothing is read ahead: that stands between jax and its cache for the rest of the process."""
-    monkeypatch.setattr(ahead, "read_ahead", lambda config, mode: None)
 
 
 def aigc_jax(*arguments):
@@ -145,9 +140,8 @@ def test_training_refuses_a_disk_for_no_checkpoint_before_it_compiles(run, tmp_p
 
 @pytest.mark.parametrize("parallel", [{"data": 1}, {"data": 2, "fsdp": 2, "tensor": 2}])
 def test_bytes_of_a_state_are_those_of_its_shards(parallel):
-    config = load_config("ddpm_digits", "tiny")
+    config = load_config("gpt_sentences")  # wide enough to be split
     config["parallel"] |= parallel
-    config["networks"]["net"] |= {"channels": 32, "groups": 4}
     programs = build(config, devices=jax.devices()[: math.prod(parallel.values())]).programs
     state = programs.init()
     shards = [shard for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards]
@@ -191,10 +185,14 @@ def test_bytes_of_a_checkpoint_are_those_of_its_arrays(run, trained):
     ],
 )
 def test_no_more_checkpoints_lie_there_than_are_counted(run, settings, tmp_path, monkeypatch):
-    config = {**run.config, "checkpoint": {**run.config["checkpoint"], **settings}}
-    config["train"] = {**config["train"], "steps": 8}
-    config["evaluate"] = {**config["evaluate"], "every": 1 if settings.get("best") else 0}
-    this = build(config, devices=jax.devices()[:1])
+    section = {**run.config["checkpoint"], **settings}
+    this = run._replace(
+        config={**run.config, "checkpoint": section},
+        checkpoints=partial(Checkpoints, **{key: value for key, value in section.items() if key not in WHEN}),
+        pace=run.pace._replace(steps=8, log_every=8),
+        evaluation=run.evaluation._replace(every=1 if section["best"] else 0),
+        save_every=section["every"],
+    )
     there, finish = [], Checkpoints._finish
 
     def counted(self, *arguments):

@@ -27,20 +27,22 @@ def latents(
     likelihood: likelihoods.Name,
     scale: Annotated[float, above(0)],
 ) -> Codec:
-    """Images <-> float32 [B, 1, 1, latent].
+    """Images <-> float32 [B, 1, 1, latent], or [B, *latent_shape] where the network has that.
 
     facts: of the target. frozen: "codec" has the methods `encode` and `decode` of a VAE's network, and its field
-    `latent`. likelihood: that it was trained with. scale: of a latent; it should bring the variance to about 1.
+    `latent`; `latent_shape`, (h, w, c), says that its latents are the values of a map. likelihood: that it was trained with. scale: of a latent; it should bring the variance to about 1.
     """
     vae: Any = frozen["codec"]
+    shape = getattr(vae, "latent_shape", (1, 1, vae.latent))
     mean = likelihoods.named(likelihood, 0.0).mean
 
     def encode(key: Key, frozen: Frozen, target: Array) -> Array:
         center, log_variance = vae.apply(frozen["codec"], target, method="encode")
         noise = draw(jax.random.normal, key, center.shape)
-        return (scale * (center + jnp.exp(log_variance / 2) * noise))[:, None, None]
+        return (scale * (center + jnp.exp(log_variance / 2) * noise)).reshape(-1, *shape)
 
     def decode(frozen: Frozen, encoded: Array) -> Array:
-        return mean(vae.apply(frozen["codec"], encoded[:, 0, 0] / scale, method="decode"))
+        z = encoded.reshape(-1, vae.latent) / scale
+        return mean(vae.apply(frozen["codec"], z, method="decode"))
 
-    return Codec(dict(shape=(1, 1, vae.latent), levels=0), encode, decode)
+    return Codec(dict(shape=shape, levels=0), encode, decode)

@@ -2,8 +2,7 @@
 
     aigc_jax compare runs/a runs/b
 
-Of each run its latest step counts. Figures of one name that were not measured alike are not put side by side: that is
-an error which names the difference.
+Of each run its latest step counts. Figures of one name that were not measured alike are refused, with the difference.
 """
 
 import argparse
@@ -19,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints a table for each measure, its best value first by nothing but its number. Raises UserError."""
+    """Prints a table for each measure, sorted by value. Raises UserError."""
     measures: dict[str, list[Record]] = defaultdict(list)
     for path in options.records:
         for record in latest(read_records(path)):

@@ -1,4 +1,4 @@
-"""List the configurations that come with this package, or tell of one of them.
+"""List the configurations of this package, or describe one of them.
 
     aigc_jax configs
     aigc_jax configs ddpm_digits

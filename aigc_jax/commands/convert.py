@@ -1,10 +1,10 @@
-"""Bring a network's published weights into our form.
+"""Convert a network's published weights.
 
     aigc_jax convert pt_inception-2015-12-05-6726825d.pth --name inception
     aigc_jax convert alexnet-owt-7be5be79.pth alex.pth --name lpips_alex
 
-FILES are those that PyTorch users have; PyTorch itself is not needed. Their SHA-256 have to be the published ones.
-What is written is found by the network of that name.
+FILES are PyTorch's; PyTorch itself is not needed. Their SHA-256 have to be the published ones. The network of that name
+finds what is written.
 """
 
 import argparse

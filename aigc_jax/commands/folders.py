@@ -1,4 +1,4 @@
-"""Hold a folder of images against another one.
+"""Measure a folder of generated images against real ones.
 
     aigc_jax folders REAL MADE --extractor=inception --measures frechet kid
 
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the figures, and adds their records to --out. Raises UserError, also for what is left out of them."""
+    """Prints the figures, and adds their records to --out. Raises UserError, also for measures that are left out."""
     given = {"real": options.real, "heldout": options.heldout, "made": options.made}
     found = {name: files.load_images(path, options.size, options.grey) for name, path in given.items() if path}
     made = found.pop("made")

@@ -25,7 +25,7 @@ from aigc_jax.train.journal import duration, measured
 from aigc_jax.train.workdir import Workdir, write_whole
 
 FORMS = {"JS": ".4f", "surprise": "+.3f", "off_data": ".2%", "modes": ".4g"}  # measure -> how a value is written
-PARTS = {"rate", "elbo"}  # what families measure besides whose likelihood is a bound
+PARTS = {"rate", "elbo"}  # measured beside bits that are a bound, and not beside an exact likelihood
 Row = Mapping[str, Any]
 """One run: "density", "family", "run", "seconds", "device", "divergence" (bits, or None), "exact" (or a bound), and
 "figures": measure -> [value, low, high, floor]."""
@@ -74,7 +74,7 @@ def row_of(folder: Path) -> Row:
     points = data.splits[split][np.arange(len(data.splits[split]))][data.target][:evaluated]
     measures = measured(workdir.metrics, records[-1].step, split)
     bits = _bits(measures)
-    # The points' own bits, not the entropy: what chance there is in them is then in both, and cancels.
+    # The bits of these points, not the entropy: the noise of the draw then cancels.
     own = float(np.mean(-np.log2(data.made.density.masses[points[:, 0], points[:, 1]])))
     return {
         "density": data.made.density.name,

@@ -3,9 +3,9 @@
     aigc_jax prefer page FOLDER FOLDER [FOLDER ...] --out=page.html --pairs=100
     aigc_jax prefer score ANSWERS.json [ANSWERS.json ...] --key=page.key.json
 
-`page` draws pairs from folders of images, or of texts (.txt), and writes one HTML file, which works without a network,
-and beside it the key that says what each sample is from. Send the page to raters; they send back the answers that it
-lets them download. `score` says from the answers how strongly each folder is preferred.
+`page` pairs samples of folders of images, or of texts (.txt). It writes one HTML file, which works without a network,
+and a key that says which folder each sample is from. Send the page to raters; they send back the answers that they
+download from it. `score` says how strongly each folder is preferred.
 """
 
 import argparse

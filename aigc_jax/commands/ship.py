@@ -1,4 +1,4 @@
-"""Make an extractor of images' features of a classifier that a run has trained.
+"""Make an extractor of features of a classifier that a run has trained.
 
     aigc_jax ship runs/classifier_digits digits
 

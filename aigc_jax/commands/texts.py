@@ -1,4 +1,4 @@
-"""Hold texts against those that a model was trained on.
+"""Measure generated texts against the training texts.
 
     aigc_jax texts TRAINING MADE --measures distinct_2 copied_10 self_bleu
 
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the figures, and adds their records to --out. Raises UserError, also for what is left out of them."""
+    """Prints the figures, and adds their records to --out. Raises UserError, also for measures that are left out."""
     given = {"training": options.training, "heldout": options.heldout}
     made = files.load_texts(options.made)
     splits: dict[str, Source] = {

@@ -1,4 +1,4 @@
-"""Write samples that lie in one file as files of their own.
+"""Write the samples of one file as one file each.
 
     aigc_jax unpack runs/ddpm/samples/sample_00003000.npz FOLDER
 

@@ -1,8 +1,8 @@
-"""Hold every checkpoint of a run against its manifest.
+"""Check every checkpoint of a run against its manifest.
 
     aigc_jax verify runs/cifar
 
-Says of each whether it is as it was written, and from which step training would go on.
+Says which are intact, and from which step training would go on.
 """
 
 import argparse
@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints a line for each checkpoint. Raises UserError where one is not as it was written, or there is none."""
+    """Prints a line for each checkpoint. Raises UserError where one is damaged, or there is none."""
     folder = options.workdir / "checkpoints"
     steps = saved(folder)
     if not steps:

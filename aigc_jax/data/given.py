@@ -106,9 +106,11 @@ def _row_numbers(data: DataSet, split: str, numbers: np.ndarray) -> dict[str, np
 
 
 def _of_split(data: DataSet, reads: Sequence[str], split: str, n: int) -> Asked:
+    fields = [name for name in reads if name != KNOWN]
+    if not fields:
+        raise UserError(f"This model is given no field of the data, such as those of split:{split}.", code=2)
     found = _row_numbers(data, split, np.arange(n))
     size = len(data.splits[split])
-    fields = [name for name in reads if name != KNOWN]
     lines = [{name: f"{split}:{i % size}" for name in fields} for i in range(n)]
     return Asked({name: found[name] for name in fields}, found[data.target], lines)
 
@@ -156,14 +158,13 @@ def _rest(
     seed: int,
     heldout: str,
 ) -> Asked:
-    """With the fields that nothing was asked of."""
+    """With the fields that nothing was asked of: drawn at random, or rows of the data where one of them cannot be."""
     left = [name for name in reads if name != KNOWN and name not in rows]
     drawn = {name: data.fields[name].anything(n, seed) for name in left}
-    if lacking := [name for name, found in drawn.items() if found is None]:
-        of_data = _of_split(data, lacking, heldout, n)
+    if any(found is None for found in drawn.values()):
+        of_data = _of_split(data, left, heldout, n)
         lines = [{**line, **more} for line, more in zip(lines, of_data.lines, strict=True)]
-        truth = of_data.truth if len(lacking) == len([name for name in reads if name != KNOWN]) else None
-        return Asked({**rows, **{name: x for name, x in drawn.items() if x is not None}, **of_data.rows}, truth, lines)
+        return Asked({**rows, **of_data.rows}, None if rows else of_data.truth, lines)
     found = {name: x for name, x in drawn.items() if x is not None}
     said = {name: data.fields[name].values(x) for name, x in found.items()}
     lines = [{**line, **{name: str(each[i]) for name, each in said.items()}} for i, line in enumerate(lines)]

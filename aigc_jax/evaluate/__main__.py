@@ -1,4 +1,4 @@
-"""Evaluations of files, whatever made them: `python -m aigc_jax.evaluate COMMAND --help`.
+"""Evaluations of files: `python -m aigc_jax.evaluate COMMAND --help`.
 
 Each command is a module of `aigc_jax.commands`, and one of `aigc_jax` too.
 """

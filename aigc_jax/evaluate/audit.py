@@ -1,4 +1,4 @@
-"""An audit of samples for copies of the training set: a test, a sentence, and the closest pairs to look at."""
+"""An audit of samples for copies of training examples: a test, a verdict and the closest pairs."""
 
 import base64
 import html
@@ -28,7 +28,7 @@ td:first-child{border-right:2px solid #ccc} td{font-size:13px;color:#555} img{di
 
 
 class Audit(NamedTuple):
-    """What was found, and where to look."""
+    """The result of an audit."""
 
     finding: Finding
     closest: np.ndarray  # int64 [n], numbers of the samples of the lowest scores, lowest first
@@ -95,7 +95,7 @@ def audit(train: np.ndarray, unseen: np.ndarray, made: np.ndarray, using: Extrac
 
 
 def of_run(run: Run, workdir: Workdir) -> None:
-    """Mode `audit`: samples held against the training and the evaluation split.
+    """Mode `audit`: compares samples with the training and the evaluation split.
 
     They are as many as evaluation measures, or as sampling draws where it measures none.
     """

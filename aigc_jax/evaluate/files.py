@@ -1,4 +1,4 @@
-"""What comes as files: images in folders or arrays of NumPy, texts in lines."""
+"""Loads samples from files: images in folders or NumPy arrays, texts in lines."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def load_texts(path: Path) -> np.ndarray:
 
     Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
     """
-    lines = decoded(path)[0].replace("\r\n", "\n").split("\n")  # other separators of lines may stand within a text
+    lines = decoded(path)[0].replace("\r\n", "\n").split("\n")  # other line separators may be part of a text
     texts = []
     for number, line in enumerate(lines, 1):
         if path.suffix == ".jsonl" and line:

@@ -7,25 +7,30 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
+from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import UserError
-from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
+from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
 from aigc_jax.metrics import kernel, manifold, scores
 from aigc_jax.metrics.bootstrap import Estimate, mean
 from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.features.extractor import Answers, Extractor, remembered
 from aigc_jax.metrics.frechet import Moments, frechet, moments
+from aigc_jax.metrics.similarity import psnr, ssim
 
 KID_SUBSETS, KID_SIZE = 100, 1000  # Bińkowski et al. 2018, section 4
 SCORE_SPLITS = 10  # Salimans et al. 2016, section 4
 
 
 class Seen:
-    """What an extractor says of a set of images, and of which class each is meant to be (int [N], or None)."""
+    """What an extractor says of a set of images, and of which class each is meant to be (int [N], or None).
 
-    def __init__(self, answers: Answers, labels: np.ndarray | None):
+    pairs: (the images, their true targets), uint8 [N, H, W, C] each, where measures hold them against each other.
+    """
+
+    def __init__(self, answers: Answers, labels: np.ndarray | None, pairs: tuple[np.ndarray, np.ndarray] | None = None):
         self.answers = answers
         self.features, self.logits = answers
-        self.labels = labels
+        self.labels, self.pairs = labels, pairs
 
     def __len__(self) -> int:
         return len(self.features)
@@ -142,6 +147,17 @@ def _labels(made: Seen) -> np.ndarray:
     return made.labels
 
 
+def _paired(name: str, similarity: Callable[[np.ndarray, np.ndarray], Estimate]) -> Measure:
+    def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
+        if made.pairs is None:
+            raise UserError(f"{name} needs the true targets of what samples are generated from.")
+        return (similarity(*made.pairs),)
+
+    return Measure((name,), {}, estimate, paired=True)
+
+
+PAIRED: Mapping[str, Measure] = {"psnr": _paired("PSNR", psnr), "ssim": _paired("SSIM", ssim)}
+"""Of images and their true targets; they need no extractor."""
 MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
     "frechet": _distance,
     "kid": _kid,
@@ -154,20 +170,29 @@ MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
     "class_frechet": _class_distance,
 }
 """(the extractor, the number of samples) -> the measure."""
+NOTHING = Answers(np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))  # of no extractor
 
 
-def judging(field: Any, name: str, asked: Asked) -> tuple[list[Measure], Sight]:
+def judging(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`. field: of any images."""
-    using = extractor(asked.extractor, asked.weights)
-    chosen = [factory(using, asked.samples) for factory in named(asked.measures, MEASURES)]
+    found = named(wanted.measures, {**MEASURES, **PAIRED})
+    of_pairs = any(isinstance(each, Measure) for each in found)
+    using = None
+    if not all(isinstance(each, Measure) for each in found):
+        using = extractor(wanted.extractor, wanted.weights)
+    chosen = [each if isinstance(each, Measure) else each(using, wanted.samples) for each in found]
 
     def see(rows: Mapping[str, np.ndarray], real: bool) -> Seen:
-        answers = remembered(using, rows[name], asked.cache if real else None)
-        return Seen(answers, np.asarray(rows["label"], int) if "label" in rows else None)
+        answers = remembered(using, rows[name], wanted.cache if real else None) if using else NOTHING
+        pairs = (rows[name], rows[TRUTH]) if of_pairs and TRUTH in rows else None
+        return Seen(answers, np.asarray(rows["label"], int) if "label" in rows else None, pairs)
 
     def join(parts: Sequence[Seen]) -> Seen:
         answers = Answers(*map(np.concatenate, zip(*(part.answers for part in parts), strict=True)))
         labels = [part.labels for part in parts if part.labels is not None]
-        return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None)
+        pairs = [part.pairs for part in parts if part.pairs is not None]
+        images, truth = map(np.concatenate, zip(*pairs, strict=True)) if pairs else (None, None)
+        together = None if images is None or truth is None else (images, truth)
+        return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None, together)
 
     return chosen, Sight(see, join, using)

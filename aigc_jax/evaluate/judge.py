@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from aigc_jax.data.dataset import DataSet, Source
+from aigc_jax.data.given import Asked
 from aigc_jax.errors import ConfigError, UserError
-from aigc_jax.evaluate.measure import Asked, Measure, Sight
+from aigc_jax.evaluate.measure import Measure, Sight, Wanted
 from aigc_jax.metrics.bootstrap import Estimate, interval
 from aigc_jax.metrics.features.extractor import checked
 from aigc_jax.metrics.record import Figure, Protocol
@@ -47,10 +48,10 @@ class Judge:
         self._measures, self._sight, self.using = measures, sight, sight.using
         self.left_out: Sequence[str] = ()  # by the last `figures`: what could not be measured, a line each
 
-    def check(self, asked: Mapping[str, np.ndarray]) -> None:
+    def check(self, asked: Asked) -> None:
         """Refuses what cannot be measured before anything is drawn, and passes over measures that need more samples.
 
-        asked: what samples are generated from, field -> [count, ...].
+        asked: what samples are generated from.
         Raises ConfigError for an extractor that cannot see the images, and where no measure remains.
         """
         source, using = self._data.splits[self._split], self._sight.using
@@ -63,12 +64,17 @@ class Judge:
         for measure in self._measures:
             name, made = " and ".join(measure.names), self.count
             if measure.by_class:
-                if "label" not in asked:
+                if "label" not in asked.rows:
                     raise ConfigError(
                         f"{self._where}measures: {name} needs samples of known classes: train a conditional "
                         "model and set sample.given=each, or leave it out."
                     )
-                made = np.unique(asked["label"], return_counts=True)[1].min()
+                made = np.unique(asked.rows["label"], return_counts=True)[1].min()
+            if measure.paired and asked.truth is None:
+                raise ConfigError(
+                    f"{self._where}measures: {name} needs the true targets of what is given: set "
+                    f"{self._where}given=split:test, for a model that reads it, or leave it out."
+                )
             if min(made, len(source)) >= measure.least:
                 kept.append(measure)
                 continue
@@ -182,6 +188,6 @@ def judge(
     module = f"aigc_jax.evaluate.{data.made.kind}"
     if importlib.util.find_spec(module) is None:
         raise ConfigError(f"Nothing measures samples of {data.name} ({data.made.kind}): leave {where or 'it'} out.")
-    asked = Asked(min(count, len(data.splits[split])), measures, using, weights, cache)
-    chosen, sight = importlib.import_module(module).judging(data.made, data.target, asked)
+    wanted = Wanted(min(count, len(data.splits[split])), measures, using, weights, cache)
+    chosen, sight = importlib.import_module(module).judging(data.made, data.target, wanted)
     return Judge(data, split, heldout, count, chosen, sight, where)

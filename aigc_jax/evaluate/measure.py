@@ -1,12 +1,12 @@
-"""What a module of this package has that measures samples: `images`, `texts`, `points`, …, named by a field's `kind`.
+"""The contract of modules that measure samples: `images`, `texts`, `points`, …, named by a field's `kind`.
 
     MEASURES                        what a configuration may name under `evals.<name>.measures`
-    judging(field, name, asked)     the measures that it names, and how samples are looked at for them
+    judging(field, name, wanted)    the measures that it names, and how samples are looked at for them
 
 field is the target's, and name its name in rows. Rows of samples hold what they were generated from beside the target,
 and under `data.rows.TRUTH` the target that the data have for it.
 
-A measure is one or more figures of the same computation over what was seen of real and of made samples.
+A measure gives one or more figures from features (or texts, or points) of real and of generated samples.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +31,7 @@ class Measure(NamedTuple):
     estimate: Callable[[Any, Any], tuple[Estimate, ...]]  # (real, made) -> one for each name
     least: int = 1  # samples that it needs of either side, and where it is by class of each class
     by_class: bool = False  # it needs to know which classes the samples were asked to be
+    paired: bool = False  # it holds each sample against the target that the data have for what was given
 
 
 class Sight(NamedTuple):
@@ -42,7 +43,7 @@ class Sight(NamedTuple):
     using: Extractor | None
 
 
-class Asked(NamedTuple):
+class Wanted(NamedTuple):
     """What a configuration asks for."""
 
     samples: int  # on the side that has fewer of them

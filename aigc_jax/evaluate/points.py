@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from aigc_jax.data.fields.points import Point
-from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
+from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
 from aigc_jax.metrics.bootstrap import Estimate, mean
 from aigc_jax.metrics.scores import jensen_shannon
 from aigc_jax.ops.densities import TYPICAL, Density
@@ -87,7 +87,7 @@ MEASURES: Mapping[str, Callable[[Density], Measure]] = {
 }
 
 
-def judging(field: Point, name: str, asked: Asked) -> tuple[list[Measure], Sight]:
+def judging(field: Point, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`."""
-    chosen = [factory(field.density) for factory in named(asked.measures, MEASURES)]
+    chosen = [factory(field.density) for factory in named(wanted.measures, MEASURES)]
     return chosen, Sight(lambda rows, real: rows[name], np.concatenate, None)

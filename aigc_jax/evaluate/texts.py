@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from aigc_jax.data.fields.texts import Text
-from aigc_jax.evaluate.measure import Asked, Measure, Sight, named
+from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
 from aigc_jax.metrics import texts as of
 
 
@@ -27,9 +27,11 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def judging(field: Text, name: str, asked: Asked) -> tuple[list[Measure], Sight]:
+def judging(field: Text, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`."""
-    return named(asked.measures, MEASURES), Sight(lambda rows, real: field.values(rows[name]).tolist(), _together, None)
+    return named(wanted.measures, MEASURES), Sight(
+        lambda rows, real: field.values(rows[name]).tolist(), _together, None
+    )
 
 
 def of_strings() -> Sight:

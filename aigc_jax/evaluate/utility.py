@@ -1,13 +1,13 @@
-"""What samples of a conditional model are good for: accuracies of classifiers trained on them, on real ones, on both.
+"""The utility of labelled samples: accuracies of classifiers trained on them, on real images, and on both.
 
 The classification accuracy score is that of a classifier trained on samples alone, all of them, on real test images
-(Ravuri & Vinyals 2019, arXiv:1905.10887, section 3). A utility curve asks besides what they are worth where few real
-labels are at hand: at a budget of n labelled examples, as many of each class, classifiers are trained on
+(Ravuri & Vinyals 2019, arXiv:1905.10887, section 3). A utility curve also shows what they are worth where real labels
+are few. At a budget of n labelled examples, balanced over the classes, classifiers are trained on
 
     n real examples        n synthetic ones        n real ones and every synthetic one
 
-Every training is one and the same compiled program, with equal numbers of steps: what differs are the numbers of the
-examples that its batches take from the pool.
+Every training runs the same compiled program for the same number of steps. Only the rows that its batches take from the
+pool differ.
 """
 
 import json
@@ -175,7 +175,7 @@ def _trained(method: Method, key: Key, pool: Rows, plan: jax.Array) -> State:
 
 
 def _tested(right: Callable, state: State, test: Labelled) -> np.ndarray:
-    """1 where a test image is told rightly, float32 [N]."""
+    """1 where a test image is classified correctly, float32 [N]."""
     size = min(TESTED, len(test.labels))
     parts = [
         np.asarray(right(state, Batch(test.labels[rows], {"image": to_float(test.images[rows])})))[mask > 0]
@@ -185,9 +185,9 @@ def _tested(right: Callable, state: State, test: Labelled) -> np.ndarray:
 
 
 def crossed(correct: np.ndarray, level: float = 0.95) -> Interval:
-    """The mean of a table [trainings, test examples] and its interval, both being draws of many.
+    """The mean of a table [trainings, test examples], and its interval over both.
 
-    The variance is that of the means of the trainings plus that of the means of the examples, a little too large
+    The variance is that of the trainings' means plus that of the examples' means, which is slightly too large
     (Owen 2007, arXiv:0712.1111, section 3). Each part has its own quantile of Student's t, and the squares of the two
     half-widths add up (Zou & Donner 2008, section 2).
     """

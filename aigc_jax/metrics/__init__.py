@@ -1,1 +1,1 @@
-"""Measures of what models generate, and baselines to hold them against."""
+"""Measures of generated samples, and baselines to compare them with."""

@@ -1,10 +1,10 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian.
+"""The Fréchet distance between Gaussians fitted to two sets of features.
 
 Heusel et al. 2017 (arXiv:1706.08500), equation 6; Dowson & Landau 1982 for the closed form:
 
     d² = |m₁ - m₂|² + Tr(C₁ + C₂ - 2 (C₁ C₂)^½)
 
-It is called FID where the features are those of the Inception network of 2015, and nowhere else.
+It is called FID only where the features are those of the Inception network of 2015.
 """
 
 from typing import NamedTuple
@@ -15,11 +15,11 @@ from scipy import linalg
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.bootstrap import Estimate
 
-NONE = 1e-12  # of the largest eigenvalue: what is smaller is rounding, such as that of a feature that never moves
+NONE = 1e-12  # of the largest eigenvalue: smaller ones are rounding errors, as of a constant feature
 
 
 class Moments(NamedTuple):
-    """What is kept of a set of features, in float64; sets are added with `merged`."""
+    """Count, mean and scatter of a set of features, in float64; `merged` adds sets."""
 
     n: int  # samples
     mean: np.ndarray  # [D]
@@ -40,7 +40,7 @@ def moments(features: np.ndarray) -> Moments:
 
 
 def merged(one: Moments, other: Moments) -> Moments:
-    """Of both sets together (Chan, Golub & LeVeque 1983, equation 2.1): no precision is lost to large means."""
+    """Of both sets together (Chan, Golub & LeVeque 1983, equation 2.1), without cancellation where means are large."""
     n = one.n + other.n
     if not n:
         return one
@@ -52,8 +52,8 @@ def merged(one: Moments, other: Moments) -> Moments:
 def frechet_distance(one: Moments, other: Moments) -> float:
     """The squared distance d² of equation 6, >= 0 up to rounding.
 
-    Raises UserError where a set has no more samples than features: its covariance would be singular, and the distance
-    would say more of the number of samples than of them.
+    Raises UserError where a set has no more samples than features: its covariance is singular, and the number of
+    samples dominates the distance.
     """
     return _solved(one, other)[0]
 
@@ -61,13 +61,13 @@ def frechet_distance(one: Moments, other: Moments) -> float:
 def frechet(reference: Moments, features: np.ndarray) -> Estimate:
     """The distance d² of features [N, D] from the reference. Raises UserError as `frechet_distance` does.
 
-    What each sample does to it follows from the gradient of d² by the covariance, I - T, where T is the linear map
-    that transports one Gaussian to the other (Peyré & Cuturi 2019, remark 2.31).
+    The samples' influences follow from the gradient of d² by the covariance, I - T, where T is the linear transport
+    map from one Gaussian to the other (Peyré & Cuturi 2019, remark 2.31).
     """
     found = moments(features)
     value, transport = _solved(reference, found)
     centred = np.asarray(features, np.float64) - found.mean
-    # An interval needs no more than float32, in which this largest of the products takes a third of the time.
+    # float32 is enough for an interval, and this largest product takes a third of the time in it.
     moved = centred.astype(np.float32) @ (np.eye(len(transport)) - transport).astype(np.float32)
     influence = 2 * centred @ (found.mean - reference.mean) + np.einsum("nd,nd->n", moved, centred)
     return Estimate(max(value, 0.0), influence - influence.mean(), least=0)

@@ -15,7 +15,7 @@ Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(x [N, D], y [M, D]) -> [N, M]."""
 
 SIGMA = 10.0  # of CMMD, over features of length 1
-TINY = 1e-30  # features of length 0, which no unit of a network answers, stay 0
+TINY = 1e-30  # keeps features of length 0 at 0
 ROWS = 1024  # of a kernel matrix at a time
 
 
@@ -35,7 +35,7 @@ def gaussian(sigma: float) -> Kernel:
 
 
 def squared_mmd(x: np.ndarray, y: np.ndarray, kernel: Kernel, unbiased: bool) -> Estimate:
-    """MMD² of y [N, D] from x [M, D]. The unbiased one leaves out each sample's kernel with itself, and may be < 0.
+    """MMD² between y [N, D] and x [M, D]. The unbiased estimate leaves out k(x_i, x_i), and may be negative.
 
     Raises UserError where a set has fewer than two samples.
     """
@@ -48,7 +48,7 @@ def squared_mmd(x: np.ndarray, y: np.ndarray, kernel: Kernel, unbiased: bool) ->
 
 
 def _means(x: np.ndarray, y: np.ndarray, kernel: Kernel, without_itself: bool) -> np.ndarray:
-    """The mean kernel of each of x with y, float64 [N]."""
+    """The mean over y of the kernel with each x, float64 [N]."""
     sums = np.concatenate([kernel(x[row : row + ROWS], y).sum(1) for row in range(0, len(x), ROWS)])
     if without_itself:
         own = np.array([kernel(each[None], each[None])[0, 0] for each in x])
@@ -76,13 +76,13 @@ def kid(x: np.ndarray, y: np.ndarray, subsets: int, size: int, seed: int) -> Est
         times[theirs] += 1
     seen = times > 0
     influence = total[seen] / times[seen]
-    # Samples that no subset has are as many again of the same kind.
+    # The interval is of the mean over all samples, of which this share was in a subset.
     share = np.sqrt(seen.mean())
     return Estimate(float(np.mean(values)), share * (influence - influence.mean()))
 
 
 def cmmd(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """1000 times the biased MMD² with a Gaussian kernel of y from x, features scaled to length 1."""
+    """1000 times the biased MMD² with a Gaussian kernel, over features scaled to length 1."""
     x, y = (features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), TINY) for features in (x, y))
     found = squared_mmd(x, y, gaussian(SIGMA), unbiased=False)
     return Estimate(1000 * found.value, 1000 * found.influence, least=0)

@@ -1,8 +1,8 @@
-"""How much of each set of features lies within the other's neighbourhoods.
+"""Precision, recall, density and coverage: how far two sets of features cover each other.
 
 Precision and recall: Kynkäänniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2.
 Density and coverage: Naeem et al. 2020 (arXiv:2002.09797), equations 4 and 5.
-A sample's neighbourhood is the ball that reaches its k-th nearest neighbour of its own set.
+A sample's neighbourhood is the ball up to its k-th nearest neighbour in its own set.
 """
 
 from typing import NamedTuple
@@ -18,9 +18,9 @@ PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5  # as in the papers
 
 
 def nearest_others(features: np.ndarray, neighbours: int) -> np.ndarray:
-    """The distances of each to its nearest others, the nearest first, float64 [N, neighbours].
+    """The distances of each sample to its nearest others, ascending, float64 [N, neighbours].
 
-    Raises UserError where there are no so many others.
+    Raises UserError where there are fewer others.
     """
     if len(features) <= neighbours:
         raise UserError(f"The {neighbours} nearest others of a sample need more than {len(features)} samples.")
@@ -57,7 +57,7 @@ def balls(queries: np.ndarray, centres: np.ndarray, radius: np.ndarray) -> Balls
 
 
 def precision_recall(real: np.ndarray, near: np.ndarray, generated: np.ndarray) -> dict[str, Estimate]:
-    """{"precision": of the generated the share within real balls, "recall": of the real within generated ones}.
+    """{"precision": the share of generated samples in real balls, "recall": of real samples in generated balls}.
 
     near: `nearest_others` of the real, k columns.
     """
@@ -67,7 +67,7 @@ def precision_recall(real: np.ndarray, near: np.ndarray, generated: np.ndarray) 
 
 
 def density_coverage(real: np.ndarray, near: np.ndarray, generated: np.ndarray) -> dict[str, Estimate]:
-    """{"density": real balls around a generated sample, over k; "coverage": real balls with one in them, a share}.
+    """{"density": real balls that hold a generated sample / k, "coverage": the share of real balls that hold any}.
 
     near: `nearest_others` of the real, k columns.
     """
@@ -76,6 +76,6 @@ def density_coverage(real: np.ndarray, near: np.ndarray, generated: np.ndarray) 
 
 
 def _covered(covered: np.ndarray, lost: np.ndarray) -> Estimate:
-    """The share of the real that is covered. lost: int [N], how many would not be without a generated sample."""
+    """The share of covered real samples. lost: int [N], how many only this generated sample covers."""
     influence = lost * (len(lost) / len(covered))  # the jackknife's: N times what leaving it out changes
     return Estimate(float(covered.mean()), influence - influence.mean(), least=0, most=1)

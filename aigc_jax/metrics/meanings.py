@@ -1,4 +1,4 @@
-"""What a measure says, in a sentence for a person who meets its name in a table."""
+"""One sentence on each measure, for the reader of a table."""
 
 LOWER, HIGHER, NEITHER = "lower is better", "higher is better", "neither end is better"
 

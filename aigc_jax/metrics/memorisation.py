@@ -1,22 +1,22 @@
-"""Whether a model repeats its training set: its samples held against real examples that it has not seen.
+"""A test of whether a model copies its training set, against real examples that it was not trained on.
 
-Every sample x and every unseen example has a score, small where one training example stands out among those near x:
+Every sample and unseen example x has a score, small where one training example is much nearer than others:
 
     s(x) = |x - t_1| / mean_j |x - t_j|,   t_1 … t_k the training examples nearest to x
 
-(Carlini et al. 2023, arXiv:2301.13188, section 5). It is 0 for an exact copy, and does not call an image a copy for
-being plain, and so not far from anything, as the distance |x - t_1| alone would.
+(Carlini et al. 2023, arXiv:2301.13188, section 5). It is 0 for an exact copy. The distance |x - t_1| alone would call
+plain images copies, since they are near to many.
 
-If samples were draws of the same law as the unseen, every order of all the scores would be as likely as any other
-(Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675, section 3, test that with a rank sum, which a few copies among
-many samples hardly move). Here it is the lowest K scores that count, for every K up to a quarter of them: the largest
+Under the null hypothesis samples and unseen examples have one distribution, and all orders of their scores are equally
+likely. A rank sum (Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675, section 3) hardly moves by a few copies among
+many samples. The statistic here looks at the lowest K scores, for every K up to a quarter of all: it is the largest
 over K of Berk & Jones's likelihood ratio (1979),
 
     K KL(share of samples among the K lowest || share of samples among all),   where the former is the larger,
 
-which sees a few exact copies as well as a slight nearness of all. Its law under the null is that over random orders,
-and the p-value (1 + orders at least as extreme) / (1 + orders) is exact, whatever scores and ties there are (Phipson &
-Smyth 2010, arXiv:1603.05766).
+which finds a few exact copies and also a slight nearness of all samples. The p-value over random orders,
+(1 + orders at least as extreme) / (1 + orders), is exact for any scores and ties (Phipson & Smyth 2010,
+arXiv:1603.05766).
 """
 
 import math
@@ -31,9 +31,9 @@ from sklearn.neighbors import NearestNeighbors
 from aigc_jax.errors import UserError
 
 NEIGHBOURS = 50  # k, as in section 5 of Carlini et al.
-REACH = 1  # pixels that an image is moved by, each way, to lie on a training image
+REACH = 1  # pixels by which an image is shifted, each way, to match a training image
 ORDERS = 1999  # random ones: p-values go down to 0.0005
-LEVEL = 0.05  # of the test
+LEVEL = 0.05  # of significance
 DEEPEST = 0.25  # the largest K, as a share of all scores
 AT_A_TIME = 2**21  # labels of random orders in memory
 
@@ -56,10 +56,10 @@ class Nearest(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What the test says. Samples that it points at are draws that were expected to be fewer."""
+    """The result of the test."""
 
     p_value: float
-    lowest: np.ndarray  # int64 [n], numbers of the samples among the K lowest scores, lowest first; K is the best one
+    lowest: np.ndarray  # int64 [n], the samples among the K lowest scores, ascending; K maximises the statistic
     expected: float  # how many samples chance would put among those unseen examples
     detectable: int  # this many samples that score below all unseen examples are always found; none is: all scores
 
@@ -95,7 +95,7 @@ def nearest_of(chunks: Iterable[np.ndarray], queries: np.ndarray) -> tuple[np.nd
 
 
 def longest_shared(text: str, training: str) -> str:
-    """The longest stretch of a text that stands in the training text too; the first of several."""
+    """The longest part of a text that is also in the training text; the first of several."""
     start, longest = 0, ""
     for end in range(1, len(text) + 1):
         while text[start:end] not in training:
@@ -108,8 +108,7 @@ def longest_shared(text: str, training: str) -> str:
 def nearest_images(train: np.ndarray, queries: np.ndarray) -> Nearest:
     """By the root mean square of differences in grey levels: uint8 [M, H, W, C] and [N, H, W, C].
 
-    A query is moved by up to REACH pixels to where it is nearest to a training image, and what leaves the frame then
-    is not looked at: a copy that is moved is a copy.
+    A query is compared at all shifts up to REACH pixels, over what stays in the frame: a shifted copy is a copy.
     Raises UserError where the images are smaller than that, or the training set has fewer than two.
     """
     if min(train.shape[1:3]) <= 2 * REACH:
@@ -123,7 +122,7 @@ def nearest_images(train: np.ndarray, queries: np.ndarray) -> Nearest:
 
 
 def _windows(images: np.ndarray) -> Iterator[np.ndarray]:
-    """The images without a frame of REACH pixels, first as they are and then moved every way."""
+    """The images without a frame of REACH pixels, unshifted and at every shift."""
     _, height, width, _ = images.shape
     moves = sorted(product(range(-REACH, REACH + 1), repeat=2), key=lambda move: (abs(move[0]) + abs(move[1]), move))
     for down, right in moves:
@@ -131,7 +130,7 @@ def _windows(images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def excess(unseen: np.ndarray, made: np.ndarray, seed: int, orders: int = ORDERS) -> Finding:
-    """Tests whether more of the lowest scores are samples' than chance makes them.
+    """Tests whether samples have more of the lowest scores than chance gives them.
 
     unseen: float [n], made: float [m], scores of unseen examples and of samples. seed: of the random orders.
     Raises UserError where there are none.

@@ -4,9 +4,9 @@ Chen & Goodman 1999, An empirical study of smoothing techniques for language mod
 
     p_k(w | c) = (a(c w) - D(a(c w))) / a(c) + gamma(c) p_{k-1}(w | c without its first token)
 
-c has k - 1 tokens, a(c) = sum_w a(c w), and gamma(c) hands on the mass that the discounts D took
-away. a is the count for the highest order, and below it the number of different tokens that stand
-before c w (the count again where c begins a text: nothing stands there). p_0 is uniform.
+c has k - 1 tokens, a(c) = sum_w a(c w), and gamma(c) is the mass that the discounts D remove. For the highest order a
+is the count; for lower ones it is the number of different tokens before c w, or the count where c begins a text. p_0 is
+uniform.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import numpy as np
 
 Texts = Sequence[np.ndarray]  # each one int [T]: its first token is given (BOS), the others are predicted
 
-FALLBACK = (0.0, 0.5, 1.0, 1.5)  # discounts where the counts of counts give none that are valid (as in KenLM)
+FALLBACK = (0.0, 0.5, 1.0, 1.5)  # discounts where those of the counts of counts are invalid (as in KenLM)
 
 
 def ngram_bits(train: Texts, heldout: Texts, order: int, vocabulary: int) -> float:
@@ -24,7 +24,7 @@ def ngram_bits(train: Texts, heldout: Texts, order: int, vocabulary: int) -> flo
 
 
 def ngram_probabilities(train: Texts, heldout: Texts, order: int, vocabulary: int) -> np.ndarray:
-    """p(token | at most order - 1 tokens before it in its text), float64, for the texts' predicted tokens in a row.
+    """p(token | up to order - 1 tokens before it in its text) of all predicted tokens, float64, text after text.
 
     order: 1 or more. vocabulary: how many tokens there are, ids 0 .. vocabulary - 1, those of `heldout` among them.
     """

@@ -1,4 +1,4 @@
-"""A result with all that it depends on, so that two are compared only where that means something."""
+"""A result with all that it depends on. Results are compared only where they were measured alike."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ DESCRIBED = ("--always", "--exclude=*", "--dirty", "--abbrev=40")  # the commit 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a number came about. Numbers of different protocols differ for that reason alone."""
+    """How a value was measured. Values of different protocols do not compare."""
 
     measure: str  # "FD", "KID", "bits_per_dim", …
     data: str  # the set's name
@@ -45,7 +45,7 @@ class Protocol:
 
 
 class Figure(NamedTuple):
-    """One measured value and how it came about."""
+    """One measured value and its protocol."""
 
     protocol: Protocol
     interval: Interval
@@ -102,7 +102,7 @@ class Record:
 
 @cache
 def commit() -> str:
-    """Of the code, with "-dirty" where files were changed since; "" where it is in no checkout of git."""
+    """The commit of the code, with "-dirty" where files have changed since; "" outside a checkout of git."""
     git = ("git", "-C", str(Path(__file__).parent))
     try:
         # A package that was installed below another project's checkout is not of that project's commit.

@@ -26,7 +26,7 @@ def inception_score(probabilities: np.ndarray, splits: int) -> Estimate:
 
 
 def kullback_leibler(p: np.ndarray, q: np.ndarray) -> float:
-    """KL(p || q) in nats between two histograms [K], which are scaled to sum to 1; inf where q lacks what p has."""
+    """KL(p || q) in nats of two histograms [K], scaled to sum to 1; inf where q is 0 and p is not."""
     p, q = _normalised(p), _normalised(q)
     return float(rel_entr(p, q).sum())
 

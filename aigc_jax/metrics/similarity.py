@@ -1,4 +1,4 @@
-"""How alike the two images of a pair are: PSNR, SSIM and LPIPS, their means over pairs.
+"""Similarity of pairs of images: means of PSNR, SSIM and LPIPS.
 
 SSIM: Wang et al. 2004 (Image quality assessment: from error visibility to structural similarity), section III, with
 the Gaussian window of 11 × 11 and standard deviation 1.5, over the places where the whole window fits, and over each
@@ -31,7 +31,7 @@ def psnr(one: np.ndarray, other: np.ndarray) -> Estimate:
     Raises UserError for what are no such pairs, and where a pair has no difference: its ratio is infinite.
     """
     found = _precisely(_pix().psnr, one, other)
-    if len(equal := np.flatnonzero((one == other).all((1, 2, 3)))):  # rounding may leave them a difference
+    if len(equal := np.flatnonzero((one == other).all((1, 2, 3)))):  # before any rounding
         raise UserError(
             f"{len(equal)} of {len(found)} pairs are of equal images, the first is number {equal[0]}, and have no "
             "finite PSNR: leave them out, or take SSIM."
@@ -75,7 +75,7 @@ def _large_enough(measure: str, images: np.ndarray, side: int) -> None:
 
 
 def _precisely(similarity: Similarity, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """In float32 the variance of a bright, nearly flat window is lost in the difference of two large means."""
+    """In float64: in float32 the variance of a bright, nearly flat window is lost to cancellation."""
     with jax.enable_x64(True):
         return _of_pairs(similarity, one, other, np.float64)
 

@@ -1,4 +1,4 @@
-"""What texts are like among themselves and against those that were trained on.
+"""Diversity of texts, and what they copy from the training texts.
 
 distinct-n: Li et al. 2016 (arXiv:1510.03055), section 5: different n-grams over all n-grams.
 self-BLEU: Zhu et al. 2018 (arXiv:1802.01886), section 2.2: each text's BLEU against the others; high = all alike.
@@ -16,7 +16,7 @@ from aigc_jax.metrics.bootstrap import Estimate, mean, ratio
 def distinct(texts: Sequence[str], n: int) -> Estimate:
     """The share of n-grams of characters that differ, 0 ... 1.
 
-    Raises UserError where no text is that long.
+    Raises UserError where all texts are shorter than n.
     """
     grams = _grams(texts, n)
     held = Counter(gram for each in grams for gram in set(each))  # by how many texts

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.nn.strided import Double, Halve, coarsest
+from aigc_jax.nn.layers.strided import Double, Halve, coarsest
 from aigc_jax.ranges import Size, Sizes
 
 

@@ -1,8 +1,7 @@
 """A small convolutional classifier of small images (after Simonyan & Zisserman 2015, arXiv:1409.1556).
 
-Stages of two convolutions of 3 × 3; between stages the sides are halved, and after the last one each channel is
-averaged over the image. Channels are normalised in groups (Wu & He 2018, arXiv:1803.08494), which behaves alike in
-training and afterwards.
+Stages of two 3 × 3 convolutions, with max pooling between stages and the mean over the image after the last. Group
+normalisation (Wu & He 2018, arXiv:1803.08494) does the same in training and afterwards.
 """
 
 from typing import Any
@@ -12,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.fit import check_shape
+from aigc_jax.nn.layers.fit import check_shape
 from aigc_jax.ranges import Size, Sizes
 
 GROUP = 8  # channels that are normalised together
@@ -22,7 +21,7 @@ class ConvNet(nn.Module):
     """Images [B, *image_shape] in [-1, 1] -> (features [B, widths[-1]], logits [B, classes]), float32."""
 
     widths: Sizes  # channels of the stages, multiples of 8
-    image_shape: tuple[Size, Size, Size]  # others would pass through the layers too, and mean nothing
+    image_shape: tuple[Size, Size, Size]  # of training: the layers would take others, with features that mean nothing
     classes: Size
     dtype: Any = jnp.float32
 

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.nn.strided import Double, Halve, coarsest
+from aigc_jax.nn.layers.strided import Double, Halve, coarsest
 from aigc_jax.ops import batch
 from aigc_jax.ranges import Size, Sizes
 
@@ -28,7 +28,7 @@ def _around_one(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32
 
 
 class Norm(nn.Module):
-    """Batch normalisation; in training over the whole batch, on however many devices it lies."""
+    """Batch normalisation, over the batch of all devices."""
 
     dtype: Any = jnp.float32
 
@@ -47,8 +47,8 @@ class Norm(nn.Module):
 class Generator(nn.Module):
     """Noise -> image: a small grid of features, doubled once for each width.
 
-    The image's sides have to be multiples of 2**len(widths). Layers that a normalisation
-    follows have no bias, which it would take off again.
+    The image's sides have to be multiples of 2**len(widths). Layers before a normalisation have no bias, which it would
+    subtract again.
     """
 
     shape: tuple[Size, Size, Size]  # of an image

@@ -1,4 +1,4 @@
-"""Fully connected networks of a first GAN (after Goodfellow et al. 2014, section 5), a first VAE and a first diffusion.
+"""Fully connected networks for a GAN (after Goodfellow et al. 2014, section 5), a VAE and diffusion.
 
 A generator of a GAN is called (noise [B, latent], train) and gives images [B, H, W, C] in
 (-1, 1); a discriminator is called (images, train) and gives logits [B]. `train` is for what
@@ -88,9 +88,9 @@ class VAE(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """A noised image and its time -> an image, by residual blocks to each of which the time is added.
+    """A noised image and its time -> an image, by residual blocks that each add an embedding of the time.
 
-    Each value also comes as sines and cosines, without which such a network learns fine detail late
+    The inputs are Fourier features of the values: without them a fully connected network learns fine detail late
     (Tancik et al. 2020, arXiv:2006.10739).
     """
 

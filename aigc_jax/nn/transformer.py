@@ -4,13 +4,13 @@ Vaswani et al. 2017, Attention is all you need; Radford et al. 2019, Language mo
 unsupervised multitask learners: layer normalisation before each branch and after the last block,
 learned positions, GELU, and weights that write to the residual stream scaled by 1 / sqrt(2 layers).
 
-A block adds to x [B, T, width] what its branches find:
+A block adds two branches to x [B, T, width]:
 
     x + attention(norm(x), mask)      mask: which keys each query may read
     x + mlp(norm(x))
 
-What a block reads is decided by its caller: a decoder asks for causality, which `causal_attention` makes use of, or
-gives a memory, which `newest_attention` reads; a masked model or an encoder gives the mask of its padding.
+The caller decides what a block attends to. A decoder asks for causal attention, or gives a memory of earlier keys and
+values. An encoder or a masked model gives the mask of its padding.
 """
 
 from typing import Any, ClassVar
@@ -21,10 +21,16 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.dropout import Dropout
-from aigc_jax.nn.fit import check_divides
-from aigc_jax.ops.attention import attention_weights, causal_attention, causal_mask, heads_first, newest_attention
-from aigc_jax.ops.matmul import columns_dot, rows_dot
+from aigc_jax.nn.layers.dropout import Dropout
+from aigc_jax.nn.layers.fit import check_divides
+from aigc_jax.ops.kernels.attention import (
+    attention_weights,
+    causal_attention,
+    causal_mask,
+    heads_first,
+    newest_attention,
+)
+from aigc_jax.ops.kernels.matmul import columns_dot, rows_dot
 from aigc_jax.ops.platform import gpu_in_half
 from aigc_jax.ranges import Amount, Part, Size
 
@@ -35,7 +41,7 @@ ROOM = 2  # the axis of a memory that counts tokens
 EXPANSION = 4  # width of the MLP's hidden layer / width
 INIT_STD = 0.02  # of embeddings and kernels
 NORM_EPSILON = 1e-5
-GELU = jax.checkpoint(nn.gelu)  # its gradient takes the tanh again: kept, it is a ninth of a step's memory
+GELU = jax.checkpoint(nn.gelu)  # computes the tanh again for its gradient: kept, it is a ninth of a step's memory
 
 
 def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -> nn.DenseGeneral:
@@ -44,7 +50,7 @@ def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -
 
 
 def _norm(dtype: Any, name: str, drawing: bool) -> nn.LayerNorm:
-    """drawing: of a row a text, where a GPU waits for kernels: XLA makes one of deviations, and two of squares."""
+    """drawing: one token a text. There XLA fuses a variance of deviations into one kernel, one of squares into two."""
     return nn.LayerNorm(NORM_EPSILON, use_fast_variance=not (drawing and gpu_in_half(dtype)), dtype=dtype, name=name)
 
 

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.convolution import Conv
-from aigc_jax.nn.dropout import Dropout
-from aigc_jax.nn.fit import check_divides, check_halvings
+from aigc_jax.nn.layers.convolution import Conv
+from aigc_jax.nn.layers.dropout import Dropout
+from aigc_jax.nn.layers.fit import check_divides, check_halvings
 from aigc_jax.ops.embedding import embed_time
 from aigc_jax.ranges import Count, Part, Size, Sizes, at_least
 

@@ -48,19 +48,19 @@ class Game(NamedTuple):
 
 
 def cross_entropy(critic: Critic, real: Array, fake: Array) -> Array:
-    """-log D(x) - log(1 - D(G(z))): the value function with its sign turned (eq. 1)."""
+    """-log D(x) - log(1 - D(G(z))): the negated value function (eq. 1)."""
     return jax.nn.softplus(-critic(real)) + jax.nn.softplus(critic(fake))
 
 
 GAMES: dict[str, Game] = {
     # The generator minimises V itself. Its gradient, -D(G(z)) an example, vanishes while the
-    # discriminator tells fakes apart: it is here to show that, and for theory.
+    # discriminator recognises fakes: it is here for comparison.
     "minimax": Game(cross_entropy, lambda critic, real, fake: -jax.nn.softplus(critic(fake))),
     # Section 3: maximise log D(G(z)) instead. The same fixed point, a gradient that is strong
     # where the fakes are bad.
     "non_saturating": Game(cross_entropy, lambda critic, real, fake: jax.nn.softplus(-critic(fake))),
-    # Mao et al. 2017, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1): the output is no logit but an
-    # estimate of the label, so that 1/2 and not 0 is where the two are told apart.
+    # Mao et al. 2017, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1): the output estimates the label and is
+    # no logit, so that the threshold is 1/2 and not 0.
     "least_squares": Game(
         lambda critic, real, fake: 0.5 * (critic(real) - 1) ** 2 + 0.5 * critic(fake) ** 2,
         lambda critic, real, fake: 0.5 * (critic(fake) - 1) ** 2,

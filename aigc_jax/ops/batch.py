@@ -1,9 +1,8 @@
 """Quantities of the whole batch, the same under `jax.jit` and `jax.pmap`.
 
-Under `jit` over a mesh a program sees the global batch, and nothing here does more than the
-plain operation. Under `pmap` each device sees its own rows: then means go over all devices,
-and random numbers are drawn for the global batch, of which each device keeps its rows, so
-that both ways of compiling train the same model.
+Under `jit` over a mesh a program sees the global batch, and these functions are the plain operations. Under `pmap`
+each device sees its own rows: means then go over all devices, and random numbers are drawn for the global batch, of
+which each device keeps its rows. So both ways of compiling train the same model.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""-log softmax(logits)[target], with a gradient that is written down: no scatter, no second array of probabilities.
+"""-log softmax(logits)[target], with a gradient of its own.
 
 With p = softmax(logits), d(-log p_target) / d logits_v = p_v - [v = target] (Bridle 1990, Probabilistic
-interpretation of feedforward classification network outputs). Differentiating the look-up of the target instead
-scatters into an array of the logits' size, which a CPU does serially.
+interpretation of feedforward classification network outputs). The derivative of a look-up would be a scatter into an
+array of the logits' size, which runs serially on a CPU.
 """
 
 import jax

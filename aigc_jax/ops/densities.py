@@ -1,11 +1,11 @@
-"""Distributions in two dimensions whose every mass is known: the ground truth that samples and likelihoods are held to.
+"""Two-dimensional distributions with known masses: a ground truth for samples and likelihoods.
 
 The square [-1, 1]² is cut into 256 × 256 cells around the levels of a uint8 value, and
 
     p(i, j) = Σ_k w_k x_k(i) y_k(j)
 
-has a component for each mode or for each piece of a curve. A Gaussian's x_k(i) is Φ(right edge) - Φ(left edge) of
-cell i, so that masses, entropy and draws are those of the mixture to rounding, and no sum over draws stands for them.
+has a component for each mode or each piece of a curve. A Gaussian's x_k(i) is Φ(right edge) - Φ(left edge) of cell i.
+So masses and entropy are exact to rounding, and not estimates from draws.
 
 ring, grid: after Srivastava et al. 2017 (arXiv:1705.07761), section 4.1, to count the modes that a GAN loses.
 checkerboard: after Grathwohl et al. 2019 (arXiv:1810.01367), section 4.1, a density with sharp edges.
@@ -26,7 +26,7 @@ from aigc_jax.ops.likelihood import LEVELS, STEP
 Name = Literal["ring", "grid", "moons", "spiral", "checkerboard"]
 
 EDGES = -1 - STEP / 2 + STEP * np.arange(LEVELS + 1)  # of the cells: level i lies in the middle of cell i
-TYPICAL = 0.99  # the share of the mass that the most probable cells have to hold to be called the data's region
+TYPICAL = 0.99  # the share of the mass in the most probable cells, the data's region
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Density:
 
     @cached_property
     def entropy(self) -> float:
-        """H(p) in bits: what no model of these points gets below on average."""
+        """H(p) in bits, the least mean -log2 q(i, j) of any model q."""
         return float(entr(self.masses).sum() / math.log(2))
 
     @cached_property
@@ -62,7 +62,7 @@ class Density:
 
     @cached_property
     def component(self) -> np.ndarray:
-        """int [256, 256]: the component that a point there is most probably from."""
+        """int [256, 256]: the most probable component of each cell."""
         each = np.einsum("k,ki,kj->kij", self.weights, self.x, self.y, optimize=True)
         return each.argmax(0)
 

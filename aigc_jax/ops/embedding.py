@@ -1,9 +1,9 @@
-"""Numbers as waves, for networks to read (Vaswani et al. 2017, arXiv:1706.03762, section 3.5)."""
+"""Sinusoidal embeddings (Vaswani et al. 2017, arXiv:1706.03762, section 3.5)."""
 
 import jax
 import jax.numpy as jnp
 
-PERIOD = 10_000  # the slowest wave turns once in 2π times as many steps
+PERIOD = 10_000  # the longest wavelength is 2π times as many steps
 
 
 def embed_time(t: jax.Array, width: int) -> jax.Array:

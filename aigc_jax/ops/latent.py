@@ -1,4 +1,4 @@
-"""Ways through a latent space whose law is the standard normal one."""
+"""Walks through a latent space whose prior is N(0, I)."""
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +7,10 @@ from aigc_jax.ops import batch
 
 
 def walk(key: jax.Array, n: int, shape: tuple[int, ...]) -> jax.Array:
-    """n points on a way from one draw to another, float32 [n, *shape], each of them a draw of N(0, I) by itself.
+    """n points on the arc cos(φ) a + sin(φ) b, φ = 0 … π/2, between two draws a and b: float32 [n, *shape].
 
-    They go along the arc cos(φ) a + sin(φ) b, φ = 0 … π/2: on a straight line the middle would be nearer to the
-    origin than any draw (White 2016, arXiv:1609.04468, section 2.1).
+    Each point is distributed as N(0, I). On a straight line the middle would be nearer to the origin than a draw is
+    (White 2016, arXiv:1609.04468, section 2.1).
     """
     start, end = jax.random.normal(key, (2, *shape))
     angles = jnp.linspace(0, jnp.pi / 2, n).reshape(n, *[1] * len(shape))

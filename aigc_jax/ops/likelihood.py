@@ -1,7 +1,7 @@
 """Likelihoods of images, the divergence of Gaussians, and bounds on log p(x).
 
-A decoder gives for each value of an image the parameters of a distribution, on a last axis of
-its own: parameters [..., P], images [...] in [-1, 1] -> log-probabilities [...], in nats.
+A decoder gives the parameters of a distribution for each value of an image, on a last axis:
+parameters [..., P], images [...] in [-1, 1] -> log-probabilities [...], in nats.
 """
 
 import math
@@ -20,9 +20,9 @@ Key = jax.Array
 
 Name = Literal["bernoulli", "gaussian", "discretized_logistic"]
 
-LEVELS = 256  # of a value of an image, -1 and 1 among them
+LEVELS = 256  # of a value of an image, from -1 to 1
 STEP = 2 / (LEVELS - 1)  # between neighbours
-LOG_SCALE_MIN = -7.0  # a narrower distribution has nothing left to explain, and its gradient explodes
+LOG_SCALE_MIN = -7.0  # of narrower distributions the gradient explodes
 
 
 class Likelihood(NamedTuple):
@@ -31,7 +31,7 @@ class Likelihood(NamedTuple):
     parameters: int  # P, how many a value has
     log_prob: Callable[[Array, Array], Array]  # (parameters [..., P], images [...]) -> nats [...]
     mean: Callable[[Array], Array]  # parameters [..., P] -> images [...] in [-1, 1]
-    observe: Callable[[Key, Array], Array]  # (key, images [B, ...]) -> what the model is to explain, as images
+    observe: Callable[[Key, Array], Array]  # (key, images [B, ...]) -> the images that the model is fitted to
     of_levels: bool  # whether these are probabilities of the 256 grey levels, so that bits/dim compare across models
 
 
@@ -47,10 +47,10 @@ def named(name: Name, scale: float) -> Likelihood:
 def bernoulli() -> Likelihood:
     """Binary images, -1 or 1; the parameter is the logit of 1.
 
-    The intensities (x + 1) / 2 of a grey image are the probabilities of 1, and every time an image
-    is seen a binary one is drawn from it (Salakhutdinov & Murray 2008; Burda et al. 2016, section 5).
-    The nats are of that binary image: they compare with other figures for the same way of drawing,
-    and neither with a likelihood of grey levels nor with a cross-entropy against intensities.
+    The intensities (x + 1) / 2 of a grey image are the probabilities of 1. Whenever an image is used, a binary one is
+    sampled from it (Salakhutdinov & Murray 2008; Burda et al. 2016, section 5). The nats are of that binary image. They
+    compare with other results on images binarised in this way, but not with likelihoods of grey levels or with a
+    cross-entropy against intensities.
     """
 
     def log_prob(parameters: Array, images: Array) -> Array:
@@ -85,7 +85,7 @@ def discretized_logistic(scale: float) -> Likelihood:
 
         log(s(a) - s(b)) = log s(a) + log s(-b) + log(1 - exp(b - a)),
 
-    which needs no case for masses too small to be subtracted.
+    which does not cancel for small masses.
 
     scale: of the logistic; 0 = the second parameter of each value is its logarithm.
     """
@@ -149,9 +149,8 @@ def importance_bounds(log_weight: Callable[[Key], Array], key: Key, counts: Sequ
     """Estimates of E[log 1/k sum_i w_i], a bound on log p(x) that tightens with k, for each k of `counts`.
 
     Burda et al. 2016, arXiv:1509.00519, eq. 8. log_weight: key -> log p(x, z) - log q(z | x) [B]
-    for one z from q. It is called max(counts) times, one after the other, so that the memory
-    is that of one. All the draws serve every k: as many groups of k as there are, averaged.
-    Returns one [B] array for each k.
+    for one z from q. It is called max(counts) times, one after the other, which needs the memory of one call. The
+    estimate for k is the mean over all whole groups of k draws. Returns one [B] array for each k.
     """
     most = max(counts)
     log_weights = jax.lax.map(log_weight, jax.random.split(key, most))

@@ -75,7 +75,7 @@ def rate_at(peak: float, schedule: str, warmup_steps: int, steps: int, done: int
 
 
 def updates(opt_state: Any) -> int:
-    """The updates that a state of `optimizer` has been through: what its schedule counts."""
+    """The number of updates in a state of `optimizer`, as its schedule counts them."""
     scheduled = optax.ScaleByScheduleState
     leaves = jax.tree.leaves(opt_state, is_leaf=lambda node: isinstance(node, scheduled))
     return next((int(jax.device_get(node.count)) for node in leaves if isinstance(node, scheduled)), 0)

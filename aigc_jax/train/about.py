@@ -1,6 +1,6 @@
-"""What a report needs beside samples: real examples, the training examples nearest to some samples, where all is from.
+"""What a report shows beside samples: real examples, nearest training examples, and what the run is made of.
 
-It is written into the run's folder while the data are at hand: a report is made of files alone.
+It is written into the run's folder while the data are loaded: a report is made of files alone.
 """
 
 import itertools
@@ -22,14 +22,14 @@ from aigc_jax.metrics.record import commit
 from aigc_jax.train.run import SHOWN, Run
 from aigc_jax.train.workdir import Workdir, write_whole
 
-BESIDE = 8  # samples that are held against the training examples
+BESIDE = 8  # samples whose nearest training examples are looked for
 LOOKED_THROUGH = 2**28  # bytes of training examples, at most
 CHARACTERS = 2**21  # of training texts, at most
 AT_A_TIME = 4096  # examples in memory
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """What a run is made of and where it is: versions, devices, parameters, examples by split."""
+    """Versions, devices, numbers of parameters and of examples by split."""
     return {
         "aigc_jax": __version__,
         "jax": jax.__version__,
@@ -55,7 +55,7 @@ def describe(workdir: Workdir, run: Run) -> None:
 def compare(workdir: Workdir, run: Run, step: int, rows: Mapping[str, np.ndarray]) -> None:
     """Writes some samples beside the training examples nearest to them. rows: as `Run.drawn` gives them.
 
-    Of texts it is the longest stretch that stands in the training texts. Of points nothing is written: their density
+    For texts it is the longest part that is also in the training texts. For points nothing is written: their density
     is known.
     """
     made = run.data.made
@@ -111,13 +111,13 @@ def _texts(workdir: Workdir, run: Run, samples: np.ndarray) -> str:
 
 
 def _splits(run: Run) -> tuple[Source, Source | None]:
-    """(what the model is trained on, what it has not seen, if there is such a split)."""
+    """(the training split, a split that the model is not trained on, if there is one)."""
     splits, name = run.data.splits, run.evaluation.split
     return splits["train"], splits[name] if name != "train" else None
 
 
 def _some(source: Source, count: int) -> np.ndarray:
-    """Numbers of examples, the same always."""
+    """The same numbers of examples each time."""
     return np.random.default_rng(0).choice(len(source), min(count, len(source)), replace=False)
 
 

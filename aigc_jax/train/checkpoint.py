@@ -36,7 +36,7 @@ class Checkpoints:
         folder: Path,
         /,
         *,
-        keep_last: Annotated[int, at_least(2)],  # where the newest is damaged, training goes on from the one before
+        keep_last: Annotated[int, at_least(2)],  # where the newest is damaged, training resumes from the one before
         keep_best: Count,
         best: str,
         best_is: Literal["lowest", "highest"],
@@ -95,7 +95,7 @@ class Checkpoints:
         if step in self.steps():
             if step != self._unfinished:
                 return
-            self._orbax.delete(step)  # it says that tasks are left to do, which are done now
+            self._orbax.delete(step)  # it says that tasks are left, which are done now
         self._unfinished = step if done else None
         items = _items(state, GROUPS) | {PROGRESS: _progress(state.step, sums, done)}
         metrics = {self._best: float(measures[self._best])} if self._best in measures else None
@@ -116,7 +116,7 @@ class Checkpoints:
             self._orbax.wait()
             if jax.process_index() == 0:
                 self._refuse_other_place()
-                # A manifest vouches for what can be read back, and for nothing else.
+                # A manifest is written only for what can be read back.
                 for item, wanted in leaves.items():
                     if _described(self._saved(step, item)) != wanted:
                         raise OSError(f"{item} cannot be read back")
@@ -125,12 +125,12 @@ class Checkpoints:
             raise _unsaved(self.folder, step, size, error) from error
 
     def _refuse_other_place(self) -> None:
-        """Raises OSError when the folder was taken away: orbax would make another, without what was saved before."""
+        """Raises OSError where the folder is gone: orbax would make a new one, without the earlier checkpoints."""
         if _place(self.folder) != self._place:
             raise FileNotFoundError("the folder was moved or removed")
 
     def wait(self) -> None:
-        """Returns when everything begun is on disk; raises UserError when it could not be written."""
+        """Waits until all saves are on disk. Raises UserError where one could not be written."""
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.result()
@@ -213,7 +213,7 @@ class Checkpoints:
                     )
 
     def _saved(self, step: int, item: str) -> PyTree:
-        """Shapes and dtypes of an item; {} where there is none. Of it alone: orbax opens every array to tell."""
+        """Shapes and dtypes of one item; {} where there is none. orbax opens every array of what it describes."""
         folder = self.folder / str(step)
         return ocp.metadata(folder, item).metadata if (folder / item).is_dir() else {}
 
@@ -252,7 +252,7 @@ def _items(state: State, groups: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _filled(abstract: State, items: Mapping[str, Any]) -> State:
-    """`abstract` with the arrays of `items`; what holds no array stays as it is."""
+    """`abstract` with the arrays of `items`; parts without arrays stay."""
     groups = {
         group: {name: items.get(f"{group}.{name}", tree) for name, tree in getattr(abstract, group).items()}
         for group in GROUPS
@@ -271,7 +271,7 @@ def _described(tree: Any) -> dict[str, str]:
 
 
 def _place(folder: Path) -> tuple[int, int]:
-    """What tells a folder from another of the same name; (0, 0) where there is none."""
+    """Identifies a folder beyond its name: (device, inode); (0, 0) where there is none."""
     try:
         found = folder.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, from the start of its process on; kept over interruptions."""
+"""How a run spends its time, from the start of its process, over all its interruptions."""
 
 import json
 import os
@@ -22,7 +22,7 @@ KINDS = {  # in the order in which they are shown
     "save": "saving, as far as training waits for it",
     "restore": "verifying and reading a checkpoint",
 }
-OFTEN = 0.5  # seconds between records: what a process that is killed leaves uncounted at most
+OFTEN = 0.5  # seconds between records: the most that a killed process loses
 
 
 class Clock:
@@ -45,7 +45,7 @@ class Clock:
 
     def __enter__(self) -> "Clock":
         if self._path is not None:
-            with suppress(OSError):  # a full disk is said where something is lost by it
+            with suppress(OSError):  # a full disk is reported where it matters
                 self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
                 self._at = _after_last_line(self._file)
                 self._recorder.start()
@@ -94,7 +94,7 @@ class Clock:
             return
         with self._lock, suppress(OSError):
             self.charge(self._kind)
-            # Of fixed decimals and width: a line never becomes shorter, and so covers the one before.
+            # Fixed decimals and width: a line is never shorter than the one that it overwrites.
             seconds = ", ".join(f'"{kind}": {value:.3f}' for kind, value in self.seconds.items())
             line = f'{{"began": {self._began:.6f}, {seconds}, "step": {self.step:>12}}}\n'
             os.pwrite(self._file, line.encode(), self._at)
@@ -105,7 +105,7 @@ class Clock:
 
 
 def _after_last_line(file: int) -> int:
-    """Where a new line begins; a last one that was cut short is ended before."""
+    """Where a new line begins, after ending a truncated last line."""
     size = os.fstat(file).st_size
     if size and os.pread(file, 1, size - 1) != b"\n":
         size += os.pwrite(file, b"\n", size)
@@ -113,7 +113,7 @@ def _after_last_line(file: int) -> int:
 
 
 class Spent(NamedTuple):
-    """What the processes of a run so far have left in their records."""
+    """The records of a run's processes, added up."""
 
     seconds: Mapping[str, float]  # by kind, added up
     starts: int  # processes
@@ -121,7 +121,7 @@ class Spent(NamedTuple):
 
 
 def spent(path: Path) -> Spent:
-    """Of all processes of a run. Lines that a crash cut short are passed over."""
+    """Of all processes of a run. Lines that a crash truncated are skipped."""
     seconds, starts, reached = dict.fromkeys(KINDS, 0.0), 0, 0
     for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:

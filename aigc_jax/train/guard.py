@@ -1,7 +1,7 @@
-"""Which updates are taken: none with a metric that is not finite, none with a gradient far beyond the usual.
+"""Skips updates with a metric that is not finite, or with a gradient norm far above its running mean.
 
-A step that is not taken leaves the state as it was, but for its number. The trainer looks at what
-is remembered here at every log, and goes back to a checkpoint when too many in a row were refused.
+A skipped step leaves the state as it was, except for its number. At every log the trainer reads what is kept here, and
+goes back to a checkpoint when too many updates in a row were skipped.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SETTLED = 50  # steps taken before a gradient can be called unusual
 
 
 class Watch(NamedTuple):
-    """What is remembered of the steps so far. Scalars; "since" = since the last log."""
+    """What is kept of the steps so far. Scalars; "since" = since the last log."""
 
     taken: jax.Array  # steps taken since, float32
     skipped: jax.Array  # steps not taken since, float32
@@ -34,9 +34,9 @@ def start(metrics: Mapping[str, jax.Array]) -> Watch:
 
 
 def admit(metrics: Mapping[str, jax.Array], watch: Watch, step: jax.Array, spike: float) -> tuple[jax.Array, Watch]:
-    """(whether to take the step that gave these metrics, what to remember). step: its number, from 1 on.
+    """(whether to take the update with these metrics, what is kept). step: its number, from 1 on.
 
-    spike: how many times the usual a gradient norm may be; 0 = any. A norm that overflows float32 is not finite.
+    spike: the largest gradient norm, in units of its running mean; 0 = any. A norm that overflows is not finite.
     """
     good = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
     norms = {name: metrics[name] for name in watch.usual}
@@ -45,7 +45,7 @@ def admit(metrics: Mapping[str, jax.Array], watch: Watch, step: jax.Array, spike
         good = good & (jnp.all(within) | (watch.all_taken < SETTLED))
     run = jnp.where(good, 0, watch.run + 1)
     longer = run > watch.longest
-    # An exact mean at first, then one that forgets.
+    # An exact mean at first, then an exponential one.
     rest = jnp.maximum(1 - MEMORY, 1 / (watch.all_taken + 1).astype(jnp.float32))
     return good, Watch(
         taken=watch.taken + jnp.where(good, 1.0, 0.0),
@@ -59,6 +59,6 @@ def admit(metrics: Mapping[str, jax.Array], watch: Watch, step: jax.Array, spike
 
 
 def logged(watch: Watch) -> Watch:
-    """What to remember after a log."""
+    """What is kept after a log."""
     real, whole = jnp.zeros_like(watch.taken), jnp.zeros_like(watch.run)
     return watch._replace(taken=real, skipped=real, longest=whole, until=whole)

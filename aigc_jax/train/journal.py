@@ -1,4 +1,4 @@
-"""What a run says while it goes: a progress bar, lines on the console, JSONL, TensorBoard, W&B."""
+"""The output of a run under way: progress bar, console, JSONL, TensorBoard, W&B."""
 
 import json
 import math
@@ -94,7 +94,7 @@ class Journal:
     def close(self) -> None:
         for thing in (self._bar, self._board):
             if thing is not None:
-                with suppress(OSError):  # of a full disk, which is said where something is lost by it
+                with suppress(OSError):  # a full disk is reported where it matters
                     thing.close()
         if self._wandb is not None:
             self._wandb.finish()
@@ -113,7 +113,7 @@ def keep_until(path: Path, step: int) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics file, without lines that a crash cut short or that are no records."""
+    """The records of a metrics file, without truncated and other lines."""
     records = []
     for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
@@ -126,7 +126,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def measured(path: Path, step: int, group: str) -> dict[str, float]:
-    """What is recorded of one step under `group`, without what was not finite."""
+    """The finite values recorded at one step under `group`."""
     found: dict[str, float] = {}
     for record in read_metrics(path):
         if (record["step"], record["group"]) == (step, group):

@@ -14,7 +14,7 @@ from aigc_jax.train.programs import Sums
 from aigc_jax.train.recovery import left_out, pass_over, recover
 from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Run
-from aigc_jax.train.stopping import STOP, Asked, Meetings, beside, stoppable
+from aigc_jax.train.stopping import STOP, Meetings, StopRequest, beside, stoppable
 from aigc_jax.train.tasks import Cut, Tasks, Unsound
 from aigc_jax.train.watchdog import Watchdog
 from aigc_jax.train.workdir import Workdir, write_whole
@@ -60,7 +60,7 @@ def train(run: Run, workdir: Workdir, began: float) -> None:
 
 
 def introduction(run: Run, workdir: Workdir) -> str:
-    """What there is to know while programs compile, in one line."""
+    """One line about the run, printed while programs compile."""
     of = about.facts(run)
     splits = ", ".join(f"{name} {count:,}" for name, count in of["examples"].items())
     versions = f"aigc_jax {of['aigc_jax']}, jax {of['jax']}, Python {of['Python']}"
@@ -71,7 +71,7 @@ def introduction(run: Run, workdir: Workdir) -> str:
 
 
 def _finished(run: Run, workdir: Workdir, newest: int | None) -> bool:
-    """Whether a run has all its steps and their tasks behind it."""
+    """Whether all steps of a run and their tasks are done."""
     if newest is None or newest < run.pace.steps:
         return False
     if newest > run.pace.steps:
@@ -97,7 +97,7 @@ def _steps_before(workdir: Workdir, changed: list[str]) -> int | None:
 
 
 def _moved(run: Run, before: int | None) -> list[str]:
-    """What another number of steps does to the learning rates."""
+    """How another number of steps changes the learning rates."""
     decaying = [name for name, each in run.config["optimizers"].items() if each["schedule"] != "constant"]
     if before is None or not decaying:
         return []
@@ -111,7 +111,7 @@ def _train(
     run: Run,
     workdir: Workdir,
     timing: clock.Clock,
-    asked: Asked,
+    asked: StopRequest,
     requests: Requests,
     newest: int | None,
     said: list[str],
@@ -193,7 +193,7 @@ def _start(run: Run, checkpoints: Checkpoints, timing: clock.Clock, newest: int 
     feed, compiled = run.feeds["train"], None
     if (newest or 0) < run.pace.steps:  # else there is nothing left to train
         items = next(feed.training(run.batch_size, run.seed, 0, per_call, per_call))
-        compiled = beside(programs.compile_ahead(feed.resident, items))  # tracing beside something else slows both
+        compiled = beside(programs.compile_ahead(feed.resident, items))  # tracing beside other Python code slows both
     if newest is None:
         state, sums = programs.init(), programs.start_sums()
     else:

@@ -1,8 +1,7 @@
-"""What a finished checkpoint holds, file by file, so that damage is found instead of restored.
+"""The files of a finished checkpoint with their hashes, so that damage is found before it is restored.
 
-Orbax notices files that are missing or cut short, and restores a flipped bit. A manifest with the
-SHA-256 of every file is written beside them once the checkpoint is final: last, so that its
-presence says that the rest was complete.
+Orbax notices missing and truncated files, but not flipped bits. The manifest holds the SHA-256 of every file. It is
+written last, so that its presence says that the rest is complete.
 """
 
 import hashlib
@@ -18,12 +17,12 @@ THREADS = min(8, os.cpu_count() or 1)  # hashlib frees the interpreter's lock
 
 
 def begin(folder: Path) -> None:
-    """Says that this folder is about to be written."""
+    """Marks a folder as being written."""
     _mark(folder).touch()
 
 
 def write(folder: Path) -> None:
-    """Records every file of a folder, on disk before this returns, and so ends what `begin` began.
+    """Records every file of a folder, synced to disk, and removes the mark of `begin`.
 
     Raises OSError where a file cannot be read or the manifest not be written.
     """
@@ -41,14 +40,14 @@ def write(folder: Path) -> None:
 
 
 def digest(folder: Path) -> str:
-    """The SHA-256 of the manifest itself: it stands for everything in the checkpoint."""
+    """The SHA-256 of the manifest itself, which identifies the checkpoint."""
     return hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
 
 
 def fault(folder: Path, groups: Collection[str] = ()) -> str:
-    """'' for a folder that is as its manifest says; else the first file that is not, and how.
+    """'' for a folder that agrees with its manifest; else the first file that does not, and how.
 
-    A file that the manifest does not name is a fault too: nothing reads what nobody vouches for.
+    A file that the manifest does not name is a fault too.
     groups: read the contents of these alone, as "ema" for ema.net/…; () = of all files.
     """
     try:
@@ -96,7 +95,7 @@ def _digests(folder: Path, names: list[str]) -> dict[str, tuple[int, str]]:
 
 
 def _sync(folder: Path) -> None:
-    """Makes the names in a folder survive a power cut."""
+    """Syncs the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -13,14 +13,14 @@ from aigc_jax.train.workdir import Workdir, write_whole
 
 
 def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, checkpoint: str = "") -> None:
-    """Appends what was measured at a step, as far as it is finite. Of records of one step and protocol the last counts.
+    """Appends the finite figures of a step. Of records of one step and protocol the last counts.
 
     seed: of the samples. checkpoint: its manifest's SHA-256; "" = it was not saved yet: `sign` names it later.
     """
     figures = [figure for figure in figures if all(map(math.isfinite, figure.interval))]
     if jax.process_index() or not figures:
         return
-    sign(workdir)  # before a checkpoint that was measured last time is one too many
+    sign(workdir)  # before a checkpoint that was measured last time may be deleted
     origin = Origin(
         run=workdir.name,
         seed=seed,

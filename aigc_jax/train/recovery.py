@@ -1,4 +1,4 @@
-"""Where to go on from: the newest checkpoint that is as it was written; damaged ones are named and set aside."""
+"""Resuming from the newest intact checkpoint; damaged ones are named and set aside."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def _set_aside(step: Path) -> Path:
 
 
 def _settle(mark: Path) -> str:
-    """Removes a save that a process began and did not live to finish: nobody was told that it was there."""
+    """Removes a save that a process began and did not finish."""
     folder = mark.parent / mark.name.removesuffix(manifest.WRITING)
     finished = not manifest.fault(folder)
     if not finished:
@@ -97,7 +97,7 @@ def _entries(workdir: Workdir) -> list[dict[str, Any]]:
 
 
 def pass_over(workdir: Workdir, first: int, beyond: int, what: str) -> tuple[int | None, list[str]]:
-    """Goes back to before the steps first + 1 ... beyond, whose batches are left out from now on.
+    """Goes back to before the steps first + 1 … beyond, and leaves their batches out from now on.
 
     what: happened there. Returns the step to go on from and lines that say so, as `recover` does.
     Raises UserError when training has gone back to that step before.

@@ -1,4 +1,4 @@
-"""One HTML file, needing nothing beside it, that shows a run or sets several side by side."""
+"""A self-contained HTML file that shows one run, or several side by side."""
 
 import base64
 import html
@@ -17,9 +17,9 @@ from aigc_jax.train import clock
 from aigc_jax.train.journal import duration, read_metrics
 from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
-LOOKABLE = (".png", ".txt")  # what else lies beside them is for programs
+LOOKABLE = (".png", ".txt")  # other files of samples are for programs
 SAMPLES_SHOWN = 4
-# Settings that the keys of samples, and what is asked of them, depend on.
+# Settings that decide the keys and conditions of samples.
 KEYS = ("seed", "sample.seed", "sample.given", "sample.n")
 
 STYLE = """
@@ -42,7 +42,7 @@ details{font-size:13px;opacity:.75}
 
 
 def write(workdir: Workdir) -> Path:
-    """Writes report.html from what the run left in its folder, and returns its path."""
+    """Writes report.html from the files in the run's folder, and returns its path."""
     write_whole(workdir.report, page([workdir]))
     return workdir.report
 
@@ -78,7 +78,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _about(workdirs: Sequence[Workdir]) -> str:
-    """Where each run is from, and what is wrong with it as far as that is known without looking."""
+    """The origin of each run, and its known troubles."""
     parts = []
     for workdir in workdirs:
         name = f"<b>{html.escape(workdir.name)}</b>: " if len(workdirs) > 1 else ""
@@ -119,7 +119,7 @@ def troubles(workdir: Workdir) -> list[str]:
 
 
 def _json(path: Path) -> Any:
-    """What a file of the run holds; {} where it is not there, or damaged."""
+    """The JSON of a file of the run; {} where it is missing or damaged."""
     try:
         return json.loads(path.read_text("utf-8"))
     except DAMAGED:
@@ -134,7 +134,7 @@ def _of(stem: Path, suffix: str) -> Path:
 
 
 def _samples(workdirs: Sequence[Workdir]) -> str:
-    """The newest beside real examples, and earlier ones; of several runs the newest, where their keys are equal."""
+    """The newest samples beside real examples, and earlier ones; of several runs the newest, where keys are equal."""
     if len(workdirs) == 1:
         shown = [(workdirs[0], path) for path in _newest(workdirs[0].samples, SAMPLES_SHOWN)]
     elif differ := _keys_differ(workdirs):
@@ -148,7 +148,7 @@ def _samples(workdirs: Sequence[Workdir]) -> str:
 
 
 def _keys_differ(workdirs: Sequence[Workdir]) -> list[str]:
-    """The settings on which the keys and the conditions of samples depend, where they are not the same in all."""
+    """The settings that decide keys and conditions of samples, where they differ between runs."""
     settings = [leaves(workdir.recorded()[0]) for workdir in workdirs]
     return [key for key in KEYS if len({json.dumps(each.get(key)) for each in settings}) > 1]
 
@@ -243,7 +243,7 @@ def _records(workdir: Workdir) -> list[Record]:
 
 
 def notes(protocols: Mapping[str, Protocol]) -> list[str]:
-    """What measures depend on, in words, a line for those of one protocol together. protocols: by measure."""
+    """The protocols of measures in words, one line for measures of one protocol. protocols: by measure."""
     measures: dict[str, list[str]] = defaultdict(list)
     for measure, protocol in protocols.items():
         measures[_told(protocol)].append(measure)
@@ -278,7 +278,7 @@ def _recorded(workdir: Workdir) -> dict[str, list[tuple[int, float]]]:
 
 
 def _measures(workdirs: Sequence[Workdir]) -> str:
-    """The last values over the data that are no figures."""
+    """The last values over the evaluation data that have no record."""
     rows = []
     for workdir in workdirs:
         figures = {record.protocol.measure for record in _records(workdir)}

@@ -1,4 +1,4 @@
-"""Where arrays live: one named mesh, and a sharding for every leaf from its path and shape.
+"""One named mesh, and a sharding for every leaf from its path and shape.
 
 The mesh has three axes. A batch's rows are split over `data` and `fsdp`. A weight's largest
 axis is split over `fsdp`, and the axes that its network names over `tensor`; the optimizer's
@@ -19,7 +19,7 @@ from aigc_jax.ops.batch import ROWS
 from aigc_jax.ranges import at_least
 
 AXES = ("data", "fsdp", "tensor")
-SPLIT_FROM = 1024  # elements: a smaller leaf is copied, since moving it would cost more than it takes
+SPLIT_FROM = 1024  # elements: a smaller leaf is copied, since gathering it costs more than its memory
 
 Devices = Annotated[int, at_least(1, besides=-1)]  # along an axis of the mesh; -1 = all that remain
 
@@ -95,7 +95,7 @@ def spec(path: str, shape: tuple[int, ...], layout: Layout, rules: Rules) -> lis
 
 
 def gathered(layout: Layout, tree: Any) -> Any:
-    """The shardings of a tree's leaves once what is split over `fsdp` is whole; what `tensor` splits stays so."""
+    """The shardings of a tree's leaves when those over `fsdp` are gathered, and those over `tensor` are not."""
 
     def one(sharding: NamedSharding) -> NamedSharding:
         return layout.named(*(None if axis == "fsdp" else axis for axis in sharding.spec))

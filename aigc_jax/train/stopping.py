@@ -1,6 +1,6 @@
-"""Stopping as asked: SIGTERM and Ctrl-C end a run after the step at hand, at one step in all processes.
+"""SIGTERM and Ctrl-C end a run after the current step, at the same step in all processes.
 
-What is long beside a step, evaluating and sampling, is abandoned; a run that is resumed does it again.
+Evaluation and sampling, which take long beside a step, are abandoned. A resumed run does them again.
 """
 
 import os
@@ -25,7 +25,7 @@ MEET = 2.0  # seconds between the meetings at which several processes agree on w
 STOP = 1  # the bit of stopping, in what they tell each other there
 
 
-class Asked:
+class StopRequest:
     """Whether SIGTERM or Ctrl-C came. Before `defer` they end the process at once: there is nothing to save yet."""
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Asked:
 
 
 @contextmanager
-def stoppable() -> Iterator[Asked]:
+def stoppable() -> Iterator[StopRequest]:
     """Handles SIGTERM and Ctrl-C while it lasts."""
-    asked = Asked()
+    asked = StopRequest()
     if threading.current_thread() is not threading.main_thread():  # only that one may handle signals
         yield asked
         return
@@ -70,7 +70,7 @@ class Abandoned(Exception):
     """What was being done is given up, because the run was asked to stop."""
 
 
-def unless_asked(asked: Asked, work: Callable[[Callable[[], None]], Result]) -> Result:
+def unless_asked(asked: StopRequest, work: Callable[[Callable[[], None]], Result]) -> Result:
     """The result of work(between), computed in a thread that is left to itself when the run is asked to stop.
 
     Raises Abandoned then. Several processes have to do the same, and compute it in place: they agree on abandoning it

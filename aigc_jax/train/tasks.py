@@ -1,4 +1,4 @@
-"""What is done with a run at intervals or on request: log, evaluate, sample, save."""
+"""The tasks of a run, at intervals or on request: log, evaluate, sample, save."""
 
 import math
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from aigc_jax.train.journal import Journal, measured
 from aigc_jax.train.programs import Sums
 from aigc_jax.train.requests import Requests
 from aigc_jax.train.run import Overdrawn, Run
-from aigc_jax.train.stopping import Abandoned, Asked, unless_asked
+from aigc_jax.train.stopping import Abandoned, StopRequest, unless_asked
 from aigc_jax.train.workdir import Workdir
 
 FIRST_JUDGING = 2  # the number of the first task that measures samples: it may take as long as it likes at the end
 
 
 class Unsound(Exception):
-    """Training should not go on from the steps first + 1 ... beyond. what: happened there."""
+    """Training should not go on from the steps first + 1 … beyond. what: the reason."""
 
     def __init__(self, first: int, beyond: int, what: str):
         super().__init__(what)
@@ -32,7 +32,7 @@ class Unsound(Exception):
 
 
 class Cut(Exception):
-    """The tasks of a step were cut off, because the run was asked to stop. done: how many of them are done."""
+    """The run was asked to stop between the tasks of a step. done: how many of them are done."""
 
     def __init__(self, done: int, sums: Sums):
         super().__init__()
@@ -49,7 +49,7 @@ class Tasks:
         journal: Journal,
         checkpoints: Checkpoints,
         clock: Clock,
-        asked: Asked,
+        asked: StopRequest,
         requests: Requests,
     ):
         self._run, self._workdir, self._journal, self._checkpoints = run, workdir, journal, checkpoints
@@ -96,7 +96,7 @@ class Tasks:
             _, kind, task = self._tasks[number]
             if number >= done:
                 if number == FIRST_JUDGING and self._run.judges and step == self._run.pace.steps and not done:
-                    # Measuring may take as long as it likes now: nothing is lost by it.
+                    # Measuring may take any time now: the step is saved.
                     with self._clock.during("save"):
                         self._checkpoints.save(state, held, {}, number)
                 try:
@@ -110,7 +110,7 @@ class Tasks:
         return programs.mapped(held)
 
     def check(self, step: int, state: State) -> None:
-        """Raises Unsound where a checkpoint would hold what is not finite, as it may though all gradients were."""
+        """Raises Unsound where the state is not finite, which it may be though all gradients were."""
         with self._clock.during("save"):
             finite = self._run.programs.finite(state)
         if not finite:

@@ -1,7 +1,7 @@
-"""Ends a process whose peers no longer take part: it would wait for them in a collective operation for ever.
+"""Ends a process whose peers hang: it would wait for them in a collective operation for ever.
 
-A process that died is noticed by JAX's coordinator, which hears no more from it. One that lives and hangs is
-noticed here: processes that train together meet about every two seconds (`stopping.Meetings`).
+JAX's coordinator notices a process that died. This file notices one that hangs: processes that train together meet
+about every two seconds (`stopping.Meetings`).
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import jax
 
-PATIENCE = 100.0  # seconds without a step before a process gives up on the others
+PATIENCE = 100.0  # seconds without a step before a process ends
 LONG = 3600.0  # the same beside steps: evaluating, sampling and saving, with programs that compile
 
 

@@ -34,7 +34,7 @@ MAY_CHANGE = re.compile(
 MAY_CHANGE_AFTER = re.compile(rf"method\.|{MAY_CHANGE.pattern}")
 """Those that may differ on evaluating and sampling: the method's too, such as a sampler's steps."""
 
-LEASE = 100.0  # seconds after which a file server has given up the locks of a machine that died
+LEASE = 100.0  # seconds after which a file server releases the locks of a dead machine
 
 DAMAGED = (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError)
 """What reading a JSON file raises that is missing, cut short, no UTF-8, or of another form than was written."""
@@ -165,7 +165,7 @@ class Workdir:
         return changed
 
     def keep(self, data: DataSet) -> None:
-        """Writes what the numbers of the data mean, before the run in this folder is trained on them.
+        """Writes what the numbers in the data mean (classes, characters), before the run is trained on them.
 
         Raises UserError when it cannot be written.
         """
@@ -177,7 +177,7 @@ class Workdir:
             raise self._unwritable(error) from error
 
     def kept(self) -> Meaning | None:
-        """What the numbers of its data mean to the run in this folder; None where none is, or one from before that.
+        """What the numbers in the data mean to the run in this folder; None without a run, or in one from before that.
 
         Raises UserError when it cannot be read.
         """
@@ -219,7 +219,7 @@ class Workdir:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replaces a file at once: another process, or the next one after a crash, finds the old text or the new."""
+    """Replaces a file atomically: a reader finds the old text or the new one, also after a crash."""
     part = path.with_suffix(".part")
     with naming(path):
         part.write_text(text, "utf-8")

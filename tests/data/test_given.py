@@ -1,4 +1,4 @@
-"""What `sample.given` understands, and that what is written of it asks for the same again."""
+"""What `sample.given` asks for: one language for classes, beginnings, rows of the data and files of requests."""
 
 import dataclasses
 import json
@@ -6,120 +6,127 @@ import json
 import numpy as np
 import pytest
 
-from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.pixels import Pixels
-from aigc_jax.data.given import asked
-from aigc_jax.errors import NotAtHand, UserError
+from aigc_jax.data.fields.texts import BOS, PAD, Text
+from aigc_jax.data.given import NotAtHand, asked
+from aigc_jax.errors import UserError
 from aigc_jax.method import KNOWN
 
-SIZE = (4, 4, 1)
-READS = ("label", "source")
+RANDOM = np.random.RandomState(0)
+ROWS = {
+    "sketch": RANDOM.randint(0, 256, (5, 4, 4, 1)).astype(np.uint8),
+    "photo": RANDOM.randint(0, 256, (5, 4, 4, 3)).astype(np.uint8),
+    "label": np.array([2, 0, 1, 1, 0], np.int32),
+}
+FIELDS = {"sketch": Pixels((4, 4, 1)), "photo": Pixels((4, 4, 3)), "label": Label(("cat", "dog", "owl"))}
+PAIRS = DataSet("pairs", {"test": ArraySource(ROWS)}, FIELDS, "photo")
+TEXTS = DataSet("texts", {"test": ArraySource({"text": np.zeros((2, 9), np.int32)})}, {"text": Text("abc=", 8)}, "text")
+BOTH = ("sketch", "label")
 
 
-def split(count: int, seed: int) -> ArraySource:
-    random = np.random.RandomState(seed)
-    images = {name: random.randint(0, 256, (count, *SIZE), np.uint8) for name in ("image", "source")}
-    return ArraySource({**images, "label": random.randint(0, 3, count).astype(np.int32)})
-
-
-@pytest.fixture(scope="module")
-def pairs():
-    fields = {"image": Pixels(SIZE), "source": Pixels(SIZE), "label": Label(("cat", "dog", "owl"))}
-    return DataSet("pairs", {"train": split(9, 0), "test": split(5, 1)}, fields, "image")
-
-
-def found(data, text, n=7, reads=READS, seed=0):
+def ask(text, reads=("label",), n=4, data=PAIRS, seed=0):
     return asked(data, reads, text, n, seed, "test")
 
 
-def test_a_class_is_asked_for_by_name_by_number_and_in_turn(pairs):
-    def labels(text):
-        return found(pairs, text, reads=("label",)).rows["label"].tolist()
-
-    assert labels("dog") == labels("1") == labels("label=dog") == [1] * 7
-    assert labels("each") == [0, 1, 2, 0, 1, 2, 0]
-    drawn = labels("")
-    assert found(pairs, "", 3, ("label",)).rows["label"].tolist() == drawn[:3], "the first ones are the same for any n"
-    assert found(pairs, "", reads=("label",), seed=1).rows["label"].tolist() != drawn
-
-
-def test_rows_of_the_data_bring_their_true_targets(pairs):
-    of_split, rows = found(pairs, "split:test"), pairs.splits["test"].arrays
-    for name in READS:
-        np.testing.assert_array_equal(of_split.rows[name][:5], rows[name])
-        np.testing.assert_array_equal(of_split.rows[name][5:], rows[name][:2], "from the first again")
-    np.testing.assert_array_equal(of_split.truth[:5], rows["image"])
-    left = found(pairs, "", reads=("source",))
-    np.testing.assert_array_equal(left.rows["source"][:5], rows["source"], "what cannot be drawn is of the data")
-    np.testing.assert_array_equal(left.truth[:5], rows["image"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("dog", [1] * 4), ("2", [2] * 4), ("each", [0, 1, 2, 0]), ("label=owl", [2] * 4), ("test:0", [2] * 4)],
+)
+def test_a_value_of_the_one_field_that_is_read(text, expected):
+    found = ask(text)
+    assert found.rows["label"].tolist() == expected and found.truth is None
+    assert [line["label"] for line in found.lines] == [FIELDS["label"].names[label] for label in expected]
 
 
-def test_several_fields_are_asked_for_by_name(pairs):
-    both = found(pairs, "label=owl;source=train:3")
-    assert both.rows["label"].tolist() == [2] * 7 and both.truth is None
-    np.testing.assert_array_equal(both.rows["source"], np.stack([pairs.splits["train"].arrays["source"][3]] * 7))
-    mixed = found(pairs, "label=owl")
-    assert mixed.truth is None, "the true target is of another class"
+def test_nothing_asked_is_anything_and_the_first_are_the_same_for_any_number():
+    many, few = ask("", n=30), ask("", n=3)
+    np.testing.assert_array_equal(many.rows["label"][:3], few.rows["label"])
+    assert len(set(many.rows["label"])) == 3
+    assert not np.array_equal(many.rows["label"], ask("", n=30, seed=1).rows["label"])
 
 
-def test_a_prompt_may_hold_what_elsewhere_separates_fields():
-    texts = catalogue.load({"name": "sentences", "length": 24}, None)
-    rows = asked(texts, (KNOWN,), "今天", 2, 0, "test").rows[KNOWN]
-    assert [texts.made.decode(row) for row in rows] == ["今天", "今天"]
-    assert not asked(texts, (KNOWN,), "", 2, 0, "test").rows
+def test_rows_of_a_split_come_in_order_with_their_true_targets():
+    found = ask("split:test", BOTH, n=7)
+    order = np.arange(7) % 5
+    for name in BOTH:
+        np.testing.assert_array_equal(found.rows[name], ROWS[name][order])
+    np.testing.assert_array_equal(found.truth, ROWS["photo"][order])
+    assert found.lines[6] == {"sketch": "test:1", "label": "test:1"}
 
 
-ASKED = ["dog", "each", "", "split:test", "label=dog", "label=each;source=test:2", "source=train:1"]
+def test_what_cannot_be_drawn_at_random_is_of_the_held_out_rows():
+    found = ask("", BOTH)
+    for name in BOTH:
+        np.testing.assert_array_equal(found.rows[name], ROWS[name][:4])
+    np.testing.assert_array_equal(found.truth, ROWS["photo"][:4])
+    other = ask("label=cat", BOTH)
+    np.testing.assert_array_equal(other.rows["sketch"], ROWS["sketch"][:4])
+    assert other.truth is None, "the labels are others than theirs"
+    assert other.lines[1] == {"label": "cat", "sketch": "test:1"}
 
 
-@pytest.mark.parametrize("text", ASKED)
-def test_what_is_written_asks_for_the_same_again(pairs, tmp_path, text):
-    reads = READS if "source" in text or "split" in text else ("label",)
-    first = found(pairs, text, reads=reads)
-    path = tmp_path / "asked.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in first.lines), "utf-8")
-    again = found(pairs, str(path), reads=reads)
-    assert first.rows.keys() == again.rows.keys() == set(reads)
-    for name in reads:
-        np.testing.assert_array_equal(again.rows[name], first.rows[name])
+def test_several_fields_are_named():
+    found = ask("label=cat;sketch=test:3", BOTH)
+    assert found.rows["label"].tolist() == [0] * 4
+    np.testing.assert_array_equal(found.rows["sketch"], ROWS["sketch"][[3] * 4])
 
 
-def test_prompts_of_a_file_are_as_long_as_each_is(tmp_path):
-    texts = catalogue.load({"name": "sentences", "length": 24}, None)
-    path = tmp_path / "prompts.jsonl"
-    path.write_text('{"known": "今天"}\n\n{"known": "机器学习是"}\n', "utf-8")
-    rows = asked(texts, (KNOWN,), str(path), 3, 0, "test").rows[KNOWN]
-    assert [texts.made.decode(row) for row in rows] == ["今天", "机器学习是", "今天"]
+@pytest.mark.parametrize("text", ["", "each", "dog", "split:test"])
+def test_what_was_asked_for_can_be_asked_again(text, tmp_path):
+    found = ask(text, BOTH if text in ("", "split:test") else ("label",))
+    path = tmp_path / "again.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in found.lines), "utf-8")
+    again = ask(str(path), tuple(found.rows))
+    for name, rows in found.rows.items():
+        np.testing.assert_array_equal(again.rows[name], rows)
+
+
+def test_beginnings_of_different_lengths_are_padded_to_few_widths(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"known": "ab"}\n\n{"known": "a=b"}\n{"known": ""}\n', "utf-8")
+    found = ask(str(path), (KNOWN,), n=4, data=TEXTS).rows[KNOWN]
+    assert found.tolist() == [[BOS, 4, 5, PAD], [BOS, 4, 7, 5], [BOS, PAD, PAD, PAD], [BOS, 4, 5, PAD]]
+    assert ask("abcab", (KNOWN,), n=1, data=TEXTS).rows[KNOWN].shape == (1, 8)
+    assert ask("a=b", (KNOWN,), n=1, data=TEXTS).rows[KNOWN].tolist() == [[BOS, 4, 7, 5]], "an equals sign is a text's"
+    assert ask("", (KNOWN,), data=TEXTS).rows == {}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reads", "said"),
     [
-        ("cat", 'could be any of label, source: write --config.sample.given="label=cat"'),
-        ("label=cow", 'There is no class "cow"'),
-        ("label=cat;colour=red", 'does not read "colour": it reads label, source'),
-        ("source=none.png", 'There is no image "none.png"'),
-        ("split:dev", r'no split "dev" of pairs \(there is train, test\)'),
-        ("lines.jsonl", "line 2 lacks .source."),
-        ("wrong.jsonl", r"wrong.jsonl, line 1: give texts for label, source, as {.label.: .….}"),
-        ("none.jsonl", "none.jsonl cannot be read"),
-        ("empty.jsonl", "empty.jsonl is empty"),
+        ("cat", (), "is given nothing"),
+        ("caat", ("label",), 'Did you mean "cat"'),
+        ("cat", BOTH, 'could be any of sketch, label: write --config.sample.given="sketch=cat"'),
+        ("label=cat;photo=x", BOTH, 'does not read "photo"'),
+        ("split:train", ("label",), 'no split "train"'),
+        ("nowhere.jsonl", ("label",), "nowhere.jsonl cannot be read"),
+        ("split:test", (KNOWN,), "given no field of the data"),
     ],
 )
-def test_what_cannot_be_understood_is_refused_in_one_line(pairs, tmp_path, monkeypatch, text, said):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "lines.jsonl").write_text('{"label": "cat", "source": "test:0"}\n{"label": "dog"}\n')
-    (tmp_path / "wrong.jsonl").write_text('{"colour": "red"}\n')
-    (tmp_path / "empty.jsonl").write_text("\n")
-    with pytest.raises(UserError, match=said) as refused:
-        found(pairs, text)
-    assert refused.value.code == 2
-    with pytest.raises(UserError, match="is given nothing"):
-        found(pairs, text, reads=())
+def test_what_cannot_be_understood_is_told_in_a_line(text, reads, said):
+    with pytest.raises(UserError, match=said) as error:
+        ask(text, reads)
+    assert error.value.code == 2
 
 
-def test_rows_need_the_data_themselves(pairs):
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "is empty"),
+        ("[1]\n", "line 1: give texts for label"),
+        ('{"label": "cat"}\n{"colour": "red"}\n', "line 2: give texts for label"),
+        ('{"label": "cat"}\n{}\n', 'line 2 lacks "label"'),
+        ("{", "cannot be read as JSON"),
+    ],
+)
+def test_a_file_of_requests_is_checked(lines, said, tmp_path):
+    (tmp_path / "a.jsonl").write_text(lines, "utf-8")
+    with pytest.raises(UserError, match=said):
+        ask(str(tmp_path / "a.jsonl"))
+
+
+def test_rows_of_the_data_need_the_data_themselves():
     with pytest.raises(NotAtHand):
-        found(dataclasses.replace(pairs, at_hand=False), "split:test")
+        ask("split:test", data=dataclasses.replace(PAIRS, at_hand=False))

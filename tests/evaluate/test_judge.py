@@ -14,6 +14,8 @@ from support import load_config
 
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
+from aigc_jax.data.given import Asked
+from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate import audit
 from aigc_jax.evaluate.judge import judge
@@ -102,6 +104,20 @@ def test_what_is_refused(digits):
         judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
     with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): leave it out"):
         judging(replace(digits, fields={"image": SimpleNamespace(kind="smells")}), 100)
+
+
+def test_pairs_are_held_against_their_true_targets(digits):
+    """PSNR of a known error: 10 log10(255² / d²) where every value differs by d."""
+    found = judging(digits, 20, ("psnr",))
+    truth = digits.splits["test"][np.arange(20)]["image"]
+    made = np.where(truth > 127, truth - 5, truth + 5).astype(np.uint8)
+    looks = [found.look({"image": made[part], TRUTH: truth[part]}) for part in (slice(0, 8), slice(8, 20))]
+    (figure,) = found.figures(looks, seed=0)
+    assert figure.protocol.measure == "PSNR" and figure.floor is None and figure.protocol.extractor == ""
+    assert figure.interval.value == pytest.approx(10 * np.log10(255**2 / 25))
+    with pytest.raises(ConfigError, match="needs the true targets.*given=split:test"):
+        found.check(Asked({}, None, []))
+    found.check(Asked({}, truth, []))
 
 
 QUALITY = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits"}

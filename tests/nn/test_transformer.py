@@ -11,7 +11,7 @@ import pytest
 
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.transformer import SelfAttention, Transformer
-from aigc_jax.ops.attention import attention_weights
+from aigc_jax.ops.kernels.attention import attention_weights
 from aigc_jax.train.sharding import layout, shardings
 
 V, T, LAYERS, WIDTH, HEADS, B = 11, 9, 2, 8, 2, 3

@@ -63,4 +63,4 @@ def _extra(step: int) -> bool:
     return step % REGULAR > 0 and step < STEPS
 
 
-LISTENING: dict[str, tuple[Drill, int]] = {"requests": (requests, 20)}
+LISTENING: dict[str, tuple[Drill, int]] = {"requests": (requests, 10)}

@@ -164,7 +164,6 @@ def test_a_process_that_hangs_ends_the_other(tmp_path, log_every):
     assert "another process hangs" in errors
 
 
-@pytest.mark.slow
 def test_both_do_what_the_folder_or_a_signal_to_one_asks_for(tmp_path):
     both, folder = two(tmp_path, ("main.py",), "--config.checkpoint.keep_last=1000000"), tmp_path / "run"
     (folder / "requests" / "evaluate").touch()

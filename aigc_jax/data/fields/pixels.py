@@ -48,7 +48,7 @@ class Pixels(Field):
             )
         _, height, width, _ = prepared.shape
         inner = prepared[:, self.pad : height - self.pad, self.pad : width - self.pad]
-        return np.clip(np.rint((np.asarray(inner, np.float32) + 1) * augment.HALF), 0, LEVELS - 1).astype(np.uint8)
+        return augment.to_uint8(inner)
 
     def show(self, values: np.ndarray, columns: int | None = None) -> Exhibit:
         """A grid."""

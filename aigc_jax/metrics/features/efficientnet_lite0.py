@@ -1,8 +1,7 @@
-"""EfficientNet-Lite0: a classifier of photographs that is small and freely had.
+"""EfficientNet-Lite0: a small, freely available classifier of photographs.
 
 Tan & Le 2019 (arXiv:1905.11946), table 1. The Lite variant leaves out squeeze-and-excitation and rectifies by ReLU6.
-The weights are those that Google published for TensorFlow, brought to PyTorch by others. Modules have the names of
-that file.
+The weights are Google's for TensorFlow, converted to PyTorch by others. Modules have the names of that file.
 """
 
 from pathlib import Path
@@ -115,7 +114,7 @@ def variables(weights: Weights) -> dict[str, Any]:
 
 
 def load(path: Path) -> Extractor:
-    """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
+    """The extractor with the weights of a converted file. Raises UserError as `published.load`."""
     weights, sha256 = published.load(path, SOURCES[path.stem])
     return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights), for_large_images())
 

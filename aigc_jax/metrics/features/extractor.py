@@ -1,7 +1,7 @@
 """A network that turns images into features, with the hash of its weights.
 
-"inception" is the network that FID is defined with. What is measured with another one is never called FID: it is
-FD-<name>, and compares only with other numbers of that name.
+FID is defined with "inception". A Fréchet distance with another extractor is called FD-<name>, and compares only with
+others of that name.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ from aigc_jax.ops.platform import program
 
 Array = jax.Array
 BATCH = 64  # images a device
-ANY = (32, 32, 3)  # a shape that every extractor takes that takes any
+ANY = (32, 32, 3)  # a shape for extractors that take images of any shape
 
 
 class Answers(NamedTuple):
-    """What an extractor says of N images."""
+    """Features and logits of N images."""
 
     features: np.ndarray  # float32 [N, D]
     logits: np.ndarray  # float32 [N, classes]
@@ -70,7 +70,7 @@ class Extractor:
         variables = jax.device_put(self.variables, NamedSharding(self._rows.mesh, PartitionSpec()))
 
         def answer(variables: Any, images: Array) -> tuple[Array, Array]:
-            with jax.default_matmul_precision("highest"):  # others give other features
+            with jax.default_matmul_precision("highest"):  # lower precisions give other features
                 return self.apply(variables, images.astype(jnp.float32))
 
         compiled = program(answer, out_shardings=self._rows)
@@ -89,7 +89,7 @@ class Extractor:
 
 
 def for_large_images() -> int:
-    """The batch of a network whose activations leave a CPU's cache where it takes more than one image at a time.
+    """The batch of a network for large images: 1 on a CPU, whose cache more activations would exceed.
 
     Inception's features of 32 × 32 images took 1.6 times as long on two cores with batches of 64.
     """
@@ -97,7 +97,7 @@ def for_large_images() -> int:
 
 
 def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of names, shapes, dtypes and values, whatever file they came in."""
+    """SHA-256 of names, shapes, dtypes and values, independent of the file format."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         array = np.ascontiguousarray(weights[name])
@@ -107,7 +107,7 @@ def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:
 
 
 def remembered(using: Extractor, images: np.ndarray, cache: Path | None) -> Answers:
-    """using(images), kept in the folder `cache` by the weights and the pixels; None = nothing is kept."""
+    """using(images), cached in a folder by the hashes of weights and pixels. cache: None = no cache."""
     if cache is None:
         return using(images)
     key = hashlib.sha256(f"{using.sha256} {using.pixels} {images.dtype.str} {images.shape}\n".encode())
@@ -122,7 +122,7 @@ def remembered(using: Extractor, images: np.ndarray, cache: Path | None) -> Answ
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         np.savez(part, **answers._asdict())
         part.replace(path)
-    except OSError:  # a full or read-only disk costs the next time some time, and nothing else
+    except OSError:  # on a full or read-only disk nothing is cached
         with suppress(OSError):
             part.unlink()
     return answers

@@ -1,4 +1,4 @@
-"""Inception v3 as TensorFlow's graph of 2015 has it: the network of FID and of the Inception Score.
+"""Inception v3, as in TensorFlow's graph of 2015: the network of FID and the Inception Score.
 
 Szegedy et al. 2016 (arXiv:1512.00567), sections 3-6. The graph of 2015-12-05, by which FID is defined (Heusel et al.
 2017), differs from later ones: average pooling leaves out the padding, the last block pools by the maximum, and there
@@ -204,7 +204,7 @@ def variables(weights: Weights) -> dict[str, Any]:
 
 
 def load(path: Path) -> Extractor:
-    """The extractor with the weights of a converted file. Raises UserError where it is missing, damaged or another."""
+    """The extractor with the weights of a converted file. Raises UserError as `published.load`."""
     weights, sha256 = published.load(path, SOURCES[path.stem])
     return Extractor(path.stem, sha256, None, PIXELS, answers, variables(weights), for_large_images())
 

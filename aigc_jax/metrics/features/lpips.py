@@ -1,4 +1,4 @@
-"""LPIPS: how different two images look, from the features of a classifier.
+"""LPIPS: a perceptual distance of two images, from the features of a classifier.
 
 Zhang et al. 2018 (arXiv:1801.03924), equation 1: features of five layers are scaled to length 1 at every pixel, their
 squared differences are weighted by channel with learned weights, averaged over the pixels and summed over the layers.
@@ -41,7 +41,7 @@ SOURCES = {
         PublishedFile("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", LINEAR),
     ),
 }
-SMALLEST = {"alex": 31, "vgg": 16}  # pixels of a side: of less, nothing reaches the last layers
+SMALLEST = {"alex": 31, "vgg": 16}  # pixels of a side: the last layers of smaller images are empty
 
 # Of the images that the backbones were trained on, for pixels in -1 ... 1.
 MEAN = np.array([-0.030, -0.088, -0.188], np.float32)

@@ -1,7 +1,7 @@
-"""Weights that others published for PyTorch, in our form and with their origin beside them.
+"""Weights that others published for PyTorch, converted to safetensors.
 
-A file of ours is safetensors: the arrays under their published names, and in its header the SHA-256 of each published
-file that they are from, and the `weights_sha256` of the arrays.
+A converted file holds the arrays under their published names. Its header has the SHA-256 of each published file, and
+the `weights_sha256` of the arrays.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ Weights = Mapping[str, np.ndarray]  # by their names in a PyTorch state dictiona
 
 LEAVES = {"running_mean": ("batch_stats", "mean"), "running_var": ("batch_stats", "var"), "bias": ("params", "bias")}
 WEIGHT = {1: ("params", "scale"), 2: ("params", "kernel"), 4: ("params", "kernel")}  # by the number of axes
-AXES = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}  # PyTorch's order, from which Flax's is taken
+AXES = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}  # PyTorch's axes in Flax's order
 
 
 class PublishedFile(NamedTuple):
@@ -30,7 +30,7 @@ class PublishedFile(NamedTuple):
 
     file: str  # its name
     sha256: str
-    origin: str  # where it is to be had
+    origin: str  # where it can be downloaded
     prefix: str = ""  # of the names of the arrays that are needed
     folder: str = ""  # in an installed package that brings the file: "package/folder"
     install: str = ""  # what pip installs that package by; "" = no package brings the file
@@ -46,7 +46,7 @@ def place(folder: Path | None, name: str) -> Path:
 
 
 def arrays(files: Sequence[Path], sources: Sequence[PublishedFile]) -> dict[str, np.ndarray]:
-    """What is needed of published files, which are given in any order. Raises UserError for any other files."""
+    """The needed arrays of published files, given in any order. Raises UserError for other files."""
     given = {_sha256(file): file for file in files}
     for source in sources:
         if source.sha256 not in given:
@@ -68,7 +68,7 @@ def _sha256(path: Path) -> str:
 
 
 def _installed(sources: Sequence[PublishedFile]) -> list[Path]:
-    """The published files, where installed packages bring all of them; else []. Imports none of the packages."""
+    """The published files where installed packages have all of them, else []. It imports no package."""
     files = []
     for source in sources:
         package, _, folder = source.folder.partition("/")
@@ -92,9 +92,8 @@ def save(path: Path, weights: Weights, sources: Sequence[PublishedFile]) -> None
 def load(path: Path, sources: Sequence[PublishedFile]) -> tuple[dict[str, np.ndarray], str]:
     """(the arrays of a file that `save` wrote, their SHA-256).
 
-    Where there is no such file, and installed packages bring the published ones, it is made of those.
-
-    Raises UserError where there is no such file, where it is damaged, and where it was made from others.
+    A missing file is made of the published ones where installed packages have them.
+    Raises UserError for a file that is missing, damaged or made from other published files.
     """
     from safetensors import SafetensorError, safe_open
 

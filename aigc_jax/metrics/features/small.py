@@ -1,6 +1,6 @@
-"""Classifiers trained by this project's own configurations, small enough to travel with it.
+"""Small classifiers that were trained by this project's configurations and are part of the package.
 
-A file holds a network's weights, and in its header what the network is and which configuration trains it again.
+A file holds the weights. Its header holds the network's fields and the configuration that trains it again.
 """
 
 import json

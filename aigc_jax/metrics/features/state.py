@@ -1,8 +1,7 @@
-"""Files of weights as PyTorch writes them, read without it: a state dictionary, name -> tensor.
+"""Reads PyTorch's files of weights, state dictionaries name -> tensor, without PyTorch.
 
-Such a file holds a pickle, which may name any function of any package for its reader to call. Here nothing is
-unpickled: the few operations that a state dictionary is made of are followed one by one, any other one and any other
-name is refused, and what a file says of its sizes is held against what there is.
+Such a file holds a pickle, which may make its reader call any function. Here nothing is unpickled. The few operations
+of a state dictionary are interpreted, any other operation or name is refused, and sizes are checked against the file.
 """
 
 import io
@@ -39,7 +38,7 @@ TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class Refused(Exception):
-    """What a file holds that no state dictionary does."""
+    """Something in a file that is not part of a state dictionary."""
 
 
 FAULTS = (
@@ -156,7 +155,7 @@ def _array(tensor: Any, storage: Storages) -> np.ndarray:
 
 
 def followed(stream: io.BytesIO) -> Any:
-    """What the next pickle of a stream describes. Raises Refused for what no state dictionary needs."""
+    """Interprets the next pickle of a stream. Raises Refused for what is not part of a state dictionary."""
     stack: list[Any] = []
     memo: dict[int, Any] = {}
 

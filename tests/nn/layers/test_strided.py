@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.nn.strided import Double, Halve
+from aigc_jax.nn.layers.strided import Double, Halve
 
 
 def test_modules_keep_float32_weights_and_compute_in_their_dtype():

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops import convolution
-from aigc_jax.ops.convolution import CHANNELS, convolve, plain, winograd
+from aigc_jax.ops.kernels import convolution
+from aigc_jax.ops.kernels.convolution import CHANNELS, convolve, plain, winograd
 
 ERRORS = {2: 2e-6, 4: 2e-5}  # of the largest value; plain float32 convolutions have about 5e-7
 

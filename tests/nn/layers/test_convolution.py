@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from aigc_jax.nn.convolution import Conv
+from aigc_jax.nn.layers.convolution import Conv
 
 
 def test_parameters_and_values_are_those_of_linen():

@@ -1,8 +1,8 @@
 """Convolutions 3x3 of stride 1, on one CPU by minimal filtering (Lavin & Gray 2016, arXiv:1509.09308).
 
-XLA's own convolution is the reference, and what every other device runs. On a CPU it takes three times as long for its
-gradients as for itself; products of tiles need 2.25 times (F(2x2, 3x3)) or 4 times (F(4x4, 3x3)) fewer multiplications,
-in both directions.
+Every other device runs XLA's convolution, which is the reference. On a CPU its gradients take three times as long as
+itself. Products of tiles need 2.25 times (F(2x2, 3x3)) or 4 times (F(4x4, 3x3)) fewer multiplications, forwards and
+backwards.
 """
 
 import functools
@@ -15,7 +15,7 @@ from jax import lax
 from aigc_jax.ops.platform import single_cpu
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-CHANNELS = 64  # with fewer, in or out, a tile's transforms cost what its products save, and compile for longer
+CHANNELS = 64  # with fewer, the transforms of tiles cost what the products save
 
 # F(m x m, 3x3): m x m outputs from (m + 2) x (m + 2) inputs, Y = A [(G g Gᵀ) ⊙ (B d Bᵀ)] Aᵀ (eq. 8, where B and A are
 # written transposed), by m.
@@ -56,13 +56,13 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolve` as XLA has it."""
+    """`convolve` by XLA."""
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def winograd(x: jax.Array, kernel: jax.Array, tile: int) -> jax.Array:
-    """`convolve` by F(tile x tile, 3x3), tile 2 or 4: with 4 rounding errors are about ten times those of `plain`."""
+    """`convolve` by F(tile x tile, 3x3). tile: 2 or 4; with 4, rounding errors are about ten times those of `plain`."""
     return _filter(x, kernel, tile, 1)
 
 
@@ -71,8 +71,8 @@ def _forward(x: jax.Array, kernel: jax.Array, tile: int) -> tuple[jax.Array, tup
 
 
 def _backward(tile: int, kept: tuple[jax.Array, jax.Array], cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The input's gradient is a convolution with the kernel turned round; that of the kernel is Gᵀ [V D] G, of
-    the input's tiles V = B d Bᵀ, made again rather than kept, and the cotangent's D = Aᵀ y A."""
+    """The input's gradient is a convolution with the flipped kernel. The kernel's is Gᵀ [V D] G, with the input's tiles
+    V = B d Bᵀ, computed again, and the cotangent's D = Aᵀ y A."""
     x, kernel = kept
     return _filter(cotangent, kernel[::-1, ::-1], tile, 2), _to_kernel(x, cotangent, tile)
 
@@ -80,7 +80,7 @@ def _backward(tile: int, kept: tuple[jax.Array, jax.Array], cotangent: jax.Array
 winograd.defvjp(_forward, _backward)
 
 
-# Under jit of their own, so that convolutions of the same shapes are traced and lowered once.
+# Each is jitted by itself: convolutions of equal shapes are then traced and lowered once.
 @functools.partial(jax.jit, static_argnums=2)
 def _to_kernel(x: jax.Array, cotangent: jax.Array, tile: int) -> jax.Array:
     """The kernel's gradient, [3, 3, I, O]."""
@@ -91,7 +91,7 @@ def _to_kernel(x: jax.Array, cotangent: jax.Array, tile: int) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _filter(x: jax.Array, kernel: jax.Array, tile: int, contracted: int) -> jax.Array:
-    """contracted: the axis of the kernel's channels that x's are summed with, 1 (in) or 2 (out), of three."""
+    """contracted: the axis of the transformed kernel [entries, I, O] that is summed over: 1 or 2."""
     rows, height, width, _ = x.shape
     down, across = -(-height // tile), -(-width // tile)
     inputs = _tiles(_padded(x, tile), B[tile], tile)
@@ -102,16 +102,16 @@ def _filter(x: jax.Array, kernel: jax.Array, tile: int, contracted: int) -> jax.
 
 
 def _padded(x: jax.Array, tile: int) -> jax.Array:
-    """A border of zeros, the last tiles filled with them."""
+    """Zeros on every side, up to whole tiles."""
     sides = [(1, 1 + -side % tile) for side in x.shape[1:3]]
-    # Materialized, or each of the transforms would pad again.
+    # The barrier keeps XLA from padding again in each transform.
     return lax.optimization_barrier(jnp.pad(x, ((0, 0), *sides, (0, 0))))
 
 
 def _tiles(x: jax.Array, matrix: np.typing.ArrayLike, tile: int) -> jax.Array:
     """matrix · d · matrixᵀ for the squares d of x, `tile` apart: [entries of the product, row by row, tiles, C].
 
-    Channels stay the innermost axis, so that every sum is a loop over slices of x that vectorizes.
+    Channels stay the innermost axis: every sum is then a vectorized loop over slices of x.
     """
     size = np.shape(matrix)[1]
 
@@ -133,12 +133,12 @@ def _squares(entries: jax.Array, matrix: np.typing.ArrayLike) -> jax.Array:
 
 def _sums(matrix: np.typing.ArrayLike, terms: list[jax.Array]) -> jax.Array:
     """matrix · terms."""
-    # Materialized: fused into what reads it, a sum would be computed, and compiled, many times over.
+    # The barrier keeps XLA from computing, and compiling, a sum again wherever it is read.
     return lax.optimization_barrier(jnp.stack([_sum(row, terms) for row in np.asarray(matrix)]))
 
 
 def _sum(factors: np.ndarray, terms: list[jax.Array]) -> jax.Array:
-    """factors · terms, without products by 0, 1 or -1: a network has thousands of them to compile."""
+    """factors · terms, without the thousands of products by 0, 1 or -1 that a network would compile."""
     parts = [
         (factor, term if abs(factor) == 1 else abs(float(factor)) * term)
         for factor, term in zip(factors, terms, strict=True)
@@ -152,5 +152,5 @@ def _sum(factors: np.ndarray, terms: list[jax.Array]) -> jax.Array:
 
 
 def _products(x: jax.Array, y: jax.Array, of_x: int, of_y: int) -> jax.Array:
-    """The products of the matrices that two stacks hold, summed over these axes of theirs."""
+    """Batched matrix products of two stacks, contracted over the axis of_x of x and of_y of y."""
     return lax.dot_general(x, y, (((of_x,), (of_y,)), ((0,), (0,))))

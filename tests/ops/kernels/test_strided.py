@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops import strided
-from aigc_jax.ops.strided import double, halve, in_phases, overlapped
+from aigc_jax.ops.kernels import strided
+from aigc_jax.ops.kernels.strided import double, halve, in_phases, overlapped
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.normal(size=(2, 6, 4, 3))

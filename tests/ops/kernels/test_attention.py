@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops import attention
+from aigc_jax.ops.kernels import attention
 from aigc_jax.ops.platform import fused_attention
 
 B, HEADS, D = 2, 3, 4

@@ -1,4 +1,4 @@
-"""Whether a network fits what it is given: its sides, its parts. Each check raises errors.Unfit with the remedy."""
+"""Checks whether a network fits its inputs. Each raises errors.Unfit with the remedy."""
 
 from collections.abc import Sequence
 

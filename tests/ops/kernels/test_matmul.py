@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops import matmul
-from aigc_jax.ops.matmul import columns_dot, rows_dot
+from aigc_jax.ops.kernels import matmul
+from aigc_jax.ops.kernels.matmul import columns_dot, rows_dot
 
 
 @pytest.mark.parametrize("trailing", [(6,), (3, 2)])

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.ops.convolution import convolve
+from aigc_jax.ops.kernels.convolution import convolve
 from aigc_jax.ranges import Size
 
 

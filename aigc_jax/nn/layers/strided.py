@@ -7,8 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.nn.fit import check_halvings
-from aigc_jax.ops.strided import double, halve
+from aigc_jax.nn.layers.fit import check_halvings
+from aigc_jax.ops.kernels.strided import double, halve
 from aigc_jax.ranges import Size
 
 TAPS = 4

@@ -1,9 +1,9 @@
 """Attention (Vaswani et al. 2017, Attention is all you need): softmax(q k^T / sqrt(d)) v, heads before positions.
 
-On a CPU causal attention goes by blocks of queries, each of which meets only the keys up to its last position, and
-its gradient computes the weights again from the logarithm of their sums (Dao et al. 2022, FlashAttention,
-algorithms 1 and 4, with blocks of queries alone; Rabe & Staats 2021). Half of the products are left out, and no array
-of all weights is written to memory, which costs more time there than the exponentials. On a GPU cuDNN does the same.
+On a CPU causal attention runs over blocks of queries (Dao et al. 2022, FlashAttention, algorithms 1 and 4, without
+blocks of keys; Rabe & Staats 2021). A block reads only the keys up to its last position. The gradient computes the
+weights again from the logarithm of their sums. This leaves out half of the products and never writes the array of all
+weights to memory, which takes longer than the exponentials. On a GPU cuDNN does the same.
 """
 
 import functools
@@ -13,15 +13,14 @@ import jax.numpy as jnp
 
 from aigc_jax.ops.platform import fused_attention, gpu_in_half, single_cpu
 
-BLOCK = 128  # queries at a time; their weights stay in a cache of some MB
+BLOCK = 128  # queries at a time, whose weights fit into a cache of some MB
 
 
 @jax.custom_vjp
 def heads_first(qkv: jax.Array) -> tuple[jax.Array, ...]:
     """[B, T, 3, heads, d] -> query, key and value, each [B, heads, T, d].
 
-    Their gradients are written next to each other, once. Left alone, jax 0.10 pads three arrays with zeros and adds
-    them; 0.12 no longer does.
+    The gradient stacks the three cotangents. jax 0.10 would pad each with zeros and add them; jax 0.12 does not.
     """
     return tuple(jnp.moveaxis(qkv, (2, 3), (0, 2)))
 
@@ -32,7 +31,7 @@ def _apart(qkv: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
 
 def _together(_: None, slopes: tuple[jax.Array, ...]) -> tuple[jax.Array]:
     joined = jnp.stack([jnp.moveaxis(slope, 1, 2) for slope in slopes], axis=2)
-    return (jax.lax.optimization_barrier(joined),)  # or both of its readers would join them
+    return (jax.lax.optimization_barrier(joined),)  # else XLA fuses the stack into both products that read it
 
 
 heads_first.defvjp(_apart, _together)
@@ -45,7 +44,7 @@ def attention_weights(query: jax.Array, key: jax.Array, mask: jax.Array | None) 
     """
     scores = _products(query, key) * query.shape[-1] ** -0.5
     if mask is not None:
-        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)  # finite: a query without keys gets no NaN
+        scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)  # finite: else a query without keys gives NaN
     return jax.nn.softmax(scores, axis=-1)
 
 
@@ -56,7 +55,7 @@ def causal_mask(queries: int, keys: int, index: jax.Array | int = 0) -> jax.Arra
 
 
 def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """What each position reads of those up to its own. All [B, heads, T, d], of one dtype; softmax in float32."""
+    """softmax(q k^T / sqrt(d)) v over the keys up to each query's position. All [B, heads, T, d], of one dtype."""
     if single_cpu():
         return by_blocks(query, key, value)
     if fused_attention(value.dtype, value.shape[-1]):
@@ -67,18 +66,18 @@ def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.
 
 
 def by_cudnn(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """`causal_attention` by cuDNN's kernels, which read positions before heads, and have gradients of even lengths."""
+    """`causal_attention` by cuDNN, whose layout is [B, T, heads, d] and whose gradient needs an even T."""
     time = query.shape[2]
-    one_more = ((0, 0), (0, time % 2), (0, 0), (0, 0))  # which comes last: none before it reads it
+    one_more = ((0, 0), (0, time % 2), (0, 0), (0, 0))  # at the end, where no earlier query reads it
     query, key, value = (jnp.pad(jnp.swapaxes(x, 1, 2), one_more) for x in (query, key, value))
     read = jax.nn.dot_product_attention(query, key, value, is_causal=True, implementation="cudnn")
     return jnp.swapaxes(read, 1, 2)[:, :, :time]
 
 
 def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
-    """What queries from position `index` on read of keys and values [B, heads, room, d], each up to its own.
+    """`causal_attention` of queries at the positions index, index + 1, … to a cache [B, heads, room, d].
 
-    query: [B, heads, T, d] -> the same shape. No gradient: it is for drawing.
+    query: [B, heads, T, d] -> the same shape. It has no gradient: sampling alone uses it.
     """
     queries = query.shape[2]
     if queries == 1 and fused_attention(value.dtype, value.shape[-1]):
@@ -90,7 +89,7 @@ def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: 
 
 
 def by_cudnn_up_to(query: jax.Array, key: jax.Array, value: jax.Array, index: jax.Array | int) -> jax.Array:
-    """`newest_attention` of one query by cuDNN's kernels, which do not touch the room that is empty."""
+    """`newest_attention` of one query by cuDNN, which does not read the empty part of the cache."""
     rows = query.shape[0]
     lengths = jnp.ones(rows, jnp.int32), jnp.full(rows, index + 1, jnp.int32)
     query, key, value = (jnp.swapaxes(x, 1, 2) for x in (query, key, value))
@@ -102,7 +101,7 @@ def by_cudnn_up_to(query: jax.Array, key: jax.Array, value: jax.Array, index: ja
 
 @jax.custom_vjp
 def by_blocks(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """`causal_attention` by blocks of queries."""
+    """`causal_attention` over blocks of queries."""
     return _forward(query, key, value)[0]
 
 
@@ -122,7 +121,7 @@ def _backward(kept: tuple, slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.
     scale = query.shape[-1] ** -0.5
     shift = jnp.sum(slope.astype(jnp.float32) * out, axis=-1, keepdims=True)  # D of algorithm 4: sum_k dP_k P_k
     d_query, d_key, d_value = [], [], []
-    # The last block, which reads all keys, comes first: the others add to what it found.
+    # The last block comes first: it reads all keys, and the others add to its gradients.
     for (start, stop), log_sum in reversed(list(zip(_blocks(query.shape[2]), log_sums, strict=True))):
         rows = slice(start, stop)
         weights = jnp.exp(_scores(query, key, start, stop) - log_sum)
@@ -136,7 +135,7 @@ def _backward(kept: tuple, slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.
 
 
 def _added(total: jax.Array, part: jax.Array) -> jax.Array:
-    """total [B, heads, K, d] with a part added to its first rows."""
+    """total [B, heads, K, d] + part [B, heads, k, d], which is 0 from row k on."""
     first = part.shape[2]
     return jnp.concatenate([total[:, :, :first] + part, total[:, :, first:]], axis=2)
 
@@ -149,7 +148,7 @@ def _blocks(time: int) -> list[tuple[int, int]]:
 
 
 def _scores(query: jax.Array, key: jax.Array, start: int, stop: int) -> jax.Array:
-    """Of the queries from `start` to `stop` and the keys up to `stop`, -inf where a key comes after the query."""
+    """q k^T / sqrt(d) of the queries start … stop - 1 and the keys before stop; -inf where a key follows the query."""
     scores = _products(query[:, :, start:stop], key[:, :, :stop]) * query.shape[-1] ** -0.5
     return jnp.where(causal_mask(stop - start, stop, start), scores, -jnp.inf)
 

@@ -1,8 +1,7 @@
 """Convolutions 4x4 of stride 2 that halve an image, and the transposed ones that double it.
 
-Each is the other's adjoint, <double(x, k), y> = <x, halve(y, k)>, and so the gradient to the other's input. What JAX
-derives computes the same numbers: that of `double`, a convolution over a window as large as the image, about eight
-times more slowly on CPUs.
+Each is the other's adjoint, <double(x, k), y> = <x, halve(y, k)>, and so the other's gradient. What JAX derives has the
+same values. Of `double` it is a convolution with a window as large as the image, about eight times slower on CPUs.
 """
 
 from collections.abc import Callable
@@ -12,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from aigc_jax.ops.convolution import LAYOUT
+from aigc_jax.ops.kernels.convolution import LAYOUT
 from aigc_jax.ops.platform import single_cpu
 
-FEW = 4  # channels of the finer image, up to which a product takes less than a convolution for CPUs
+FEW = 4  # channels of the finer image up to which a product is faster than a convolution on CPUs
 
 
 @jax.custom_vjp
@@ -37,9 +36,9 @@ def double(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def in_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`double` as a convolution 2x2 that gives each square of 2x2 at once (Shi et al. 2016, arXiv:1609.07009).
+    """`double` as a 2x2 convolution to four phases, the pixels of a 2x2 square (Shi et al. 2016, arXiv:1609.07009).
 
-    XLA for CPUs spreads it over the cores, which it does not a convolution with zeros between pixels.
+    XLA for CPUs runs it on all cores, and a convolution with zeros between pixels on one.
     """
     taps = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:])[::-1, :, ::-1]  # 4 = 2 squares of 2, down and across
     taps = taps.transpose(0, 2, 5, 1, 3, 4).reshape(2, 2, x.shape[-1], -1)
@@ -47,7 +46,7 @@ def in_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def overlapped(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`double` as one product, four squares of 2x2 for each pixel, and the sum where those of neighbours meet."""
+    """`double` as one product to a 4x4 square for each pixel, and the sum of the squares where they overlap."""
     rows, height, width, channels = x.shape
     squares = x.reshape(-1, channels) @ kernel.reshape(-1, channels).T
     squares = squares.reshape(rows, height, width, 2, 2, 2, 2, -1)
@@ -60,7 +59,7 @@ def overlapped(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _image(squares: jax.Array) -> jax.Array:
-    """[B, H + 1, W + 1, 2, 2, O] or [B, H + 1, W + 1, 4 O] -> [B, 2H, 2W, O], without the border of the squares."""
+    """[B, H + 1, W + 1, 2, 2, O] or [B, H + 1, W + 1, 4 O] -> [B, 2H, 2W, O]: pixels of squares, without the border."""
     rows, down, across = squares.shape[:3]
     pixels = squares.reshape(rows, down, across, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
     return pixels.reshape(rows, 2 * down, 2 * across, -1)[:, 1:-1, 1:-1]

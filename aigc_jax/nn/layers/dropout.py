@@ -1,4 +1,4 @@
-"""Dropout whose mask is drawn for the whole batch, so that every way of compiling agrees."""
+"""Dropout with the same mask under `jit` and `pmap`."""
 
 import flax.linen as nn
 import jax

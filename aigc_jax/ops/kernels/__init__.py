@@ -1,0 +1,1 @@
+"""Products, convolutions and attention, arranged for the device that runs them."""

@@ -1,0 +1,60 @@
+"""Files that the documents print, where the package finds them beside its own: no old file is touched."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import PRINTED_FILE, ROOT
+
+from aigc_jax import experiments
+
+
+@contextmanager
+def printing(folder: Path) -> Iterator[Callable[[str], dict[str, Path]]]:
+    """A function: page -> path as printed -> the file, written below `folder`. Afterwards the package forgets it."""
+    before, shipped = set(sys.modules), experiments._files
+    configs = folder / "configs"
+
+    def known() -> dict[str, Path]:
+        found = {path.relative_to(configs).with_suffix("").as_posix(): path for path in configs.rglob("*.py")}
+        return {**shipped(), **found}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiments, "_files", known)
+
+        def write(page: str) -> dict[str, Path]:
+            files = {}
+            for block in PRINTED_FILE.finditer((ROOT / page).read_text("utf-8")):
+                followed = ROOT / block["path"]  # by who wrote the page's files into the checkout, as it asks for
+                if followed.exists():
+                    assert followed.read_text("utf-8") == block["code"], f"{block['path']} differs from {page}"
+                path = files[block["path"]] = folder / block["path"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block["code"], "utf-8")
+                if block["path"].startswith("aigc_jax/"):
+                    package = importlib.import_module(".".join(Path(block["path"]).parent.parts))
+                    if str(path.parent) not in package.__path__:
+                        patch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
+            importlib.invalidate_caches()
+            return files
+
+        yield write
+    for name in set(sys.modules) - before:
+        parent, _, child = name.rpartition(".")
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+            vars(sys.modules[parent]).pop(child, None) if parent in sys.modules else None
+
+
+def load_file(path: Path) -> Any:
+    """A file as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
