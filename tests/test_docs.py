@@ -19,6 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LAUNCHERS = sorted(path for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # what it holds belongs to other pages
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
+SOURCE = re.compile(r"frozen\.\w+\.weights")  # networks that a method reads have names of its own
 ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]*)` \|", re.MULTILINE)
 
 
@@ -75,15 +76,22 @@ def test_the_table_of_evaluations_is_that_of_the_code():
     assert given == Judging._field_defaults
 
 
+def keys_of_signatures() -> set[str]:
+    """Those of docs/keys.md but of networks: no configuration gives some of them, since they have defaults."""
+    parts = re.split(r"^## .*`(\w+)`$", text("docs/keys.md"), flags=re.MULTILINE)
+    sections = zip(parts[1::2], parts[2::2], strict=True)
+    return {f"{name}.{key}" for name, rows in sections for key in re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_named_configurations_and_keys_exist(page):
     content = page.read_text("utf-8")
     new = {block["path"] for block in PRINTED_FILE.finditer(content)}
     for path in set(re.findall(r"configs/\w+\.py", content)) - new:
         assert (ROOT / path).is_file(), f"{page.name} names {path}"
-    known = set().union(*(leaves(load_config(name)) for name in CONFIGS))
+    known = set().union(*(leaves(load_config(name)) for name in CONFIGS), keys_of_signatures())
     for key in re.findall(r"--config\.([a-z_0-9.]*[a-z_0-9])(?==[^…])", content):
-        assert key in known, f"{page.name} sets {key}"
+        assert key in known or SOURCE.fullmatch(key), f"{page.name} sets {key}"
 
 
 @pytest.mark.parametrize("path", LAUNCHERS, ids=lambda path: path.name)
