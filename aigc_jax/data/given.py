@@ -101,7 +101,7 @@ def _of_split(data: DataSet, reads: Sequence[str], split: str, n: int) -> Asked:
     size = len(data.splits[split])
     fields = [name for name in reads if name != KNOWN]
     lines = [{name: f"{split}:{i % size}" for name in fields} for i in range(n)]
-    return Asked({name: found[name] for name in fields}, found[data.target], lines)
+    return Asked({name: found[name] for name in fields}, found[data.target] if data.paired else None, lines)
 
 
 def _lines(path: Path, reads: Sequence[str]) -> list[dict[str, str]]:
