@@ -129,9 +129,9 @@ def autoregressive(
         bits = surprise(logits, targets, mask) / np.log(2)
         return {measure: Measure(bits, jnp.sum(mask, axis=1))}
 
-    def logits(state: State, tokens: Array, given: Given = {}) -> Array:
+    def logits(state: State, tokens: Array, given: Given | None = None) -> Array:
         """Of each next token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length."""
-        return net.predict(state, tokens, causal=True, train=False, **conditions(given))
+        return net.predict(state, tokens, causal=True, train=False, **conditions(given or {}))
 
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
         """Texts as targets are, int32 [n, length + 1]: BOS, the known tokens, what follows, and padding after EOS.
