@@ -1,4 +1,4 @@
-"""What commands over one run share: command line in, one clear line out when something is wrong."""
+"""Command lines over one run: parsing, help, errors in one line, and the set-up of jax."""
 
 import errno
 import os
@@ -24,9 +24,9 @@ from aigc_jax import consoles, experiments, places
 from aigc_jax.config import leaves, nearest
 from aigc_jax.errors import ConfigError, Stopped, UserError, room, unwritable
 
-HEARTBEAT = 60  # seconds after which JAX's coordinator counts a silent process as dead, and the others end
+HEARTBEAT = 60  # seconds without a sign of life after which JAX's coordinator ends the other processes
 NOT_OF_THE_DISK = (errno.EISDIR, errno.ENOTDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EEXIST)
-COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # what errors of operations between processes name
+COLLECTIVES = ("Gloo", "NCCL", "RCCL")  # named in errors of collective operations
 HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 MODES = {
     "train": "Trains a configuration; the same command, or --workdir alone, goes on after an interruption.",
@@ -61,7 +61,7 @@ EXAMPLES = {
 
 
 def leave(code: int) -> None:
-    """Ends the process; with an error or a stop at once, since threads may still be computing or writing in vain."""
+    """Ends the process; after an error or a stop at once, without waiting for its threads."""
     sys.stdout.flush()
     sys.stderr.flush()
     if code:
@@ -95,7 +95,7 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
     except Exception as error:
         if not jax.distributed.is_initialized():
             raise
-        # Leaving by the interpreter's end would wait for the other processes, which wait for this one.
+        # The interpreter's exit would wait for the other processes, which wait for this one.
         if isinstance(error, jax.errors.JaxRuntimeError) and any(name in str(error) for name in COLLECTIVES):
             print("aigc_jax: another process has ended: the same command resumes.", file=sys.stderr)
         else:
@@ -105,7 +105,7 @@ def guarded(function: Callable[[list[str]], None], argv: list[str]) -> int:
 
 
 def _quieten() -> None:
-    """Drops the tracebacks of threads that write to a full or vanished disk: the main thread says that in one line."""
+    """Drops tracebacks of threads that write to a full or vanished disk: the main thread reports it in one line."""
     in_callback, in_thread = sys.unraisablehook, threading.excepthook
 
     def callback_hook(failed: "sys.UnraisableHookArgs") -> None:
@@ -168,7 +168,7 @@ def parse(argv: Sequence[str], mode: str = "") -> CommandLine:
 
 
 def _meant(name: str, values: flags.FlagValues) -> str:
-    """What a flag that is unknown may stand for: keys of the configuration that end so, else a flag spelled alike."""
+    """A suggestion for an unknown flag: keys of the configuration that end so, else a flag of similar spelling."""
     with suppress(UserError):
         known = leaves(_configuration(values.config, values.workdir))
         if keys := [f"--config.{key}=…" for key in known if key.rpartition(".")[2] == name]:
@@ -207,7 +207,7 @@ def prepare_jax(distributed: bool) -> None:
     JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
     logging.set_verbosity(logging.FATAL)  # orbax logs a failed write many times over, besides raising it
-    # A cache that is full or can only be read costs the next start some time, and nothing else.
+    # Where the cache is full or read-only, the next start compiles again.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     folder = places.cache("programs")
     if folder:
@@ -233,7 +233,7 @@ def prepare_jax(distributed: bool) -> None:
     check_settings()
 
 
-UNMET = {  # JAX's settings for debugging that programs of this project, flax or optax do not meet
+UNMET = {  # JAX's settings for debugging under which programs of this project, flax or optax fail
     "jax_disable_jit": (True,),
     "jax_numpy_dtype_promotion": ("strict",),
     "jax_numpy_rank_promotion": ("raise",),
@@ -242,7 +242,7 @@ UNMET = {  # JAX's settings for debugging that programs of this project, flax or
 
 
 def check_settings() -> None:
-    """Raises ConfigError for settings of JAX that no run meets, and for a platform that is not there."""
+    """Raises ConfigError for settings of JAX under which every run fails, and for a platform that is not there."""
     for name, values in UNMET.items():
         if (value := getattr(jax.config, name)) in values:
             raise ConfigError(f"{name.upper()}={value} is met by no run here: unset it.")

@@ -1,7 +1,7 @@
-"""Standard input, output and error that never end a run, whatever they are connected to.
+"""Standard streams whose failures never end a run.
 
-A reader that left (`main.py … | head -1`), a full disk behind `> log`, a descriptor that is closed, or a character that
-the console's encoding lacks: each would otherwise raise where something is printed, or write into a file of the run.
+Printing would raise where a reader has left (`main.py … | head -1`), the disk behind `> log` is full, or the console's
+encoding lacks a character. With a closed descriptor it would write into a file of the run.
 """
 
 import io
@@ -14,7 +14,7 @@ ESCAPED = "backslashreplace"  # how a character is shown that the encoding lacks
 
 
 def make_lasting() -> None:
-    """Makes the three streams of this process last as long as it does. Call it before files are opened."""
+    """Replaces the standard streams of this process. Call it before files are opened."""
     for number in range(3):
         _occupy(number)
     for number, name in ((1, "stdout"), (2, "stderr")):
@@ -36,7 +36,7 @@ class _Lasting(io.FileIO):
 
 
 def _occupy(number: int) -> None:
-    """Opens a closed descriptor on nothing: the next file to be opened would take its number, and what is printed."""
+    """Opens a closed descriptor on /dev/null: else the next file opened would get its number, and what is printed."""
     try:
         os.fstat(number)
     except OSError:

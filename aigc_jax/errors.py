@@ -1,4 +1,4 @@
-"""How a run ends early: by a mistake that a user can mend, or because it was asked to stop."""
+"""Errors that a user can mend, and the end of a run that was asked to stop."""
 
 import importlib
 import os
@@ -39,6 +39,10 @@ class Unfit(ConfigError):
         self.field, self.value, self.why = field, value, why
 
 
+class NotAtHand(UserError):
+    """What is asked for needs the data themselves, and not only what a run keeps of them."""
+
+
 class Stopped(Exception):
     """The run is over because it was asked to stop. code: of the exit, 128 + the signal's number, as shells have it."""
 
@@ -59,7 +63,7 @@ def optional(package: str, extra: str, purpose: str) -> ModuleType:
 
 
 def room(folder: Path) -> str:
-    """What there is to say of the room in a folder that could not be written."""
+    """The free space of a folder that could not be written, in words."""
     try:
         return f"{shutil.disk_usage(folder).free:,} bytes are free"
     except OSError:
@@ -79,7 +83,7 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def unwritable(folder: Path) -> str:
-    """Why nothing can be written in a folder, which need not exist yet; "" = nothing speaks against it."""
+    """Why a folder, which need not exist yet, cannot be written; "" = it can."""
     try:
         there = folder.absolute()
     except FileNotFoundError:
@@ -93,7 +97,7 @@ def unwritable(folder: Path) -> str:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """An OSError of what runs inside names this file, as one of a full disk does not by itself."""
+    """Adds the name of this file to an OSError raised inside; that of a full disk has none."""
     try:
         yield
     except OSError as error:

@@ -66,9 +66,9 @@ class Learner(NamedTuple):
     adapter: Adapter | None = None  # what is trained in place of the weights
 
     @property
-    def given(self) -> str:
+    def start(self) -> str:
         """The key in State.frozen of the variables to start from, which an adapter merges with."""
-        return f"networks.{self.name}"
+        return f"networks.{self.name}.start"
 
     @property
     def optimizer(self) -> optax.GradientTransformation:
@@ -96,7 +96,7 @@ class Learner(NamedTuple):
             raise ConfigError(f'"{where}" is {error.value!r}, and {error.why}: set --config.{where}=…') from error
         params = variables.pop("params")
         if self.adapter:
-            check_fits(params, self.adapter.base, f"networks.{self.name}.start")
+            check_fits(params, self.adapter.base, self.start)
             params = self.adapter.init(params_key)
         if self.trainable and MOVES not in jax.tree.leaves(self._labels(params)):
             where, paths = f"optimizers.{self.name}.trainable", ", ".join(traverse_util.flatten_dict(params, sep="/"))
@@ -109,9 +109,9 @@ class Learner(NamedTuple):
 
     def _merged(self, params: PyTree, state: State) -> PyTree:
         """The module's weights. A state without the base's has them already: see `merged`."""
-        if self.adapter is None or self.given not in state.frozen:
+        if self.adapter is None or self.start not in state.frozen:
             return params
-        return self.adapter.merge(params, state.frozen[self.given]["params"])
+        return self.adapter.merge(params, state.frozen[self.start]["params"])
 
     def merged(self, state: State) -> State:
         """The state with an adapter merged, for any number of calls of `predict`."""
@@ -120,7 +120,7 @@ class Learner(NamedTuple):
     def _with_weights(self, state: State, weights: PyTree) -> State:
         """The state to predict with these weights."""
         field = "ema" if self.name in state.ema else "params"
-        frozen = {name: tree for name, tree in state.frozen.items() if name != self.given}
+        frozen = {name: tree for name, tree in state.frozen.items() if name != self.start}
         return state.replace(**{field: {**getattr(state, field), self.name: weights}, "frozen": frozen})
 
     def apply(
@@ -232,7 +232,7 @@ def initial_state(
 ) -> State:
     """The state before the first step, from each learner and the (params, extra) of its `init`.
 
-    A network whose variables are in `frozen`, under its `Learner.given`, starts from these. Raises ConfigError where
+    A network whose variables are in `frozen`, under its `Learner.start`, starts from these. Raises ConfigError where
     they are of other names or shapes.
     extra: what the family moves by rule besides the networks' own collections.
     """
@@ -269,26 +269,29 @@ def merging(method: Method, learners: Mapping[str, Learner]) -> Method:
 
 
 def _begun(learner: Learner, own: tuple[PyTree, PyTree], frozen: Mapping[str, PyTree]) -> tuple[PyTree, PyTree]:
-    """(params, extra) before the first step: a network's own, or those that it is given."""
+    """(params, extra) before the first step: a network's own, or those that it starts from."""
     params, extra = own
-    if learner.given not in frozen:
+    if learner.start not in frozen:
         return own
-    given = dict(frozen[learner.given])
-    weights, where = given.pop("params"), f"networks.{learner.name}.start"
-    check_fits(extra, given, where)
+    collections = dict(frozen[learner.start])
+    weights = collections.pop("params")
+    check_fits(extra, collections, learner.start)
     if learner.adapter is None:
-        check_fits(params, weights, where)
+        check_fits(params, weights, learner.start)
         params = weights
-    return params, given
+    return params, collections
 
 
-def check_fits(own: PyTree, given: PyTree, where: str) -> None:
-    """Raises ConfigError that names every array in which given variables differ from a network's own."""
+def check_fits(own: PyTree, others: PyTree, where: str) -> None:
+    """Raises ConfigError that names every array in which variables from elsewhere differ from a network's own.
+
+    where: the key that says where they are from.
+    """
 
     def described(tree: PyTree) -> dict[str, str]:
         return {name: f"{x.dtype}{list(x.shape)}" for name, x in traverse_util.flatten_dict(tree, sep="/").items()}
 
-    here, there = described(own), described(given)
+    here, there = described(own), described(others)
     differ = [
         f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} in this configuration"
         for name in sorted(here.keys() | there.keys())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from aigc_jax import command
-from aigc_jax.errors import UserError
+from aigc_jax.errors import NotAtHand, UserError
 
 
 def run(argv: Sequence[str], began: float, mode: str = "") -> None:
@@ -30,7 +30,10 @@ def _run(asked: command.CommandLine, began: float) -> None:
     kept = workdir.kept()
     if recall := asked.mode == "sample" and kept is not None:  # the data need not be there
         workdir.check(asked.config, MAY_CHANGE_AFTER)
-    made = build(asked.config, asked.data_dir, kept=kept, recall=recall)
+    try:
+        made = build(asked.config, asked.data_dir, kept=kept, recall=recall)
+    except NotAtHand:  # as of sample.given=split:test
+        made = build(asked.config, asked.data_dir, kept=kept)
     if asked.mode == "train":
         loop.train(made, workdir, began)
     elif asked.mode == "preflight":

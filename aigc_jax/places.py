@@ -1,31 +1,31 @@
-"""Folders of this package outside a run's own, and what `~` stands for."""
+"""Folders outside the runs: caches and published weights; and the expansion of `~`."""
 
 import os
 from pathlib import Path
 
 from aigc_jax.errors import ConfigError
 
-CACHE = "AIGC_JAX_CACHE"  # environment: folder of what can be computed again; empty = keep nothing
+CACHE = "AIGC_JAX_CACHE"  # environment variable: the folder of caches; empty = cache nothing
 
 
 def cache(kind: str) -> Path | None:
-    """The folder of a kind of things that can be computed again, such as "programs", made where it is missing.
+    """The cache folder for one kind of data, such as "programs"; created where it is missing. It may be read-only.
 
-    None = they are not kept: as told, or since no such folder can be made. It may be one that can only be read.
+    None = nothing is cached: as told, or since the folder cannot be created.
     """
     root = _root()
     if root is None:
         return None
     folder = root / kind
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what it holds is executed: it is the user's alone
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # programs in it are executed: others may not write
     except OSError:
         return None
     return folder if os.access(folder, os.R_OK | os.X_OK) else None
 
 
 def weights() -> Path | None:
-    """The folder of weight files that were published elsewhere and brought into our form; None = there is no home."""
+    """The folder of converted published weights; None = there is no home."""
     root = _root() or _home()
     return root and root / "weights"
 
@@ -48,5 +48,5 @@ def _root() -> Path | None:
 def _home() -> Path | None:
     try:
         return Path.home() / ".cache" / "aigc_jax"
-    except RuntimeError:  # HOME is not set, and the system does not know the user: containers have such
+    except RuntimeError:  # HOME is not set and the system does not know the user, as in some containers
         return None

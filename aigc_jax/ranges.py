@@ -1,9 +1,9 @@
-"""Ranges of the numbers in a configuration, said in the signature that reads them.
+"""Ranges of the numbers in a configuration, as annotations of the signature that reads them.
 
     def vae(..., *, beta: Annotated[float, at_least(0)], importance_samples: tuple[Size, ...])
 
-`aigc_jax.config` holds every value against its annotation. A range is the widest in which a number can work: what is
-only unwise is not refused. Numbers that are not finite, and those that 32 bits do not hold, are outside of all.
+`aigc_jax.config` checks every value against its annotation. A range is the widest in which a number can work: what is
+only unwise is not refused. Numbers that are not finite or do not fit into 32 bits are in none.
 """
 
 import math

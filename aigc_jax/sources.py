@@ -33,8 +33,8 @@ from aigc_jax.train.workdir import Workdir
 Place = Callable[[PyTree], PyTree]  # shapes -> shardings of the same tree
 
 
-class Source(NamedTuple):
-    """Where a network's variables come from."""
+class Weights(NamedTuple):
+    """The weights of one network, wherever they are."""
 
     network: Mapping[str, Any]  # its class under "name", and its fields; {} = the configuration says them
     load: Callable[[linen.Module, Place], PyTree]  # the variables of such a module, on the mesh
@@ -42,7 +42,7 @@ class Source(NamedTuple):
     trained: bool = True
 
 
-def source(text: str, where: str) -> Source:
+def find(text: str, where: str) -> Weights:
     """What a text names. where: its key. Raises UserError where there is no such thing."""
     kind, _, what = text.partition(":")
     kinds = {"run": _run, "file": _file, "fresh": _fresh}
@@ -52,7 +52,7 @@ def source(text: str, where: str) -> Source:
     return kinds[kind](what, where)
 
 
-def _run(what: str, where: str) -> Source:
+def _run(what: str, where: str) -> Weights:
     folder, _, name = what.rpartition("#")
     if not folder:
         raise ConfigError(f'"{where}" is "run:{what}": name a network of that run, as in run:{what}#net.')
@@ -67,15 +67,15 @@ def _run(what: str, where: str) -> Source:
         variables = checkpoints.restore_network(name, step, place)
         if section := config.get("adapters", {}).get(name):
             own = lookup.network(networks[name], where, getattr(module, "dtype", None), {})
-            base = source(config["networks"][name]["start"], where).load(own, place)["params"]
+            base = find(config["networks"][name]["start"], where).load(own, place)["params"]
             merge = adapter(section, base, f"{where}: adapters.{name}").merge
             variables["params"] = jax.jit(merge, out_shardings=place(base))(variables["params"], base)
         return variables
 
-    return Source(networks[name], load, workdir)
+    return Weights(networks[name], load, workdir)
 
 
-def _file(what: str, where: str) -> Source:
+def _file(what: str, where: str) -> Weights:
     found = published.read(expanded(Path(what)))
 
     def load(module: linen.Module, place: Place) -> PyTree:
@@ -84,10 +84,10 @@ def _file(what: str, where: str) -> Source:
             check_fits(jax.eval_shape(_init(module, 0)), variables, where)
         return jax.tree.map(_put, variables, place(variables))
 
-    return Source(found.network, load)
+    return Weights(found.network, load)
 
 
-def _fresh(what: str, where: str) -> Source:
+def _fresh(what: str, where: str) -> Weights:
     seed = check(literal(what), Seed, where)
 
     def load(module: linen.Module, place: Place) -> PyTree:
@@ -96,7 +96,7 @@ def _fresh(what: str, where: str) -> Source:
         init = _init(module, seed)
         return jax.jit(init, out_shardings=place(jax.eval_shape(init)))()
 
-    return Source({}, load, trained=False)
+    return Weights({}, load, trained=False)
 
 
 def _init(module: Any, seed: int) -> Callable[[], PyTree]:
@@ -118,7 +118,7 @@ def load_frozen(
     modules, variables = {}, {}
     for name, section in config.get("frozen", {}).items():
         where, fields = f"frozen.{name}", dict(section)
-        found = source(check(fields.pop("weights", None), str, f"{where}.weights"), f"{where}.weights")
+        found = find(check(fields.pop("weights", None), str, f"{where}.weights"), f"{where}.weights")
         if found.network and fields:
             raise ConfigError(f'"{where}.{min(fields)}": the weights say what network they are of: leave it out.')
         known = {} if found.network else facts
@@ -132,7 +132,7 @@ def begun(
 ) -> tuple[dict[str, Learner], Frozen, Callable[[], Frozen]]:
     """(the learners with their adapters, the variables that these adapt, what loads those that others start from).
 
-    Variables have the keys `Learner.given`. The last is asked before a first step only.
+    Variables have the keys `Learner.start`. The last is asked before a first step only.
     """
     adapting = config.get("adapters", {})
     if wrong := [name for name in adapting if name not in learners]:
@@ -146,9 +146,9 @@ def begun(
         elif section:
             raise ConfigError(f'"adapters.{name}" adapts weights that are there: set --config.{where}=…')
         if section:
-            base = bases[learner.given] = starts.pop(name)()
+            base = bases[learner.start] = starts.pop(name)()
             found[name] = learner._replace(adapter=adapter(section, base["params"], f"adapters.{name}"))
-    return found, bases, lambda: {learners[name].given: load() for name, load in starts.items()}
+    return found, bases, lambda: {learners[name].start: load() for name, load in starts.items()}
 
 
 def adapter(section: Mapping[str, Any], base: PyTree, where: str) -> Adapter:
@@ -171,7 +171,7 @@ def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
     frozen = {f"frozen.{name}": section["weights"] for name, section in config.get("frozen", {}).items()}
     bases = {f"networks.{name}": config["networks"][name]["start"] for name in config.get("adapters", {})}
     for where, text in {**frozen, **bases}.items():
-        found = source(text, where)
+        found = find(text, where)
         if not found.trained:
             yield f"{where} is UNTRAINED ({text}): good for tests, and nothing that is learnt from it is worth keeping."
         kept = found.workdir.kept() if found.workdir else None
@@ -181,7 +181,7 @@ def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
 
 
 def _loaded(text: str, where: str, module: linen.Module, mesh: Layout) -> PyTree:
-    return source(text, where).load(module, _placing(mesh, module))
+    return find(text, where).load(module, _placing(mesh, module))
 
 
 def _placing(mesh: Layout, module: linen.Module) -> Place:

@@ -77,7 +77,7 @@ def test_a_fact_fills_only_what_has_no_default():
         """Reads three keys."""
 
     facts = {"classes": 10, "shape": (8, 8), "length": 5}
-    assert bind(reader, {"length": 7}, "here", facts) == {"shape": (8, 8), "length": 7}
+    assert c.bind(reader, {"length": 7}, "here", facts) == {"shape": (8, 8), "length": 7}
 
 
 def test_the_tiny_twin_changes_only_keys_that_exist():

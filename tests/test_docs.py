@@ -13,6 +13,7 @@ from support import CONFIGS, PRINTED_FILE, ROOT, load_config
 
 from aigc_jax.config import OPTIMIZER, TRUNK, leaves, merged
 from aigc_jax.data import catalogue
+from aigc_jax.train.run import Judging
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LAUNCHERS = sorted(path for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
@@ -64,6 +65,14 @@ def test_the_tables_of_keys_are_those_of_the_code(heading, keys):
     section = text("docs/configs.md").split(f"<!-- {heading} -->")[1]
     printed = {key: ast.literal_eval(value) for key, value in ROW.findall(section)}
     assert printed == keys
+
+
+def test_the_table_of_evaluations_is_that_of_the_code():
+    section = text("docs/configs.md").split("<!-- EVALS -->")[1]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.MULTILINE)
+    assert [key for key, _ in rows] == list(Judging._fields)
+    given = {key: ast.literal_eval(value.strip("`")) for key, value in rows if value != "required"}
+    assert given == Judging._field_defaults
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -214,12 +214,12 @@ def test_a_network_starts_from_what_it_is_given_and_its_average_too():
     learner, state, *_ = setup()
     given = jax.tree.map(lambda w: w + 1, state.params["net"])
     own = learner.init(jax.random.key(0), jnp.zeros((8, 3)))
-    begun = initial_state({"net": (learner, own)}, {"networks.net": {"params": given}})
+    begun = initial_state({"net": (learner, own)}, {"networks.net.start": {"params": given}})
     for found in (begun.params["net"], begun.ema["net"]):
         jax.tree.map(np.testing.assert_array_equal, found, given)
     wrong = {"Dense_0": {"kernel": given["Dense_0"]["kernel"][:2]}, "Dense_1": given["Dense_0"]}
     with pytest.raises(ConfigError) as error:
-        initial_state({"net": (learner, own)}, {"networks.net": {"params": wrong}})
+        initial_state({"net": (learner, own)}, {"networks.net.start": {"params": wrong}})
     for said in (
         "Dense_0/bias is absent there and float32[1] in this configuration",
         "Dense_0/kernel is float32[2, 1] there and float32[3, 1] in this configuration",
@@ -244,7 +244,7 @@ def test_an_adapter_is_what_moves_and_its_base_is_read():
     base = state.params["net"]
     adapter, merges = doubled(base)
     learner = learner._replace(adapter=adapter, averages={})
-    frozen = {"networks.net": {"params": base}}
+    frozen = {"networks.net.start": {"params": base}}
     state = initial_state({"net": (learner, learner.init(jax.random.key(0), batch["x"]))}, frozen)
     after, _ = learner.update(jax.random.key(2), state, loss, batch)
     assert after.frozen is state.frozen
@@ -266,7 +266,7 @@ def test_evaluating_and_sampling_merge_an_adapter_once():
     learner, state, _, batch = setup()
     adapter, merges = doubled(state.params["net"])
     learner = learner._replace(adapter=adapter, averages={})
-    frozen = {"networks.net": {"params": state.params["net"]}}
+    frozen = {"networks.net.start": {"params": state.params["net"]}}
     state = initial_state({"net": (learner, learner.init(jax.random.key(0), batch["x"]))}, frozen)
 
     def many(_, state, batch, *plan):

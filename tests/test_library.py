@@ -144,3 +144,22 @@ def test_importing_the_package_imports_nothing_else():
     code = "import sys, aigc_jax; print(sorted({'jax', 'numpy', 'absl', 'tensorflow_datasets'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert found.stdout == "[]\n", found.stderr
+
+
+def test_rows_of_the_data_are_asked_for_on_the_command_line(runs, tmp_path):
+    """The data are read then; else sampling does without them."""
+    folder = tmp_path / "run"
+    shutil.copytree(runs("cddpm_digits"), folder)
+    for text in ("split:test", "test:2"):
+        modes.run(["aigc_jax sample", f"--workdir={folder}", f"--config.sample.given={text}"], time.time(), "sample")
+    test = build(load_config("cddpm_digits", "tiny")).data.splits["test"].arrays
+    with np.load(folder / "samples" / "sample_00000004.npz") as rows:
+        np.testing.assert_array_equal(rows["label"], test["label"][:8])
+        np.testing.assert_array_equal(rows["truth"], test["image"][:8])
+    with np.load(folder / "samples" / "sample_00000004_2.npz") as rows:
+        assert rows["label"].tolist() == [test["label"][2]] * 8 and "truth" not in rows
+    names = {path.name for path in (folder / "samples").glob("sample_*")}
+    endings = (".png", ".npz", ".given.jsonl")
+    assert names == {f"sample_00000004{number}{ending}" for number in ("", "_2") for ending in endings}
+    with pytest.raises(UserError, match='rows of "test" need the data'):
+        aigc_jax.load(folder).sample(2, given="split:test")

@@ -10,7 +10,7 @@ import jax
 import pytest
 from support import load_config
 
-from aigc_jax import ahead, command, console, places
+from aigc_jax import command, console, places
 from aigc_jax.build import build
 from aigc_jax.errors import ConfigError, UserError, free_bytes
 from aigc_jax.train import checkpoint, loop, preflight
@@ -21,12 +21,6 @@ from aigc_jax.train.workdir import Workdir
 
 TINY = "gpt_sentences:tiny"
 ROWS = ("data", "measures", "memory", "disk", "time", "ready")
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    """Nothing is read ahead: that stands between jax and its cache for the rest of the process."""
-    monkeypatch.setattr(ahead, "read_ahead", lambda config, mode: None)
 
 
 def aigc_jax(*arguments):

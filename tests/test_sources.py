@@ -76,7 +76,7 @@ def logits(run, params):
 def test_an_adapter_trains_beside_a_base_that_stays_and_is_not_saved(adapted):
     run, workdir = adapted
     base = module(run).init(jax.random.key(3), TOKENS, causal=True, train=False)
-    given = run.programs.frozen["networks.net"]
+    given = run.programs.frozen["networks.net.start"]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), given, base)
     begun, ended = run.programs.init(), trained.restore(run, workdir)
     assert {path.rpartition("/")[2] for path in leaves(ended.weights("net"))} == {"a", "b"}
@@ -89,6 +89,18 @@ def test_an_adapter_trains_beside_a_base_that_stays_and_is_not_saved(adapted):
 
 def one_device(tree):
     return jax.tree.map(lambda _: jax.sharding.SingleDeviceSharding(jax.devices()[0]), tree)
+
+
+def test_an_adapter_and_its_base_are_split_over_a_mesh():
+    found = []
+    for parallel, devices in (({}, jax.devices()[:1]), ({"data": 2, "fsdp": 2, "tensor": 2}, jax.devices())):
+        config = configured("fresh:3", {"net": ADAPTER}, name="sgd")
+        config["networks"]["net"]["width"] = 32
+        run = build({**config, "parallel": {**config["parallel"], **parallel}}, devices=devices)
+        found.append(moved(run)[1])
+    kernel = run.programs.frozen["networks.net.start"]["params"]["blocks_0"]["attention"]["qkv"]["kernel"]
+    assert set(kernel.sharding.spec) >= {"fsdp", "tensor"}
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6), *(s.params for s in found))
 
 
 def test_a_run_with_an_adapter_resumes_to_the_bit(adapted, tmp_path):
@@ -105,7 +117,7 @@ def test_exported_weights_are_the_merged_ones(adapted, tmp_path):
     run, workdir = adapted
     console.run("export", [str(workdir.folder), str(tmp_path / "gpt"), "--format=gpt2"], "aigc_jax export")
     exported = leaves(published.read(tmp_path / "gpt").variables()["params"])
-    state, base = trained.restore(run, workdir), run.programs.frozen["networks.net"]["params"]
+    state, base = trained.restore(run, workdir), run.programs.frozen["networks.net.start"]["params"]
     factors = leaves(state.weights("net"))
     for path, weight in leaves(base).items():
         if re.search("attention/.*kernel", path):

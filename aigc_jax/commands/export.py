@@ -14,8 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from aigc_jax import lookup, published
-from aigc_jax.sources import source
+from aigc_jax import lookup, published, sources
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the folder. Raises UserError where there is no such network, or it is not one of the format."""
-    found = source(f"run:{options.workdir}#{options.network}", "RUN")
+    found = sources.find(f"run:{options.workdir}#{options.network}", "RUN")
     module = lookup.network(found.network, options.network, jnp.float32, {})
     variables = found.load(module, _on_one_device)
     published.write(options.folder, found.network, jax.device_get(variables), options.format)

@@ -35,9 +35,12 @@ def run(options: argparse.Namespace) -> None:
     size, steps = section.pop("batch_size"), config["train"]["steps"]
     data = catalogue.load(section, None)
     real, test = (utility.labelled(data, split) for split in ("train", config["evaluate"]["split"]))
+    generates = ConfigError(f"{options.config} configures a model that generates: name a classifier's configuration.")
+    if "codec" in config:  # a classifier reads images as they are
+        raise generates
     method = bind_method(config["method"], build_learners(config, data.facts), {}, data.facts)
     if method.sample is not None:
-        raise ConfigError(f"{options.config} configures a model that generates: name a classifier's configuration.")
+        raise generates
     points = utility.curve(method, steps, size, real, made, test, options.budgets, options.seeds, _tell)
     options.out.mkdir(parents=True, exist_ok=True)
     record, picture = options.out / "utility.json", options.out / "utility.svg"

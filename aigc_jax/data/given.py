@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.errors import UserError
+from aigc_jax.errors import NotAtHand, UserError
 from aigc_jax.method import KNOWN
 from aigc_jax.places import expanded
 
@@ -61,7 +61,7 @@ def _understood(data: DataSet, reads: Sequence[str], text: str, n: int, seed: in
         return _rest(data, reads, _each(data, lines), lines, n, seed, heldout)
     values = _values(reads, text)
     rows = {name: _parsed(data, name, value, n) for name, value in values.items()}
-    return _rest(data, reads, rows, [values] * n, n, seed, heldout)
+    return _rest(data, reads, rows, _said(data, values, rows, n), n, seed, heldout)
 
 
 def _values(reads: Sequence[str], text: str) -> dict[str, str]:
@@ -80,6 +80,13 @@ def _values(reads: Sequence[str], text: str) -> dict[str, str]:
     return {reads[0]: text}
 
 
+def _said(data: DataSet, values: Mapping[str, str], rows: Mapping[str, np.ndarray], n: int) -> list[dict[str, str]]:
+    """A line a sample that asks for its rows again: "each" is another class in each of them."""
+    found = {name: data.fields[name].values(rows[name]) for name in values if name != KNOWN}
+    names = {name: each for name, each in found.items() if each.dtype.kind == "U"}
+    return [{**values, **{name: str(each[i]) for name, each in names.items()}} for i in range(n)]
+
+
 def _parsed(data: DataSet, name: str, value: str, n: int) -> np.ndarray:
     if name == KNOWN:
         return data.made.begin(value, n)
@@ -89,17 +96,21 @@ def _parsed(data: DataSet, name: str, value: str, n: int) -> np.ndarray:
 
 
 def _row_numbers(data: DataSet, split: str, numbers: np.ndarray) -> dict[str, np.ndarray]:
-    if split not in data.splits or not data.at_hand:
-        there = ", ".join(data.splits) if data.at_hand else "none: the data are not at hand"
+    if not data.at_hand:
+        raise NotAtHand(f'sample.given: rows of "{split}" need the data, and they are not at hand.', code=2)
+    if split not in data.splits:
+        there = ", ".join(data.splits)
         raise UserError(f'sample.given: there is no split "{split}" of {data.name} (there is {there}).', code=2)
     source = data.splits[split]
     return source[numbers % len(source)]
 
 
 def _of_split(data: DataSet, reads: Sequence[str], split: str, n: int) -> Asked:
+    fields = [name for name in reads if name != KNOWN]
+    if not fields:
+        raise UserError(f"This model is given no field of the data, such as those of split:{split}.", code=2)
     found = _row_numbers(data, split, np.arange(n))
     size = len(data.splits[split])
-    fields = [name for name in reads if name != KNOWN]
     lines = [{name: f"{split}:{i % size}" for name in fields} for i in range(n)]
     return Asked({name: found[name] for name in fields}, found[data.target] if data.paired else None, lines)
 
@@ -147,14 +158,13 @@ def _rest(
     seed: int,
     heldout: str,
 ) -> Asked:
-    """With the fields that nothing was asked of."""
+    """With the fields that nothing was asked of: drawn at random, or rows of the data where one of them cannot be."""
     left = [name for name in reads if name != KNOWN and name not in rows]
     drawn = {name: data.fields[name].anything(n, seed) for name in left}
-    if lacking := [name for name, found in drawn.items() if found is None]:
-        of_data = _of_split(data, lacking, heldout, n)
+    if any(found is None for found in drawn.values()):
+        of_data = _of_split(data, left, heldout, n)
         lines = [{**line, **more} for line, more in zip(lines, of_data.lines, strict=True)]
-        truth = of_data.truth if len(lacking) == len([name for name in reads if name != KNOWN]) else None
-        return Asked({**rows, **{name: x for name, x in drawn.items() if x is not None}, **of_data.rows}, truth, lines)
+        return Asked({**rows, **of_data.rows}, None if rows else of_data.truth, lines)
     found = {name: x for name, x in drawn.items() if x is not None}
     said = {name: data.fields[name].values(x) for name, x in found.items()}
     lines = [{**line, **{name: str(each[i]) for name, each in said.items()}} for i, line in enumerate(lines)]

@@ -1,8 +1,8 @@
-"""Which of several items people prefer, from votes between two at a time.
+"""Strengths of preference from votes between two items at a time.
 
 The model is that of Bradley & Terry 1952: i is preferred over j with probability sigmoid(s_i - s_j), where s is the
-logarithm of a strength, here with mean 0. A tie counts as half a vote for each: so a chance reads as the share of votes
-that i gets against j, and no further parameter has to be explained (Davidson 1970 has one for how readily people tie).
+logarithm of a strength, here with mean 0. A tie counts as half a vote for each, so that a chance is the share of votes
+of i against j. Davidson 1970 has a further parameter for ties.
 
 Votes that all go one way would make a strength infinite. One tie is therefore added to the votes, spread evenly over
 all pairs. For two items this is the familiar half added to both counts, which is Jeffreys' prior and removes most of

@@ -87,7 +87,7 @@ def _memory(run: Run) -> str:
         items = next(batches)
     with _fitting():
         programs.compile_ahead(feed.described, items)()
-    state, data = held((programs.described, programs.described_sums)), held(feed.described)
+    state, data = held((programs.described, programs.frozen, programs.described_sums)), held(feed.described)
     if run.evaluation.split != "train":
         data += held(run.feeds[run.evaluation.split].described)
     ahead = (1 + AHEAD) * held(items)

@@ -78,7 +78,8 @@ def kept(files: Sequence[Path], folder: Path) -> list[Path]:
     the same content takes the place of the same, and nothing else is overwritten.
     """
     endings = itertools.chain([""], (f"_{number}" for number in itertools.count(2)))
-    choices = ([folder / f"{file.stem}{ending}{file.suffix}" for file in files] for ending in endings)
+    names = [file.name.partition(".") for file in files]  # "sample_00000004.given.jsonl" has two endings
+    choices = ([folder / f"{stem}{ending}.{suffixes}" for stem, _, suffixes in names] for ending in endings)
     places = next(each for each in choices if all(map(_may_take, files, each)))
     return [file.replace(place) for file, place in zip(files, places, strict=True)]
 

@@ -24,7 +24,7 @@ from aigc_jax.metrics.record import RECORDS
 from aigc_jax.places import expanded
 
 MAY_CHANGE = re.compile(
-    r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|sample|checkpoint|parallel|tracking)\.|data\.path$"
+    r"train\.(steps|steps_per_call|log_every|max_skipped)$|(evaluate|evals|sample|checkpoint|parallel|tracking)\.|data\.path$"
 )
 """Keys that may differ on resuming: they change neither the networks nor the order of the data.
 

@@ -1,4 +1,4 @@
-"""One run trains in a folder at a time."""
+"""One run trains in a folder at a time, and it is the run that the folder holds."""
 
 import signal
 import socket
@@ -7,8 +7,9 @@ import sys
 import time
 
 import pytest
-from support import ROOT
+from support import ROOT, load_config
 
+from aigc_jax.config import merged
 from aigc_jax.errors import UserError
 from aigc_jax.train import workdir
 from aigc_jax.train.workdir import Workdir
@@ -79,3 +80,13 @@ def test_a_folder_given_relatively_is_one_place(tmp_path, monkeypatch):
 def test_a_path_that_reads_as_a_pattern_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="pattern of names: choose another --workdir"):
         Workdir(tmp_path / name / "run")
+
+
+def test_a_run_goes_on_with_other_evaluations_and_no_other_network(tmp_path):
+    config = load_config("gpt_sentences", "tiny")
+    there = Workdir(tmp_path)
+    there.record(config, {})
+    measured = merged(config, {"evals.more": dict(samples=8, measures=("distinct_2",))})
+    assert set(there.check(measured)) == {"evals.more.samples", "evals.more.measures"}
+    with pytest.raises(UserError, match=r"another configuration \(networks\.net\.layers differ\)"):
+        there.check(merged(measured, {"networks.net.layers": 7}))
