@@ -78,7 +78,8 @@ def build(
             remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
         raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
     frozen, weights = sources.load_frozen(config, mesh, _dtype(config), {**data.given_facts, **data.made.facts})
-    codec = build_codec(config.get("codec", IDENTITY), frozen, data.made.facts)
+    coding = config.get("codec", IDENTITY)
+    codec = build_codec(coding, frozen, data.made.facts)
     facts = {**data.given_facts, **codec.facts}
     learners = build_learners(config, facts)
     learners, bases, begin = sources.begun(config, learners, mesh)
@@ -88,10 +89,10 @@ def build(
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
         for rule in lookup.rules(module)
     ]
-    section = config.get("codec", IDENTITY)
-    codec_reads = getattr(lookup.module(codecs, section["name"], "codec.name"), "FROZEN", ())
+    codec_reads = getattr(lookup.module(codecs, coding["name"], "codec.name"), "FROZEN", ())
     method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads), learners)
-    reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and "codec" not in config))
+    as_it_is = coding["name"] == IDENTITY["name"]  # else no beginning of a target is known as the method writes it
+    reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and as_it_is))
     seed = check(config["seed"], Seed, "seed")
     if evaluation.batch_size % mesh.rows:
         raise ConfigError(

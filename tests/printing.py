@@ -1,4 +1,4 @@
-"""Files that the documents print, where the package finds them beside its own: no old file is touched."""
+"""New files, such as the documents print, where the package finds them beside its own: no old file is touched."""
 
 import importlib
 import importlib.util
@@ -15,8 +15,8 @@ from aigc_jax import experiments
 
 
 @contextmanager
-def printing(folder: Path) -> Iterator[Callable[[str], dict[str, Path]]]:
-    """A function: page -> path as printed -> the file, written below `folder`. Afterwards the package forgets it."""
+def standing(folder: Path) -> Iterator[Callable[[str, str], Path]]:
+    """A function: path in the checkout, code -> the file, written below `folder`. Afterwards the package forgets it."""
     before, shipped = set(sys.modules), experiments._files
     configs = folder / "configs"
 
@@ -27,21 +27,16 @@ def printing(folder: Path) -> Iterator[Callable[[str], dict[str, Path]]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiments, "_files", known)
 
-        def write(page: str) -> dict[str, Path]:
-            files = {}
-            for block in PRINTED_FILE.finditer((ROOT / page).read_text("utf-8")):
-                followed = ROOT / block["path"]  # by who wrote the page's files into the checkout, as it asks for
-                if followed.exists():
-                    assert followed.read_text("utf-8") == block["code"], f"{block['path']} differs from {page}"
-                path = files[block["path"]] = folder / block["path"]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block["code"], "utf-8")
-                if block["path"].startswith("aigc_jax/"):
-                    package = importlib.import_module(".".join(Path(block["path"]).parent.parts))
-                    if str(path.parent) not in package.__path__:
-                        patch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
+        def write(name: str, code: str) -> Path:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(code, "utf-8")
+            if name.startswith("aigc_jax/"):
+                package = importlib.import_module(".".join(Path(name).parent.parts))
+                if str(path.parent) not in package.__path__:
+                    patch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
             importlib.invalidate_caches()
-            return files
+            return path
 
         yield write
     for name in set(sys.modules) - before:
@@ -49,6 +44,23 @@ def printing(folder: Path) -> Iterator[Callable[[str], dict[str, Path]]]:
         if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
             vars(sys.modules[parent]).pop(child, None) if parent in sys.modules else None
+
+
+@contextmanager
+def printing(folder: Path) -> Iterator[Callable[[str], dict[str, Path]]]:
+    """A function: page -> path as printed -> the file, as `standing` writes it."""
+    with standing(folder) as write:
+
+        def of(page: str) -> dict[str, Path]:
+            files = {}
+            for block in PRINTED_FILE.finditer((ROOT / page).read_text("utf-8")):
+                followed = ROOT / block["path"]  # by who wrote the page's files into the checkout, as it asks for
+                if followed.exists():
+                    assert followed.read_text("utf-8") == block["code"], f"{block['path']} differs from {page}"
+                files[block["path"]] = write(block["path"], block["code"])
+            return files
+
+        yield of
 
 
 def load_file(path: Path) -> Any:

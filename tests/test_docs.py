@@ -153,5 +153,7 @@ def test_the_path_of_a_step_is_at_most_six_files_of_the_length_it_says():
     assert all(abs(read[path] - lines) <= 0.1 * lines for path, (lines, _) in said.items()), read
     totals = re.search(r"about\s+([\d,]+) lines of these files' ([\d,]+)", page).groups()
     whole = sum(len(text(path).splitlines()) for path in said)
-    for total, found in zip((int(total.replace(",", "")) for total in totals), (sum(read.values()), whole), strict=True):
+    for total, found in zip(
+        (int(total.replace(",", "")) for total in totals), (sum(read.values()), whole), strict=True
+    ):
         assert abs(found - total) <= 0.05 * total, (total, found)

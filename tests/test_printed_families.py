@@ -119,6 +119,7 @@ def test_an_image_meets_another_one_in_each_round_and_the_same_after_a_resume(tr
     assert same(source[np.arange(7, 900, 31)], again[np.arange(7, 900, 31)])
     assert not np.array_equal(*(source[np.array([i])]["negative"] for i in (0, count)))
     np.testing.assert_array_equal(*(source[np.array([i])]["image"] for i in (0, count)))
+    assert {"image", "negative"} == next(trained.run.drawn(trained.state, 5, 1)).keys(), "there is no truth to show"
 
 
 @only("codec", "latents")

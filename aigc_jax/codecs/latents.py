@@ -30,7 +30,8 @@ def latents(
     """Images <-> float32 [B, 1, 1, latent], or [B, *latent_shape] where the network has that.
 
     facts: of the target. frozen: "codec" has the methods `encode` and `decode` of a VAE's network, and its field
-    `latent`; `latent_shape`, (h, w, c), says that its latents are the values of a map. likelihood: that it was trained with. scale: of a latent; it should bring the variance to about 1.
+    `latent`; `latent_shape`, (h, w, c), says that its latents are the values of a map. likelihood: that it was trained
+    with. scale: of a latent; it should bring the variance to about 1.
     """
     vae: Any = frozen["codec"]
     shape = getattr(vae, "latent_shape", (1, 1, vae.latent))

@@ -106,7 +106,8 @@ class DataSet:
     folder: where TFDS keeps it, with its licence and citation;
     notes: what was read, changed and left out, a line each;
     changed: what is new since the run was trained, a line each (`data.meaning`);
-    at_hand: whether the splits hold the examples, and not only their shapes.
+    at_hand: whether the splits hold the examples, and not only their shapes;
+    paired: whether a row's target is the true one for what the row gives.
     """
 
     name: str
@@ -118,6 +119,7 @@ class DataSet:
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     at_hand: bool = True
+    paired: bool = True
 
     @property
     def made(self) -> Field:

@@ -112,7 +112,7 @@ def _of_split(data: DataSet, reads: Sequence[str], split: str, n: int) -> Asked:
     found = _row_numbers(data, split, np.arange(n))
     size = len(data.splits[split])
     lines = [{name: f"{split}:{i % size}" for name in fields} for i in range(n)]
-    return Asked({name: found[name] for name in fields}, found[data.target], lines)
+    return Asked({name: found[name] for name in fields}, found[data.target] if data.paired else None, lines)
 
 
 def _lines(path: Path, reads: Sequence[str]) -> list[dict[str, str]]:

@@ -16,6 +16,11 @@ The network offers
     net.decode(tokens [B, P], cache, index)          -> logits [B, P, V], cache
     net.empty_cache(batch, room)                     -> cache, with room for so many tokens
     net.longer(cache, room)                          -> the same with more room
+
+Where its field `reads` names what is given, the first takes given=…, a mapping of these, and decoding takes, after the
+index, what was read of them once:
+
+    net.read(given)                                  -> arrays [B, ...]
 """
 
 from collections.abc import Mapping
@@ -88,6 +93,11 @@ def autoregressive(
     unit: what a token is, "char" or "dim": the measure is bits_per_<unit>.
     """
     net, measure = learners["net"], f"bits_per_{unit}"
+    reads: tuple[str, ...] = getattr(net.module, "reads", ())
+
+    def conditions(given: Given) -> dict[str, Any]:
+        """What the network takes besides tokens."""
+        return {"given": {name: given[name] for name in reads}} if reads else {}
 
     def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
         """(inputs, targets, mask), each [B, length]; mask: float32, 0 where a target only pads."""
@@ -95,7 +105,8 @@ def autoregressive(
         return tokens[:, :-1], tokens[:, 1:], (tokens[:, 1:] != pad).astype(jnp.float32)
 
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
-        variables = net.init(key, jnp.zeros((1, length), jnp.int32), causal=True, train=False)
+        one = jax.tree.map(lambda x: x[:1], conditions(batch.given)) if reads else {}
+        variables = net.init(key, jnp.zeros((1, length), jnp.int32), causal=True, train=False, **one)
         return initial_state({"net": (net, variables)}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
@@ -104,7 +115,8 @@ def autoregressive(
 
         def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple]:
             inputs, targets, mask = next_tokens(batch)
-            logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key)
+            known = conditions(batch.given)
+            logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key, **known)
             losses = surprise(logits, targets, mask) / tokens_per_text
             mean = jnp.mean(losses)
             return losses, (extra, {"loss": mean, measure: mean / np.log(2)})
@@ -113,13 +125,13 @@ def autoregressive(
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
         inputs, targets, mask = next_tokens(batch)
-        logits = net.predict(state, inputs, causal=True, train=False)
+        logits = net.predict(state, inputs, causal=True, train=False, **conditions(batch.given))
         bits = surprise(logits, targets, mask) / np.log(2)
         return {measure: Measure(bits, jnp.sum(mask, axis=1))}
 
-    def logits(state: State, tokens: Array) -> Array:
+    def logits(state: State, tokens: Array, given: Given | None = None) -> Array:
         """Of each next token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length."""
-        return net.predict(state, tokens, causal=True, train=False)
+        return net.predict(state, tokens, causal=True, train=False, **conditions(given or {}))
 
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
         """Texts as targets are, int32 [n, length + 1]: BOS, the known tokens, what follows, and padding after EOS.
@@ -138,7 +150,7 @@ def autoregressive(
         def extend(carry: tuple) -> tuple:
             position, texts, ended, cache = carry
             token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
-            found, cache = net.predict(state, token, cache, position - 1, method="decode")
+            found, cache = net.predict(state, token, cache, position - 1, *read, method="decode")
             chosen = choose(whole.fold_in(keys, position), found[:, 0] + never, *plan)
             there = jax.lax.dynamic_slice_in_dim(texts, position, 1, axis=1)[:, 0]
             token = jnp.where(there != pad, there, jnp.where(ended, pad, chosen))
@@ -149,10 +161,11 @@ def autoregressive(
             return carry[0] <= room
 
         state = net.settled(state)
+        read = [net.predict(state, each, method="read") for each in conditions(given).values()]
         rooms = doublings(told, length)
         cache = net.module.empty_cache(rows, rooms[0])
         if told > 1:
-            _, cache = net.predict(state, known[:, :length], cache, 0, method="decode")
+            _, cache = net.predict(state, known[:, :length], cache, 0, *read, method="decode")
         ended = jnp.any(jnp.where(jnp.arange(told) < first, known, bos) == eos, axis=1)
         carry = (first, texts, ended, cache)
         for room in rooms:
@@ -160,4 +173,4 @@ def autoregressive(
             carry = jax.lax.while_loop(partial(within, room), extend, (*rest, net.module.longer(cache, room)))
         return carry[1]
 
-    return Method(init, step, evaluate, sample, plan, (KNOWN,), {"logits": logits})
+    return Method(init, step, evaluate, sample, plan, (KNOWN, *reads), {"logits": logits})

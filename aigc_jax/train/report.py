@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import mimetypes
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,11 @@ from aigc_jax.train import clock
 from aigc_jax.train.journal import duration, read_metrics
 from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
-LOOKABLE = (".png", ".txt")  # other files of samples are for programs
+TAGS = {  # kind of a file -> how a page has it; other files of samples are for programs
+    "image": '<img alt="{said}" src="data:{mime};base64,{data}">',
+    "audio": '<audio controls title="{said}" src="data:{mime};base64,{data}"></audio>',
+    "video": '<video controls loop muted title="{said}" src="data:{mime};base64,{data}"></video>',
+}
 SAMPLES_SHOWN = 4
 # Settings that decide the keys and conditions of samples.
 KEYS = ("seed", "sample.seed", "sample.given", "sample.n")
@@ -157,10 +162,9 @@ def _real(workdirs: Sequence[Workdir]) -> str:
     """Training examples. Runs on the same data have the same ones."""
     found: dict[str, str] = {}
     for workdir in workdirs:
-        for suffix in LOOKABLE:
-            if (path := _of(workdir.real, suffix)).is_file():
-                data = _json(workdir.about).get("data", "")
-                found.setdefault(_shown(path, data), f"training examples of {data}, drawn at random")
+        for path in _newest(workdir.folder, 1, f"{workdir.real.name}.*"):
+            data = _json(workdir.about).get("data", "")
+            found.setdefault(_shown(path, data), f"training examples of {data}, drawn at random")
     return "".join(_figure(shown, caption) for shown, caption in found.items())
 
 
@@ -169,8 +173,7 @@ def _nearest(workdirs: Sequence[Workdir]) -> str:
         _sample(path, f"{workdir.name}, step {found['step']:,}. {found['said']}")
         for workdir in workdirs
         if (found := _json(_of(workdir.nearest, ".json")))
-        for path in (_of(workdir.nearest, suffix) for suffix in LOOKABLE)
-        if path.is_file()
+        for path in _newest(workdir.folder, 1, f"{workdir.nearest.name}.*")
     )
 
 
@@ -191,7 +194,7 @@ def _audits(workdirs: Sequence[Workdir]) -> str:
 
 
 def _newest(folder: Path, count: int, pattern: str = "*") -> list[Path]:
-    files = (path for path in folder.glob(pattern) if path.suffix in LOOKABLE) if folder.is_dir() else ()
+    files = (path for path in folder.glob(pattern) if _kind(path) in (*TAGS, "text")) if folder.is_dir() else ()
     return sorted(files, key=lambda path: path.stat().st_mtime)[-count:][::-1]
 
 
@@ -200,11 +203,17 @@ def _sample(path: Path, caption: str) -> str:
 
 
 def _shown(path: Path, said: str) -> str:
-    """A picture or a text. said: to those who cannot see it."""
-    if path.suffix == ".png":
-        data = base64.b64encode(path.read_bytes()).decode()
-        return f'<img alt="{html.escape(said)}" src="data:image/png;base64,{data}">'
-    return f"<pre>{html.escape(path.read_text('utf-8'))}</pre>"
+    """A picture, a sound, a video or a text. said: to those who cannot see it."""
+    if _kind(path) == "text":
+        return f"<pre>{html.escape(path.read_text('utf-8'))}</pre>"
+    data = base64.b64encode(path.read_bytes()).decode()
+    return TAGS[_kind(path)].format(said=html.escape(said), mime=mimetypes.guess_type(path.name)[0], data=data)
+
+
+def _kind(path: Path) -> str:
+    """What its name says that a file holds: "image", "text", …; pages of their own, and arrays, are no kind."""
+    mime = mimetypes.guess_type(path.name)[0] or ""
+    return mime.partition("/")[0] if mime == "text/plain" or not mime.startswith("text/") else ""
 
 
 def _figure(shown: str, caption: str) -> str:

@@ -77,8 +77,8 @@ class Workdir:
         self.walks = folder / "walks"  # between samples
         self.audit = folder / "audit"
         self.about = folder / "about.json"
-        self.real = folder / "real"  # examples, as .png or .txt
-        self.nearest = folder / "nearest"  # training examples to some samples: as .png or .txt, and .json
+        self.real = folder / "real"  # examples, a file to look at or to listen to
+        self.nearest = folder / "nearest"  # training examples to some samples: such a file, and .json
         self.report = folder / "report.html"
 
     def record(self, config: Mapping[str, Any], networks: Mapping[str, Any]) -> None:
