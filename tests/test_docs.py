@@ -56,6 +56,20 @@ def test_the_printed_data_set_loads(printed, tmp_path):
     assert data.made.show(rows["image"][:9]).write(tmp_path / "bars").is_file()
 
 
+def test_the_page_on_sampling_names_the_settings_of_every_family():
+    section = text("docs/keys.md").split("## Sampling: `sample`")[1].split("\n## ")[0]
+    families = re.split(r"^### `(\w+)`$", section, flags=re.MULTILINE)[1:]
+    keys = {
+        name: re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)
+        for name, rows in zip(*[iter(families)] * 2, strict=True)
+    }
+    told, family = {}, ""
+    for first, names in re.findall(r"^\| ?(`\w+`|) \| (`[^|]+`) \|", text("docs/sampling.md"), re.MULTILINE):
+        family = first.strip("`") or family
+        told.setdefault(family, []).extend(re.findall(r"`(\w+)`", names))
+    assert told == keys
+
+
 def test_the_tables_of_a_data_set_are_those_of_the_code():
     page = text("docs/add-a-data-set.md")
     told, of_field = (page.split(head)[1].split("\n\n")[0] for head in ("| part of a `DataSet` |", "| of a `Field` |"))
