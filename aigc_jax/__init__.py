@@ -20,8 +20,9 @@ def load(workdir: str | PathLike[str], settings: Mapping[str, Any] | None = None
     """The model of a finished run, to sample from.
 
     workdir: the run's folder; neither the configuration's file nor the data are needed.
-    settings: dotted keys of the configuration with other values, such as {"method.sampler_steps": 25}: the method's,
-        or which checkpoint is taken. With a key of `parallel` the model is laid out over all devices, else on one.
+    settings: dotted keys of the configuration with other values, such as {"sample.steps": 25}: of sampling, of the
+        method, or which checkpoint is taken. `Model.sample` takes those of sampling too. With a key of `parallel` the
+        model is laid out over all devices, else on one.
 
     Raises errors.UserError, which says in one line what is wrong: no run or checkpoint in the folder, or a setting
     that does not exist or that training has fixed.

@@ -80,8 +80,8 @@ def build(
             remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
         raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
     frozen, weights = sources.load_frozen(config, mesh, _dtype(config), {**data.given_facts, **data.made.facts})
-    codec = build_codec(config.get("codec", IDENTITY), frozen, data.made.facts)
-    encoders = build_encoders(config.get("encoders", {}), frozen, data)
+    coding, sections = config.get("codec", IDENTITY), config.get("encoders", {})
+    codec, encoders = build_codec(coding, frozen, data.made.facts), build_encoders(sections, frozen, data)
     encoded = {f"{name}_{key}": value for name, each in encoders.items() for key, value in each.facts.items()}
     facts = {**data.given_facts, **encoded, **codec.facts}
     learners = build_learners(config, facts)
@@ -92,11 +92,12 @@ def build(
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
         for rule in lookup.rules(module)
     ]
-    written = [config.get("codec", IDENTITY), *config.get("encoders", {}).values()]
-    codec_reads = [name for section in written for name in _reads(lookup.module(codecs, section["name"], "codec.name"))]
+    written = [lookup.module(codecs, section["name"], "codec.name") for section in (coding, *sections.values())]
+    codec_reads = [name for module in written for name in _reads(module)]
     method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads), learners)
     method = encoding(method, encoders)
-    reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and "codec" not in config))
+    as_it_is = coding["name"] == IDENTITY["name"]  # else no beginning of a target is known as the method writes it
+    reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and as_it_is))
     seed = check(config["seed"], Seed, "seed")
     if evaluation.batch_size % mesh.rows:
         raise ConfigError(

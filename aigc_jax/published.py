@@ -39,17 +39,22 @@ def read(folder: Path) -> Published:
     described = _json(folder / CONFIG)
     kind = described.get("model_type")
     if kind == OWN:
+        if not isinstance(described.get("network"), dict):
+            raise UserError(f"{folder / CONFIG} does not say what network it is of: export it again.")
         return Published(described["network"], lambda: _nested(_arrays(folder)))
     format = _format(kind, f"{folder / CONFIG}: model_type")
     try:
         fields = format.fields(described)
+        table = format.table(fields)
     except KeyError as error:
-        raise UserError(f"{folder / CONFIG} lacks {error}: is it the {kind}'s own?") from error
+        raise UserError(f"{folder / CONFIG} lacks {error}, which the one of a {kind} has.") from error
     except ConfigError as error:
         raise UserError(f"{folder / CONFIG}: {error}.") from error
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise UserError(f"{folder / CONFIG} has sizes that no network has: {error}.") from error
 
     def variables() -> Variables:
-        found, table = _arrays(folder), format.table(fields)
+        found = _arrays(folder)
         names = {
             entry: next((n for n in (entry.theirs, entry.theirs.removeprefix(format.PREFIX)) if n in found), None)
             for entry in table
@@ -107,7 +112,10 @@ def _arrays(folder: Path) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError, safe_open
 
     index = folder / PARTS
-    files = sorted({Path(file).name for file in _json(index)["weight_map"].values()}) if index.is_file() else [ARRAYS]
+    parts = _json(index).get("weight_map") if index.is_file() else {"": ARRAYS}
+    if not isinstance(parts, dict):
+        raise UserError(f'{index} has no "weight_map": which of the files has which array?')
+    files = sorted({Path(str(file)).name for file in parts.values()})
     found: dict[str, np.ndarray] = {}
     for file in files:
         try:

@@ -117,6 +117,9 @@ def config(folder, **changes):
         ({"n_layer": 3}, r"lacks transformer.h.2.ln_1.weight, transformer.h.2.ln_1.bias, .*c_proj.bias\.$"),
         ({"n_layer": 1}, r"has also transformer.h.1.attn.c_attn.bias, .*c_proj.weight, which nothing reads\.$"),
         ({"tie_word_embeddings": False}, r"lacks lm_head.weight\."),
+        ({"n_head": 0}, r"config.json has sizes that no network has: integer division or modulo by zero"),
+        ({"n_layer": "two"}, r"config.json has sizes that no network has: "),
+        ({"model_type": "aigc_jax"}, r"config.json does not say what network it is of"),
         ({"n_embd": 18}, r"not of the sizes that its config.json has: cannot reshape array of size 432"),
     ],
 )
@@ -138,3 +141,23 @@ def test_a_folder_without_weights_and_a_network_of_another_kind_are_refused(tmp_
         published.write(tmp_path / "other", {"name": "mlp.VAE"}, {}, "gpt2")
     with pytest.raises(UserError, match="is there already"):
         published.write(tmp_path / "gpt2", {"name": "mlp.VAE"}, {})
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    folder = tmp_path / "gpt2"
+    write(folder)
+    whole = (folder / published.ARRAYS).read_bytes()
+    (folder / published.ARRAYS).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"model.safetensors cannot be read: "):
+        published.read(folder).variables()
+    (folder / published.PARTS).write_text("{}")
+    with pytest.raises(UserError, match=r'model.safetensors.index.json has no "weight_map"'):
+        published.read(folder).variables()
+    for text, said in (("[]", "holds no object of JSON"), ("{", "config.json cannot be read"), ("{}", '"None"')):
+        (folder / published.CONFIG).write_text(text)
+        with pytest.raises(UserError, match=said):
+            published.read(folder)
+    config = {"model_type": "gpt2"}
+    (folder / published.CONFIG).write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"config.json lacks 'n_embd', which the one of a gpt2 has"):
+        published.read(folder)
