@@ -30,7 +30,7 @@ def encoding(method: Method, encoders: Mapping[str, Codec]) -> Method:
 
         def one(key: Key, row: Given) -> Given:
             rows = encoded(key, frozen, {name: x[None] for name, x in row.items()})
-            return {name: x[0] for name, x in rows.items()}
+            return jax.tree.map(lambda x: x[0], rows)
 
         return {**given, **jax.vmap(one)(keys, {name: x for name, x in given.items() if name in encoders})}
 
