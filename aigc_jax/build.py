@@ -229,9 +229,9 @@ def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> 
 
     And one of more classes than the data has: samples would be of classes that nothing trained.
     """
-    for field in ("vocabulary", "length", "classes", "label_classes"):
+    for field in (name for name in facts if name.rpartition("_")[2] in ("vocabulary", "length", "classes")):
         given = getattr(module, field, 0)
-        if field in facts and (0 < given < facts[field] or (field.endswith("classes") and given > facts[field])):
+        if 0 < given < facts[field] or (field.endswith("classes") and given > facts[field]):
             raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: set it to that.')
 
 
