@@ -13,7 +13,9 @@ from flax import linen
 from aigc_jax import codecs, lookup, methods, places, sources
 from aigc_jax.config import bind, check, nearest, settable_parameters
 from aigc_jax.data import catalogue
+from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import Meaning, recalled, under
+from aigc_jax.encoders import encoding
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, judge
 from aigc_jax.learner import Learner, ema, merging
@@ -78,9 +80,10 @@ def build(
             remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
         raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
     frozen, weights = sources.load_frozen(config, mesh, _dtype(config), {**data.given_facts, **data.made.facts})
-    coding = config.get("codec", IDENTITY)
-    codec = build_codec(coding, frozen, data.made.facts)
-    facts = {**data.given_facts, **codec.facts}
+    coding, sections = config.get("codec", IDENTITY), config.get("encoders", {})
+    codec, encoders = build_codec(coding, frozen, data.made.facts), build_encoders(sections, frozen, data)
+    encoded = {f"{name}_{key}": value for name, each in encoders.items() for key, value in each.facts.items()}
+    facts = {**data.given_facts, **encoded, **codec.facts}
     learners = build_learners(config, facts)
     learners, bases, begin = sources.begun(config, learners, mesh)
     data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))
@@ -89,8 +92,10 @@ def build(
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
         for rule in lookup.rules(module)
     ]
-    codec_reads = getattr(lookup.module(codecs, coding["name"], "codec.name"), "FROZEN", ())
+    written = [lookup.module(codecs, section["name"], "codec.name") for section in (coding, *sections.values())]
+    codec_reads = [name for module in written for name in _reads(module)]
     method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads), learners)
+    method = encoding(method, encoders)
     as_it_is = coding["name"] == IDENTITY["name"]  # else no beginning of a target is known as the method writes it
     reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and as_it_is))
     seed = check(config["seed"], Seed, "seed")
@@ -137,14 +142,34 @@ def planned(method: Method, section: Mapping[str, Any]) -> PyTree:
     return method.plan(**bind(method.plan, own, "sample"))
 
 
-def build_codec(section: Mapping[str, Any], frozen: Mapping[str, linen.Module], facts: Mapping[str, Any]) -> Codec:
-    """How targets are written for the method. facts: of the target."""
-    module = lookup.module(codecs, section["name"], "codec.name")
-    lacking = [name for name in getattr(module, "FROZEN", ()) if name not in frozen]
+def build_codec(
+    section: Mapping[str, Any], frozen: Mapping[str, linen.Module], facts: Mapping[str, Any], where: str = "codec"
+) -> Codec:
+    """How a field is written for the method. facts: of the field. where: the section's dotted name."""
+    name = check(section.get("name"), str, f"{where}.name")
+    module = lookup.module(codecs, name, f"{where}.name")
+    lacking = [network for network in _reads(module) if network not in frozen]
     if lacking:
-        raise ConfigError(f"codec {section['name']} reads a trained network: name it under frozen.{lacking[0]}.")
-    codec = getattr(module, section["name"])
-    return codec(facts, **bind(codec, section, "codec", {"frozen": frozen}))
+        raise ConfigError(f"codec {name} reads a trained network: name it under frozen.{lacking[0]}.")
+    codec = getattr(module, name)
+    return codec(facts, **bind(codec, section, where, {"frozen": frozen}))
+
+
+def build_encoders(
+    sections: Mapping[str, Mapping[str, Any]], frozen: Mapping[str, linen.Module], data: DataSet
+) -> dict[str, Codec]:
+    """How given fields are written for the method, by field, where they are not as they come."""
+    if wrong := [name for name in sections if name not in data.given]:
+        raise ConfigError(f'"encoders.{wrong[0]}" encodes nothing that is given.{nearest(wrong[0], data.given)}')
+    return {
+        name: build_codec(section, frozen, data.given[name].facts, f"encoders.{name}")
+        for name, section in sections.items()
+    }
+
+
+def _reads(module: Any) -> tuple[str, ...]:
+    """The trained networks that a codec's or a family's file reads."""
+    return getattr(module, "FROZEN", ())
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
@@ -192,7 +217,7 @@ def bind_method(
             f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
             f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
         )
-    reads = {*getattr(module, "FROZEN", ()), *codec_reads}
+    reads = {*_reads(module), *codec_reads}
     if reads != set(frozen):
         raise ConfigError(
             f"method {section['name']} reads the trained networks {', '.join(reads) or 'none'}; "
@@ -207,9 +232,9 @@ def _check_facts(where: str, module: linen.Module, facts: Mapping[str, Any]) -> 
 
     And one of more classes than the data has: samples would be of classes that nothing trained.
     """
-    for field in ("vocabulary", "length", "classes", "label_classes"):
+    for field in (name for name in facts if name.rpartition("_")[2] in ("vocabulary", "length", "classes")):
         given = getattr(module, field, 0)
-        if field in facts and (0 < given < facts[field] or (field.endswith("classes") and given > facts[field])):
+        if 0 < given < facts[field] or (field.endswith("classes") and given > facts[field]):
             raise ConfigError(f'"{where}.{field}" is {given}, and the data has {facts[field]}: set it to that.')
 
 

@@ -105,8 +105,8 @@ TINY: dict[str, Any] = {  # what every tiny twin has, unless it says otherwise
     "sample.n": 8,
 }
 
-SECTIONS = ("data", "codec", "networks", "optimizers", "method", "frozen", "adapters")
-OPTIONAL = ("codec", "frozen", "adapters")
+SECTIONS = ("data", "codec", "encoders", "networks", "optimizers", "method", "frozen", "adapters")
+OPTIONAL = ("codec", "encoders", "frozen", "adapters")
 OPEN = ("sample", "evals")  # sections of TRUNK with further keys: the method's, and evaluations' names
 
 

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "adapters": {"learner", "method", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
     "codecs": {"method", "ops", "errors"},
+    "encoders": {"method"},
     "data": {"method", "ops", "consoles", "places", "config", "errors"},
     "places": {"errors"},
     "metrics": {"nn", "ops", "config", "errors"},
@@ -45,7 +46,7 @@ MAY_IMPORT = {
         *("train", "data", "places", "config", "errors"),
     },
     "build": {
-        *("sources", "lookup", "codecs", "methods", "data", "train", "evaluate"),
+        *("sources", "lookup", "codecs", "encoders", "methods", "data", "train", "evaluate"),
         *("learner", "method", "ops", "places", "config", "errors"),
     },
     "experiments": {"places", "config", "errors"},

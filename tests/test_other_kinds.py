@@ -4,6 +4,7 @@ import io
 import time
 import wave
 
+import jax
 import numpy as np
 import pytest
 from printing import standing
@@ -33,6 +34,7 @@ class Wave(Field):
     """Sounds int16 [n, length] of one channel. rate: samples a second."""
 
     kind: ClassVar = "waves"
+    augmentations: ClassVar = {"louder": lambda key, x: 2 * x}
     length: int
     rate: int
 
@@ -77,7 +79,7 @@ def load(*, length: Size):
         return ArraySource({"wave": (wave * 2**14).astype(np.int16), "label": label})
 
     fields = {"wave": Wave(length, 8000), "label": Label(("high", "low"))}
-    return DataSet("tones", {"train": split(64, 0), "test": split(16, 1)}, fields, "wave")
+    return DataSet("tones", {"train": split(64, 0), "test": split(16, 1)}, fields, "wave", ("louder",))
 '''
 
 
@@ -109,3 +111,11 @@ def test_what_is_kept_of_them_is_enough_to_sample_without_the_data(config, tmp_p
     loop.train(run, workdir, time.time())
     again = build(config, kept=workdir.kept(), recall=True)
     assert not again.data.at_hand and again.data.made == run.data.made
+
+
+def test_an_augmentation_is_the_field_s_own(config):
+    run = build(config)
+    rows = run.data.splits["train"][np.arange(4)]
+    trained, measured = (run.data.prepare(jax.random.key(0), rows, train) for train in (True, False))
+    np.testing.assert_allclose(trained.target, 2 * measured.target)
+    np.testing.assert_array_equal(trained.given["label"], measured.given["label"])

@@ -27,15 +27,18 @@ from aigc_jax.data.grid import GAP, LOOKABLE
 from aigc_jax.data.rows import shown
 from aigc_jax.train import loop
 from aigc_jax.train import trained as finished
+from aigc_jax.train.run import JUDGING
 from aigc_jax.train.workdir import Workdir
 
 PAGES = ("add-a-family", "image-pairs", "add-a-codec", "add-an-adapter", "weights")
 SMALL = {"networks.net": dict(name="mlp.Denoiser", width=8, blocks=1, octaves=1, start="")}  # a U-Net compiles long
+BANDS = {"codec": {"name": "haar"}, "encoders": {"coarse": {"name": "haar"}}}  # of both images of a pair
 UNPAIRED = {"data.name": "unpaired_digits", "data.rounds": 3, "method.source": "negative"}
 FAMILIES = {  # case -> (configuration, dotted key -> what is changed in its tiny twin)
     "flow": ("realnvp_digits", {}),
     "pairs": ("pix2pix_digits", {}),
     "unpaired": ("pix2pix_digits", UNPAIRED),
+    "bands": ("pix2pix_digits", BANDS),
     "codec": ("ddpm_haar", SMALL),
     "latents": ("ddpm_latents", {"frozen.codec.weights": "run:{vae}#net"}),
     "ia3": ("ia3_sentences", {"networks.net.start": "fresh:0"}),
@@ -120,6 +123,25 @@ def test_an_image_meets_another_one_in_each_round_and_the_same_after_a_resume(tr
     assert not np.array_equal(*(source[np.array([i])]["negative"] for i in (0, count)))
     np.testing.assert_array_equal(*(source[np.array([i])]["image"] for i in (0, count)))
     assert {"image", "negative"} == next(trained.run.drawn(trained.state, 5, 1)).keys(), "there is no truth to show"
+
+
+@only("pairs")
+def test_the_measure_of_pairs_is_that_of_what_is_shown(files, trained):
+    """Of the test split's coarse images in their order: 10 log10(255² / mean squared error), in grey levels."""
+    evals = load_file(files["configs/pix2pix_digits.py"]).get_config("tiny").to_dict()["evals"]
+    run = build({**trained.config, "evals": evals}, devices=jax.devices()[:1])
+    (figure,) = run.judged("pairs", trained.state)
+    rows = next(run.given("split:test").drawn(trained.state, 8, JUDGING))
+    squared = np.mean((rows["image"].astype(float) - run.data.splits["test"][np.arange(8)]["image"]) ** 2, (1, 2, 3))
+    assert figure.interval.value == pytest.approx(np.mean(10 * np.log10(255**2 / squared)))
+
+
+@only("bands")
+def test_what_is_given_is_encoded_too(trained):
+    described = trained.run.programs.described
+    assert described.params["generator"]["Halve_0"]["kernel"].shape[2] == 4, "four bands are read"
+    samples, _ = contract.sampled(trained.run, trained.state)
+    assert samples.shape[1:] == (8, 8, 1)
 
 
 @only("codec", "latents")

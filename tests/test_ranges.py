@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import typing
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from flax import linen
 from support import load_config
 
 from aigc_jax import adapters, methods, nn
-from aigc_jax.build import build
+from aigc_jax.build import _check_facts, build
 from aigc_jax.config import OPTIMIZER, TRUNK, annotations, check, leaves, settable_parameters
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
@@ -251,3 +252,10 @@ def test_what_can_be_asked_passes():
     config["evals"] = {"classes": {"samples": 20, "measures": ("class_accuracy",), "extractor": "digits"}}
     assert build(config).judges["classes"].names == ("class_accuracy",)
     assert build(config).sampling.given == "each"
+
+
+def test_tables_of_a_given_field_are_large_enough_too():
+    """Facts of what is given have its name before them: `source_vocabulary`."""
+    _check_facts("networks.net", SimpleNamespace(source_vocabulary=5, vocabulary=9), {"source_vocabulary": 5})
+    with pytest.raises(ConfigError, match='"networks.net.source_vocabulary" is 4, and the data has 5'):
+        _check_facts("networks.net", SimpleNamespace(source_vocabulary=4, vocabulary=9), {"source_vocabulary": 5})

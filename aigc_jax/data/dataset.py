@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import UserError
 from aigc_jax.method import KNOWN, Array, Batch, Given, Key, Rows
-from aigc_jax.ops import augment
 
 
 class Source(Protocol):
@@ -37,6 +36,7 @@ class Field(ABC):
     forms: as they are *stored* (uint8 pixels, tokens), *prepared* for networks, and *values* that a person works with.
     """
 
+    augmentations: ClassVar[Mapping[str, Callable[[Key, Array], Array]]] = {}  # of prepared training examples, by name
     kind: ClassVar[str]  # the module of aigc_jax.evaluate that measures samples of this kind: "images", "texts", …
 
     @property
@@ -86,17 +86,6 @@ class Field(ABC):
         raise UserError(f'Nothing here begins with "{text}": leave sample.given empty.', code=2)
 
 
-class Augmentation(NamedTuple):
-    """What may be done to training examples: the same to all fields of a kind, so that a pair stays a pair."""
-
-    kind: str
-    apply: Callable[[Key, Array], Array]
-
-
-AUGMENTATIONS = {"flip": Augmentation("images", augment.flip)}
-Augment = Literal["flip"]  # what a configuration may name
-
-
 @dataclass(frozen=True)
 class DataSet:
     """A data set as training uses it.
@@ -114,7 +103,7 @@ class DataSet:
     splits: Mapping[str, Source]
     fields: Mapping[str, Field]
     target: str
-    augment: tuple[Augment, ...] = ()
+    augment: tuple[str, ...] = ()
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -142,13 +131,15 @@ class DataSet:
         return {**self.given_facts, **self.made.facts}
 
     def prepare(self, key: Key, rows: Rows, train: bool) -> Batch:
-        """Stored rows -> a batch. Traced on the device; train: with augmentation."""
+        """Stored rows -> a batch. Traced on the device; train: with augmentation.
+
+        An augmentation does the same to all fields that have one of its name, so that a pair stays a pair.
+        """
         seen = {name: field.prepare(key, rows[name], train) for name, field in self.fields.items()}
         for name, name_key in zip(self.augment, jax.random.split(key, len(self.augment)), strict=True):
-            if train:
-                kind, apply = AUGMENTATIONS[name]
-                same = (other for other, field in self.fields.items() if field.kind == kind)
-                seen |= {other: apply(name_key, seen[other]) for other in same}
+            for other, field in self.fields.items() if train else ():
+                if name in field.augmentations:
+                    seen[other] = field.augmentations[name](name_key, seen[other])
         return Batch(seen.pop(self.target), seen)
 
     def conditions(self, key: Key, rows: Rows) -> Given:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from aigc_jax.data import pictures
-from aigc_jax.data.dataset import Augment, DataSet, Source
+from aigc_jax.data.dataset import DataSet, Source
 from aigc_jax.data.fields.labels import Label
-from aigc_jax.data.fields.pixels import Pixels
+from aigc_jax.data.fields.pixels import Augment, Pixels
 
 
 def image_dataset(

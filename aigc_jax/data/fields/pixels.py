@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from aigc_jax.places import expanded
 
 SHEET_COLUMNS, SHEET_ROWS = 10, 32  # of a contact sheet: images of a class, and classes at most
 LOOKED_AT = 4096  # examples of a split that streams from disk, to find them
+Augment = Literal["flip"]  # what a configuration of images may name
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Pixels(Field):
     """Images uint8 [n, H, W, C]; C is 1 (grey) or 3 (RGB). pad: pixels of black added on every side for networks."""
 
     kind: ClassVar = "images"
+    augmentations: ClassVar = {"flip": augment.flip}
     size: tuple[int, int, int]  # (H, W, C), as stored
     pad: int = 0
 

@@ -16,7 +16,8 @@ from typing import IO, Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import ArraySource, Augment, DataSet, Source
+from aigc_jax.data.dataset import ArraySource, DataSet, Source
+from aigc_jax.data.fields.pixels import Augment
 from aigc_jax.data.grid import png
 from aigc_jax.data.images import image_dataset
 from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder

@@ -19,7 +19,8 @@ from typing import Annotated, Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import Augment, DataSet, Source
+from aigc_jax.data.dataset import DataSet, Source
+from aigc_jax.data.fields.pixels import Augment
 from aigc_jax.data.files import counted, listed, passed_over, printable, some
 from aigc_jax.data.grid import png
 from aigc_jax.data.images import image_dataset

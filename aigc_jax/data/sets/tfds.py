@@ -18,7 +18,8 @@ import tensorflow_datasets as tfds
 
 from aigc_jax.config import nearest
 from aigc_jax.data.catalogue import names
-from aigc_jax.data.dataset import ArraySource, Augment, DataSet, Source
+from aigc_jax.data.dataset import ArraySource, DataSet, Source
+from aigc_jax.data.fields.pixels import Augment
 from aigc_jax.data.images import image_dataset
 from aigc_jax.data.store import image_sources, is_prepared, prepared, quiet
 from aigc_jax.errors import ConfigError, UserError
