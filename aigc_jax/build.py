@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen
 
 from aigc_jax import codecs, lookup, methods, places, sources
-from aigc_jax.config import NETWORK, bind, check, nearest
+from aigc_jax.config import NETWORK, bind, check, nearest, settable_parameters
 from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import Meaning, recalled, under
@@ -136,6 +136,9 @@ def planned(method: Method, section: Mapping[str, Any]) -> PyTree:
     own = {key: value for key, value in section.items() if key not in Sampling._fields}
     if method.sample is None and not own:
         return {}
+    known = (*Sampling._fields, *settable_parameters(method.plan))
+    if unknown := [key for key in own if key not in known]:
+        raise ConfigError(f'Nothing reads the configuration key "sample.{unknown[0]}".{nearest(unknown[0], known)}')
     return method.plan(**bind(method.plan, own, "sample"))
 
 

@@ -136,7 +136,7 @@ def test_a_whole_run_and_what_its_folder_refuses(tmp_path):
     assert len(texts) == 11 and len(set(texts)) > 8, "batches differ"
 
     changed = run(SMALL, workdir, "--config.sample.temperature=0.5", "--mode=sample")
-    assert changed.returncode == 0 and "_1.jsonl" in changed.stdout, "other samples, beside the first ones"
+    assert changed.returncode == 0 and "_2.jsonl" in changed.stdout, "other samples, beside the first ones"
     refused(run(SMALL, workdir, "--config.sample.warmth=0.5", "--mode=sample"), 2, "sample.warmth")
     refused(run(SMALL, workdir, "--config.networks.net.width=32", "--mode=sample"), 1, "networks.net.width")
 

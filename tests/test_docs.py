@@ -1,6 +1,7 @@
 """The documents hold: their code runs, their links lead somewhere, their tables say what the code says."""
 
 import ast
+import dataclasses
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from support import CONFIGS, PRINTED_FILE, ROOT, load_config
 
 from aigc_jax.config import OPTIMIZER, TRUNK, leaves, merged
 from aigc_jax.data import catalogue
+from aigc_jax.data.dataset import DataSet, Field
 from aigc_jax.train.run import Judging
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -52,6 +54,28 @@ def test_the_printed_data_set_loads(printed, tmp_path):
     batch = data.prepare(jax.random.key(0), rows, True)
     assert batch.target.shape == (200, 10, 10, 1) and set(np.unique(batch.target)) == {-1, 1}
     assert data.made.show(rows["image"][:9]).write(tmp_path / "bars").is_file()
+
+
+def test_the_page_on_sampling_names_the_settings_of_every_family():
+    section = text("docs/keys.md").split("## Sampling: `sample`")[1].split("\n## ")[0]
+    families = re.split(r"^### `(\w+)`$", section, flags=re.MULTILINE)[1:]
+    keys = {
+        name: re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)
+        for name, rows in zip(*[iter(families)] * 2, strict=True)
+    }
+    told, family = {}, ""
+    for first, names in re.findall(r"^\| ?(`\w+`|) \| (`[^|]+`) \|", text("docs/sampling.md"), re.MULTILINE):
+        family = first.strip("`") or family
+        told.setdefault(family, []).extend(re.findall(r"`(\w+)`", names))
+    assert told == keys
+
+
+def test_the_tables_of_a_data_set_are_those_of_the_code():
+    page = text("docs/add-a-data-set.md")
+    told, of_field = (page.split(head)[1].split("\n\n")[0] for head in ("| part of a `DataSet` |", "| of a `Field` |"))
+    assert re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE) == [field.name for field in dataclasses.fields(DataSet)]
+    names = [name for row in re.findall(r"^\| (`.*?`) \|", of_field, re.MULTILINE) for name in re.findall(r"\w+", row)]
+    assert sorted(names) == sorted({name for name in {**vars(Field), **Field.__annotations__} if name[0] != "_"})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

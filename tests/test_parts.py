@@ -107,10 +107,10 @@ def test_a_family_has_its_own_tests_and_the_laws_for_its_configurations(family):
 
 
 def test_a_family_has_the_tests_of_what_it_is_made_of_and_of_nothing_else():
-    for path in ("nn/test_dcgan.py", "ops/test_adversarial.py", "nn/test_strided.py", "test_learner.py"):
-        assert taken("gan", path), path
-    for path in ("nn/test_unet.py", "methods/test_vae.py", "ops/test_samplers.py", "train/test_loop.py"):
-        assert not taken("gan", path), path
+    for name in ("test_dcgan.py", "test_adversarial.py", "test_strided.py", "test_learner.py"):
+        assert all(taken("gan", path) for path in (ROOT / "tests").rglob(name)), name
+    for name in ("test_unet.py", "test_vae.py", "test_samplers.py", "test_loop.py"):
+        assert not any(taken("gan", path) for path in (ROOT / "tests").rglob(name)), name
     assert taken("gan", "test_layers.py", marks=["every_family"])
 
 

@@ -2,7 +2,7 @@
 
 A network knows classes and characters as numbers alone. So a run keeps, in `data.json` of its work directory, which
 number meant what. A later start reads changed texts in the kept vocabulary, and refuses other classes by name. What is
-kept suffices to sample without the data: `recalled` makes the medium again.
+kept suffices to sample without the data: `recalled` makes the fields again.
 """
 
 import dataclasses

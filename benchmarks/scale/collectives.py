@@ -93,7 +93,7 @@ def _measure(config: Mapping[str, Any], folder: Path, axis: str) -> dict[str, An
     network = config["networks"].get("net", {})
     shape: dict[str, Any] = {}
     if network.get("name") == "transformer.Transformer":
-        values = run.batch_size * run.data.facts["length"] * network["width"]
+        values = run.batch_size * run.networks["net"]["length"] * network["width"]
         shape = {"activations": 4 * values, "layers": network["layers"], "head": not network["tied"]}
     needed, sent = least(axis, params, DEVICES, **shape), sum(one.sent for one in found)
     return {

@@ -12,4 +12,5 @@ get_config = Experiment(
         data=dict(name="tfds", dataset="cifar10", image="image", label="label", image_size=0, pad=0, augment=("flip",)),
         evals=dict(quality=dict(samples=0, extractor="", measures=())),  # judged by the method's own measures alone
     ),
+    tiny={"evals.quality.samples": 0},
 )

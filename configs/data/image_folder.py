@@ -14,4 +14,5 @@ get_config = Experiment(
         sample=dict(every=500, n=36),
         checkpoint=dict(every=500),
     ),
+    tiny={"evals.quality.samples": 0},
 )

@@ -15,4 +15,5 @@ get_config = Experiment(
         evaluate=dict(batch_size=8),
         evals=dict(quality=dict(samples=0, extractor="", measures=())),
     ),
+    tiny={"evals.quality.samples": 0},
 )
