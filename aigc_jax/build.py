@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen
 
 from aigc_jax import codecs, lookup, methods, places, sources
-from aigc_jax.config import bind, check, nearest, settable_parameters
+from aigc_jax.config import NETWORK, bind, check, nearest, settable_parameters
 from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import Meaning, recalled, under
@@ -183,7 +183,8 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
         )
     learners: dict[str, Learner] = {}
     for name, section in config["networks"].items():
-        fields = {key: value for key, value in section.items() if key != "start"}  # `sources` reads it
+        fields = {key: value for key, value in section.items() if key not in NETWORK}  # `sources` reads `start`
+        fresh = check(section.get("fresh", ""), Pattern, f"networks.{name}.fresh")
         module = lookup.network(fields, f"networks.{name}", dtype, facts)
         _check_facts(f"networks.{name}", module, facts)
         where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
@@ -193,7 +194,8 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
         )
         kind = check(settings["name"], optimizer.__annotations__["kind"], f"{where}.name")
         tx = optimizer(kind, steps, **bind(optimizer, settings, where))
-        learners[name] = Learner(name, module, tx, {name: ema(decay, warmup)} if decay else {}, accumulate, trainable)
+        averages = {name: ema(decay, warmup)} if decay else {}
+        learners[name] = Learner(name, module, tx, averages, accumulate, trainable, fresh=fresh)
     return learners
 
 

@@ -74,6 +74,7 @@ TRUNK: dict[str, Any] = dict(
 
 NETWORK: dict[str, Any] = dict(
     start="",  # where its weights come from: `aigc_jax.sources`; "" = random numbers
+    fresh="",  # a pattern searched in the paths of weights: those begin with random numbers all the same; "" = none
 )
 
 OPTIMIZER: dict[str, Any] = dict(

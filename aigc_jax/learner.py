@@ -64,6 +64,7 @@ class Learner(NamedTuple):
     accumulate: int  # parts of a batch whose gradients are added up before an update
     trainable: str = ""  # a pattern searched in the paths of weights: these move, the others stay; "" = all move
     adapter: Adapter | None = None  # what is trained in place of the weights
+    fresh: str = ""  # a pattern searched in the paths of weights: these do not start from others; "" = none
 
     @property
     def start(self) -> str:
@@ -277,9 +278,21 @@ def _begun(learner: Learner, own: tuple[PyTree, PyTree], frozen: Mapping[str, Py
     weights = collections.pop("params")
     check_fits(extra, collections, learner.start)
     if learner.adapter is None:
-        check_fits(params, weights, learner.start)
-        params = weights
+        params = _started(learner, params, weights)
     return params, collections
+
+
+def _started(learner: Learner, own: PyTree, others: PyTree) -> PyTree:
+    """Weights from elsewhere, but for those that begin with random numbers."""
+    here, there = (traverse_util.flatten_dict(tree, sep="/") for tree in (own, others))
+    random = {path: x for path, x in here.items() if learner.fresh and re.search(learner.fresh, path)}
+    if learner.fresh and not random:
+        where = f"networks.{learner.name}.fresh"
+        raise ConfigError(f'"{where}" is "{learner.fresh}", and is in no path of a weight: {", ".join(here)}.')
+    rest = {path: x for path, x in here.items() if path not in random}
+    taken = {path: x for path, x in there.items() if not (learner.fresh and re.search(learner.fresh, path))}
+    check_fits(rest, taken, learner.start)
+    return traverse_util.unflatten_dict({**taken, **random}, sep="/")
 
 
 def check_fits(own: PyTree, others: PyTree, where: str) -> None:

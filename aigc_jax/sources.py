@@ -80,8 +80,6 @@ def _file(what: str, where: str) -> Weights:
 
     def load(module: linen.Module, place: Place) -> PyTree:
         variables = found.variables()
-        if hasattr(module, "example"):
-            check_fits(jax.eval_shape(_init(module, 0)), variables, where)
         return jax.tree.map(_put, variables, place(variables))
 
     return Weights(found.network, load)
@@ -124,6 +122,8 @@ def load_frozen(
         known = {} if found.network else facts
         modules[name] = lookup.network(found.network or fields, where, dtype, known)
         variables[name] = found.load(modules[name], _placing(mesh, modules[name]))
+        if hasattr(modules[name], "example"):
+            check_fits(jax.eval_shape(_init(modules[name], 0)), variables[name], f"{where}.weights")
     return modules, variables
 
 
@@ -145,6 +145,9 @@ def begun(
             starts[name] = partial(_loaded, text, where, learner.module, mesh)
         elif section:
             raise ConfigError(f'"adapters.{name}" adapts weights that are there: set --config.{where}=…')
+        if learner.fresh and (section or not text):
+            why = "an adapter begins as what it adapts" if section else "nothing else begins otherwise"
+            raise ConfigError(f'"networks.{name}.fresh" is "{learner.fresh}", and {why}: set it to "".')
         if section:
             base = bases[learner.start] = starts.pop(name)()
             found[name] = learner._replace(adapter=adapter(section, base["params"], f"adapters.{name}"))

@@ -162,7 +162,11 @@ def test_an_experiment_changes_what_it_starts_from():
 
 def test_a_section_with_a_name_takes_the_place_of_the_one_that_was_there():
     net = {"name": "mlp.Denoiser", "width": 8, "blocks": 1, "octaves": 2}
-    assert Experiment(start="ddpm_digits", full={"networks.net": net})().networks.net.to_dict() == {**net, "start": ""}
+    assert Experiment(start="ddpm_digits", full={"networks.net": net})().networks.net.to_dict() == {
+        **net,
+        "start": "",
+        "fresh": "",
+    }
     assert Experiment(start="ddpm_digits", full={"networks.net.name": "x"})().networks.net.channels == 32
 
 
@@ -179,7 +183,7 @@ def test_the_twin_of_the_start_carries_over_where_its_keys_are_still_there():
     )
     other = Experiment(start="ddpm_digits", without=("evals",), full={"networks.net": {"name": "n", "width": 8}})
     assert "quality" not in other("tiny").evals
-    assert other("tiny").networks.net.to_dict() == {"name": "n", "width": 8, "start": ""}
+    assert other("tiny").networks.net.to_dict() == {"name": "n", "width": 8, "start": "", "fresh": ""}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 They are written to a folder, which the package reads beside its own. `test_contract` has the laws.
 """
 
+import sys
 import time
 
 import jax
@@ -23,6 +24,7 @@ from test_contract import (  # noqa: F401 - collected here too, for the `trained
 )
 
 from aigc_jax.build import build
+from aigc_jax.config import NETWORK
 from aigc_jax.data.grid import GAP, LOOKABLE
 from aigc_jax.data.rows import shown
 from aigc_jax.train import loop
@@ -31,7 +33,7 @@ from aigc_jax.train.run import JUDGING
 from aigc_jax.train.workdir import Workdir
 
 PAGES = ("add-a-family", "image-pairs", "add-a-codec", "add-an-adapter", "weights")
-SMALL = {"networks.net": dict(name="mlp.Denoiser", width=8, blocks=1, octaves=1, start="")}  # a U-Net compiles long
+SMALL = {"networks.net": dict(name="mlp.Denoiser", width=8, blocks=1, octaves=1)}  # a U-Net compiles long
 BANDS = {"codec": {"name": "haar"}, "encoders": {"coarse": {"name": "haar"}}}  # of both images of a pair
 UNPAIRED = {"data.name": "unpaired_digits", "data.rounds": 3, "method.source": "negative"}
 FAMILIES = {  # case -> (configuration, dotted key -> what is changed in its tiny twin)
@@ -164,7 +166,7 @@ def test_the_codec_is_the_network_of_the_other_run(trained, vae):
 @only("ia3", "lora")
 def test_an_adapter_is_all_that_is_saved(trained):
     saved = sum(leaf.size for leaf in jax.tree.leaves(trained.state.params))
-    base = sum(leaf.size for leaf in jax.tree.leaves(trained.run.programs.frozen["networks.net"]))
+    base = sum(leaf.size for leaf in jax.tree.leaves(trained.run.programs.frozen["networks.net.start"]))
     assert 0 < saved < base / 5
     assert not any("networks.net" in path.name for path in trained.workdir.checkpoints.rglob("*"))
 
@@ -174,7 +176,8 @@ def test_full_configurations_build(files, case):
     config = configured(files, case, "full", vae="")
     if "frozen" in config:
         config["frozen"] = {"codec": {"weights": "fresh:0", **load_config("vae_fashion_mnist")["networks"]["net"]}}
-        config["frozen"]["codec"].pop("start")
+        for key in NETWORK:
+            config["frozen"]["codec"].pop(key)
     build({**config, "evaluate": {**config["evaluate"], "batch_size": 64}})
 
 
@@ -196,7 +199,12 @@ class Passed:
 
 def test_the_printed_tests_pass(files):
     tests = [path for name, path in files.items() if name.startswith("tests/")]
-    heard = Passed()
+    heard, before = Passed(), set(sys.modules)
     quiet = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", "--import-mode=importlib"]
-    assert pytest.main([*quiet, *map(str, tests)], plugins=[heard]) == 0
+    root = tests[0].parents[2]  # else folders would be modules of their own names, such as Python's `codecs`
+    assert pytest.main([*quiet, f"--rootdir={root}", *map(str, tests)], plugins=[heard]) == 0
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] == "tests":
+            del sys.modules[name]
+    assert hasattr(sys.modules["codecs"], "Codec")
     assert heard.files == {path.name for path in tests} and len(tests) == 4
