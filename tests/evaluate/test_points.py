@@ -110,8 +110,8 @@ def test_the_judge_measures_points_by_name(tmp_path):
     data = catalogue.load(section, None)
     judging = judge(data, "train", "test", 2000, tuple(MEASURES), "", tmp_path, None)
     assert judging.names == ("JS", "surprise", "off_data", "modes")
-    samples = draws("ring", n=2000)[0].reshape(-1, 1, 1, 2)
-    figures = judging.figures([judging.look(samples[:700], None), judging.look(samples[700:], None)], seed=0)
+    samples = draws("ring", n=2000)[0]
+    figures = judging.figures([judging.look({"point": part}) for part in (samples[:700], samples[700:])], seed=0)
     for figure in figures:
         assert figure.interval.low <= figure.interval.value <= figure.interval.high
         assert figure.floor == pytest.approx(figure.interval.value, abs=0.1)

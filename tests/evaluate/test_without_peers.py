@@ -47,7 +47,7 @@ splits = {split: ArraySource({"image": images[split]}) for split in ("train", "t
 data = DataSet("noise", splits, {"image": Pixels((8, 8, 1))}, "image")
 measures = [name for name in MEASURES if not name.startswith("class_")]
 judging = judge(data, "train", "test", 40, measures, "random", folder, None)
-figures = judging.figures([judging.look(images["made"], None)], seed=0)
+figures = judging.figures([judging.look({"image": images["made"]})], seed=0)
 assert [figure.protocol.measure for figure in figures] == list(judging.names) and figures[0].floor is not None
 assert not {name.split(".")[0] for name in sys.modules} & {"torch", "tensorflow"}
 print(len(figures), "figures")

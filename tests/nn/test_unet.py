@@ -21,7 +21,7 @@ def size(tree):
 
 
 def small(**changes):
-    settings = dict(channels=8, multipliers=(1, 2), blocks=1, attention=(4,), dropout=0.5, groups=4)
+    settings = dict(channels=8, multipliers=(1, 2), blocks=1, attention=(4,), dropout=0.5, groups=4, label_classes=0)
     return UNet(**{**settings, **changes})
 
 
@@ -42,13 +42,13 @@ def apply(variables):
 
 
 def test_the_paper_s_model_for_cifar_has_its_parameters():
-    net = UNet(128, (1, 2, 2, 2), 2, (16,), 0.1, 32)
+    net = UNet(128, (1, 2, 2, 2), 2, (16,), 0.1, 32, 0)
     assert size(shapes(net, (32, 32, 3))) == 35_746_307
 
 
 def test_the_paper_s_model_for_large_images_has_its_parameters():
     # appendix B: 114 million, for LSUN and CelebA-HQ at 256 x 256
-    net = UNet(128, (1, 1, 2, 2, 4, 4), 2, (16,), 0.0, 32)
+    net = UNet(128, (1, 1, 2, 2, 4, 4), 2, (16,), 0.0, 32, 0)
     assert size(shapes(net, (256, 256, 3))) == pytest.approx(114e6, rel=0.005)
 
 
