@@ -51,6 +51,14 @@ class Stopped(Exception):
         self.code = code
 
 
+def other_version(folder: Path, why: str) -> UserError:
+    """Of a run whose files are whole and have another form than this version writes. why: a part of a sentence."""
+    return UserError(
+        f"The run in {folder} is of another version of aigc_jax ({why}): use that version, or choose another --workdir "
+        f"and begin there with its weights, --config.networks.NETWORK.start=run:{folder}#NETWORK."
+    )
+
+
 def optional(package: str, extra: str, purpose: str) -> ModuleType:
     """The module of an optional dependency. extra: of this package, that brings it; purpose: "self_bleu", …
 

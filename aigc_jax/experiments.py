@@ -30,7 +30,7 @@ from aigc_jax.config import (
     resolved,
     without,
 )
-from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.errors import ConfigError, UserError, other_version
 from aigc_jax.places import expanded
 
 FOLDER = "configs"
@@ -140,10 +140,15 @@ def _configures(path: Path) -> bool:
 
 
 def recorded(path: Path) -> ConfigDict:
-    """The configuration of a run, from the JSON file in its folder. Keys that are newer than it have their defaults."""
+    """The configuration of a run, from the JSON file in its folder. Keys that are newer than it have their defaults.
+
+    Raises UserError where it has keys that there are no more, and ConfigError where it cannot be read.
+    """
     try:
         settings = json.loads(path.read_text("utf-8"))
         return resolved(_thawed(settings), {})
+    except ConfigError as error:
+        raise other_version(path.parent, str(error).removesuffix(".")) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read ({error!r}): give --config beside --workdir.") from error
 

@@ -16,7 +16,7 @@ from aigc_jax.data.dataset import Field
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import UserError
 from aigc_jax.train import trained
-from aigc_jax.train.run import SAMPLING
+from aigc_jax.train.run import SAMPLING, Sampling
 from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
 
 ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
@@ -58,6 +58,8 @@ class Model:
             raise UserError(f"n has to be at least 1, and seed from 0 to {SEEDS - 1:,}; they are {n} and {seed}.")
         run = self._run._replace(sampling=self._run.sampling._replace(given=str(given)))
         if settings:
+            if common := sorted(set(settings) & set(Sampling._fields)):
+                raise UserError(f'"{common[0]}" is no setting of sampling: give n, given and seed by themselves.')
             run = run._replace(plan=planned(run.programs.method, {**self.config["sample"], **settings}))
         field, target = run.data.made, run.data.target
         parts = [rows[target] for rows in run.drawn(self._state, n, SAMPLING, seed)]

@@ -12,7 +12,7 @@ from support import CONFIGS, ROOT
 
 from aigc_jax import command, commands, console, experiments, modes
 from aigc_jax.commands import __path__ as COMMANDS
-from aigc_jax.errors import ConfigError
+from aigc_jax.errors import ConfigError, UserError
 
 VERBS = [verb for verbs in console.VERBS for verb in verbs]
 LINES, COLUMNS = 24, 100  # of a screen
@@ -181,6 +181,10 @@ def test_a_run_of_before_has_the_newer_keys_with_their_defaults(run):
     path.write_text(json.dumps(settings), "utf-8")
     config = experiments.recorded(path)
     assert config.sample.seed == 0 and config.optimizers.net.clip_norm == 0.0
+    settings["evaluate"]["samples"] = 0
+    path.write_text(json.dumps(settings), "utf-8")
+    with pytest.raises(UserError, match=r"another version of aigc_jax \(.*evaluate\.samples.*start=run:"):
+        experiments.recorded(path)
     path.write_text("{", "utf-8")
     with pytest.raises(ConfigError, match=r"config\.json cannot be read .* give --config beside --workdir"):
         experiments.recorded(path)

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     measures: dict[str, list[Record]] = defaultdict(list)
     for path in options.records:
         for record in latest(read_records(path)):
-            measures[record.protocol.measure].append(record)
+            measures[record.name].append(record)
     if not measures:
         raise UserError(f"There is no record in {', '.join(map(str, options.records))}: measure something first.")
     for name, records in measures.items():

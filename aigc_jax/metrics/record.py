@@ -61,6 +61,8 @@ class Origin(NamedTuple):
     step: int = 0  # 0 = not known
     seconds: float = 0.0  # that the training took, until then; 0 = not known
     device: str = ""  # that it took them on
+    evaluation: str = ""  # its name in the configuration's `evals`; "" = the model's own measures, or of files
+    given: str = ""  # what samples were generated from, as `sample.given` has it; "" = anything
     version: str = __version__  # of this package
 
 
@@ -80,7 +82,14 @@ class Record:
     seconds: float
     device: str
     version: str
+    evaluation: str = ""
+    given: str = ""
     commit: str = ""  # of the code that measured it; "" = not known
+
+    @property
+    def name(self) -> str:
+        """The measure's, with the evaluation's before it: two of one run may have the same measure."""
+        return f"{self.evaluation}/{self.protocol.measure}" if self.evaluation else self.protocol.measure
 
     @classmethod
     def of(cls, figure: Figure, origin: Origin) -> "Record":
@@ -146,10 +155,10 @@ def read_records(path: Path) -> list[Record]:
 
 
 def latest(records: Sequence[Record]) -> list[Record]:
-    """Of each run and measure, the record of its last step; of several there, the last one."""
+    """Of each run, evaluation and measure, the record of its last step; of several there, the last one."""
     found: dict[tuple[str, str], Record] = {}
     for record in records:
-        key = record.run, record.protocol.measure
+        key = record.run, record.name
         if key not in found or record.step >= found[key].step:
             found[key] = record
     return list(found.values())

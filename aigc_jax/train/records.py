@@ -12,10 +12,19 @@ from aigc_jax.train.recovery import saved
 from aigc_jax.train.workdir import Workdir, write_whole
 
 
-def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, checkpoint: str = "") -> None:
-    """Appends the finite figures of a step. Of records of one step and protocol the last counts.
+def add(
+    workdir: Workdir,
+    figures: Sequence[Figure],
+    seed: int,
+    step: int,
+    checkpoint: str = "",
+    evaluation: str = "",
+    given: str = "",
+) -> None:
+    """Appends the finite figures of a step. Of records of one step and name the last counts.
 
     seed: of the samples. checkpoint: its manifest's SHA-256; "" = it was not saved yet: `sign` names it later.
+    evaluation, given: see `Origin`.
     """
     figures = [figure for figure in figures if all(map(math.isfinite, figure.interval))]
     if jax.process_index() or not figures:
@@ -28,6 +37,8 @@ def add(workdir: Workdir, figures: Sequence[Figure], seed: int, step: int, check
         step=step,
         seconds=round(sum(clock.spent(workdir.time).seconds.values()), 1),
         device=f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        evaluation=evaluation,
+        given=given,
     )
     write(workdir.records, figures, origin)
 

@@ -227,7 +227,7 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
     found: dict[str, list[Record]] = defaultdict(list)
     for workdir in workdirs:
         for record in _records(workdir):
-            found[record.protocol.measure].append(record)
+            found[record.name].append(record)
     rows, protocols = [], {}
     for name, records in sorted(found.items()):
         protocols[name] = same_protocol(records)
@@ -243,7 +243,11 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
 
 def _meanings(measures: Iterable[str]) -> str:
     """A sentence for each measure that has one."""
-    items = [f"<li><b>{html.escape(name)}</b>, {html.escape(text)}." for name in measures if (text := meaning(name))]
+    items = [
+        f"<li><b>{html.escape(name)}</b>, {html.escape(text)}."
+        for name in measures
+        if (text := meaning(name.rpartition("/")[2]))
+    ]
     return f'<ul class="said">{"".join(items)}</ul>' if items else ""
 
 
@@ -290,7 +294,7 @@ def _measures(workdirs: Sequence[Workdir]) -> str:
     """The last values over the evaluation data that have no record."""
     rows = []
     for workdir in workdirs:
-        figures = {record.protocol.measure for record in _records(workdir)}
+        figures = {record.name for record in _records(workdir)}
         for name, points in _recorded(workdir).items():
             group, _, measure = name.partition("/")
             if group != "train" and measure not in figures:

@@ -186,6 +186,10 @@ class Run(NamedTuple):
             between()
         return judge.figures(looks, self.seed)
 
+    def given_to(self, evaluation: str) -> str:
+        """What samples of an evaluation are generated from; "" is of the model's own measures, which draw none."""
+        return (self.judgings[evaluation].given or self.sampling.given) if evaluation else ""
+
     def given(self, text: str) -> "Run":
         """The run with another `sample.given`, where there is one."""
         return self._replace(sampling=self.sampling._replace(given=text)) if text else self

@@ -148,12 +148,14 @@ class Tasks:
             return
         for line in run.judges[name].left_out:
             self._journal.say(f"Of the samples of step {step} this is left out: {line}")
-        self._keep(step, f"{name}/", run.judgings[name].every or run.evaluation.every, figures)
+        self._keep(step, name, run.judgings[name].every or run.evaluation.every, figures)
 
-    def _keep(self, step: int, prefix: str, every: int, figures: list[Figure]) -> None:
+    def _keep(self, step: int, evaluation: str, every: int, figures: list[Figure]) -> None:
+        prefix = f"{evaluation}/" if evaluation else ""
         values = {f"{prefix}{figure.protocol.measure}": figure.interval.value for figure in figures}
         self._journal.scalars(step, self._run.evaluation.split, values)
-        records.add(self._workdir, figures, self._run.seed, step)
+        given = self._run.given_to(evaluation)
+        records.add(self._workdir, figures, self._run.seed, step, evaluation=evaluation, given=given)
         if self._regular(every, step):  # a request does not change which checkpoint is the best
             self._measures |= values
 

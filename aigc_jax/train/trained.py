@@ -30,8 +30,10 @@ def evaluate(run: Run, workdir: Workdir) -> None:
     """
     state = restore(run, workdir)
     step, figures = int(state.step), run.measured(state)
+    digest = manifest.digest(workdir.checkpoints / str(step))
     left_out: list[str] = []
     print(f"Step {step}, {run.evaluation.split} split:", *map(told, figures), sep="\n")
+    records.add(workdir, figures, run.seed, step, digest)
     for name, judge in run.judges.items():
         try:
             with _progress(run, judge.count) as between:
@@ -41,8 +43,7 @@ def evaluate(run: Run, workdir: Workdir) -> None:
             continue
         left_out += judge.left_out
         print(f"{name}:", *map(told, found), sep="\n")
-        figures += found
-    records.add(workdir, figures, run.seed, step, manifest.digest(workdir.checkpoints / str(step)))
+        records.add(workdir, found, run.seed, step, digest, name, run.given_to(name))
     about.describe(workdir, run)
     print(f"records: {workdir.records}")
     if jax.process_index() == 0:

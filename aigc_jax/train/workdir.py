@@ -19,7 +19,7 @@ from aigc_jax.data import meaning
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import printable
 from aigc_jax.data.meaning import Meaning
-from aigc_jax.errors import UserError, naming
+from aigc_jax.errors import UserError, naming, other_version
 from aigc_jax.metrics.record import RECORDS
 from aigc_jax.places import expanded
 
@@ -186,11 +186,7 @@ class Workdir:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except KeyError as error:
-            raise UserError(
-                f"The run in {self.folder} is of another version of aigc_jax ({self.data.name} lacks {error}): choose "
-                "another --workdir, and begin there with its weights, --config.networks.NETWORK.start="
-                f"run:{self.folder}#NETWORK, or use that version."
-            ) from error
+            raise other_version(self.folder, f"{self.data.name} lacks {error}") from error
         except DAMAGED as error:
             raise UserError(
                 f"{self.data} cannot be read ({error!r}): restore it, or choose another --workdir."

@@ -152,6 +152,7 @@ def test_training_measures_and_records(trained_run, capsys):
             name, "quality" if name in OF_SAMPLES else ""
         )
         assert at_end[name].value == pytest.approx(value)
+        assert at_end[name].name == logged and at_end[name].evaluation == evaluation
         assert at_end[name].low <= value <= at_end[name].high
         assert (at_end[name].protocol.references > 0) == (evaluation != "")
     assert at_end["FD-digits"].seconds > 0 and at_end["FD-digits"].device
