@@ -151,7 +151,7 @@ def test_importing_the_package_imports_nothing_else():
 def test_rows_of_the_data_are_asked_for_on_the_command_line(runs, tmp_path):
     """The data are read then; else sampling does without them."""
     folder = tmp_path / "run"
-    shutil.copytree(runs("cddpm_digits"), folder)
+    shutil.copytree(runs("cddpm_digits"), folder, ignore=shutil.ignore_patterns("sample_*"))
     for text in ("split:test", "test:2"):
         modes.run(["aigc_jax sample", f"--workdir={folder}", f"--config.sample.given={text}"], time.time(), "sample")
     test = build(load_config("cddpm_digits", "tiny")).data.splits["test"].arrays
