@@ -242,12 +242,9 @@ def _figures(workdirs: Sequence[Workdir]) -> str:
 
 
 def _meanings(measures: Iterable[str]) -> str:
-    """A sentence for each measure that has one."""
-    items = [
-        f"<li><b>{html.escape(name)}</b>, {html.escape(text)}."
-        for name in measures
-        if (text := meaning(name.rpartition("/")[2]))
-    ]
+    """A sentence for each measure that has one. measures: also with the names of evaluations before them."""
+    own = dict.fromkeys(name.rpartition("/")[2] for name in measures)
+    items = [f"<li><b>{html.escape(name)}</b>, {html.escape(text)}." for name in own if (text := meaning(name))]
     return f'<ul class="said">{"".join(items)}</ul>' if items else ""
 
 
