@@ -17,7 +17,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import Meaning, recalled, under
 from aigc_jax.encoders import encoding
 from aigc_jax.errors import ConfigError
-from aigc_jax.evaluate.judge import Judge, judge
+from aigc_jax.evaluate.judge import Judge, build_judge
 from aigc_jax.learner import Learner, ema, merging
 from aigc_jax.method import KNOWN, Codec, Method, PyTree
 from aigc_jax.ops.optimizer import optimizer, rate_at
@@ -247,7 +247,7 @@ def _judge(run: Run, name: str) -> Judge:
         raise ConfigError(f"evals.{name}.samples asks for samples of a model that generates nothing: set it to 0.")
     folders = places.weights(), places.cache("features")
     wanted = asked.samples, asked.measures, asked.extractor
-    found = judge(run.data, asked.split, run.evaluation.split, *wanted, *folders, where=f"evals.{name}")
+    found = build_judge(run.data, asked.split, run.evaluation.split, *wanted, *folders, where=f"evals.{name}")
     found.check(run.given(asked.given).asked(asked.samples))
     return found
 

@@ -62,7 +62,7 @@ class Model:
                 raise UserError(f'"{common[0]}" is no setting of sampling: give n, given and seed by themselves.')
             run = run._replace(plan=planned(run.programs.method, {**self.config["sample"], **settings}))
         field, target = run.data.made, run.data.target
-        parts = [rows[target] for rows in run.drawn(self._state, n, SAMPLING, seed)]
+        parts = [rows[target] for rows in run.samples(self._state, n, SAMPLING, seed)]
         return Samples(field.values(np.concatenate(parts)), field)
 
     def __repr__(self) -> str:

@@ -48,7 +48,7 @@ class State(struct.PyTreeNode):
         return self.ema[network] if network in self.ema else self.params[network]
 
 
-class Measure(struct.PyTreeNode):
+class PerExample(struct.PyTreeNode):
     """A quantity measured on each example of a batch; its mean is sum(total) / sum(weight).
 
     The trainer drops the rows that only pad the last batch, and adds up the rest.
@@ -58,7 +58,7 @@ class Measure(struct.PyTreeNode):
     weight: Array  # float32 [B]
 
     @classmethod
-    def of(cls, values: Array) -> "Measure":
+    def of(cls, values: Array) -> "PerExample":
         """One value an example, all of equal weight. values: [B]."""
         return cls(values.astype(jnp.float32), jnp.ones(values.shape, jnp.float32))
 
@@ -81,7 +81,7 @@ class Method(NamedTuple):
     <network>_gradient, among them; an update by other means has to give one too.
     """
 
-    evaluate: Callable[[Key, State, Batch], Mapping[str, Measure]]
+    evaluate: Callable[[Key, State, Batch], Mapping[str, PerExample]]
     """(key, state, batch) -> measures, with the averaged weights, nothing updated."""
 
     sample: Callable[[Array, State, Given, PyTree], Array] | None = None

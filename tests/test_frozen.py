@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.learner import initial_state
-from aigc_jax.method import Measure, Method
+from aigc_jax.method import PerExample, Method
 from aigc_jax.ops.batch import normals
 
 NETWORKS = ("net",)
@@ -57,7 +57,7 @@ def reader(learners, /, *, frozen: Any, weight: float):
         return net.update(key, state, loss, (batch.target, target))
 
     def evaluate(key, state, batch):
-        return {"target": Measure.of(distance(state, batch.target))}
+        return {"target": PerExample.of(distance(state, batch.target))}
 
     def sample(keys, state, given, plan):
         z = normals(keys, (codec.latent,))

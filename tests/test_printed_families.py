@@ -102,7 +102,7 @@ def test_pmap_trains_what_one_device_does(trained):
 def test_a_page_of_pairs_shows_what_is_given_and_the_truth(trained, tmp_path):
     """In three columns: the test split's coarse image, the sample, and the test split's image."""
     run = trained.run
-    rows = next(run.drawn(trained.state, 5, 1))
+    rows = next(run.samples(trained.state, 5, 1))
     test = run.data.splits["test"][np.arange(5)]
     np.testing.assert_array_equal(rows["coarse"], test["coarse"])
     np.testing.assert_array_equal(rows["truth"], test["image"])
@@ -124,7 +124,7 @@ def test_an_image_meets_another_one_in_each_round_and_the_same_after_a_resume(tr
     assert same(source[np.arange(7, 900, 31)], again[np.arange(7, 900, 31)])
     assert not np.array_equal(*(source[np.array([i])]["negative"] for i in (0, count)))
     np.testing.assert_array_equal(*(source[np.array([i])]["image"] for i in (0, count)))
-    assert {"image", "negative"} == next(trained.run.drawn(trained.state, 5, 1)).keys(), "there is no truth to show"
+    assert {"image", "negative"} == next(trained.run.samples(trained.state, 5, 1)).keys(), "there is no truth to show"
 
 
 @only("pairs")
@@ -133,7 +133,7 @@ def test_the_measure_of_pairs_is_that_of_what_is_shown(files, trained):
     evals = load_file(files["configs/pix2pix_digits.py"]).get_config("tiny").to_dict()["evals"]
     run = build({**trained.config, "evals": evals}, devices=jax.devices()[:1])
     (figure,) = run.judged("pairs", trained.state)
-    rows = next(run.given("split:test").drawn(trained.state, 8, JUDGING))
+    rows = next(run.given("split:test").samples(trained.state, 8, JUDGING))
     squared = np.mean((rows["image"].astype(float) - run.data.splits["test"][np.arange(8)]["image"]) ** 2, (1, 2, 3))
     assert figure.interval.value == pytest.approx(np.mean(10 * np.log10(255**2 / squared)))
 

@@ -127,7 +127,7 @@ def test_it_comes_close_to_the_entropy_of_the_codes(trained):
 
 def test_samples_are_images_that_the_quantiser_paints(trained):
     run, state = trained
-    rows = next(run.drawn(state, 64, 1))["image"]
+    rows = next(run.samples(state, 64, 1))["image"]
     assert rows.shape == (64, 8, 8, 1) and rows.dtype == np.uint8
     quarters = rows.reshape(-1, 2, 4, 2, 4)
     assert np.all(quarters == quarters[:, :, :1, :, :1])

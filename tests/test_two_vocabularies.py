@@ -104,7 +104,7 @@ def trained(tmp_path_factory):
 
 
 def texts(run, state, given):
-    rows = next(run.given(given).drawn(state, 8, 1))
+    rows = next(run.given(given).samples(state, 8, 1))
     return [run.data.fields[name].values(rows[name]).tolist() for name in ("source", "text")]
 
 
@@ -135,6 +135,6 @@ def test_a_beginning_may_be_known_beside_a_source(trained):
 
 def test_the_samples_of_a_page_have_their_sources_beside_them(trained, tmp_path):
     run, state, _ = trained
-    files = run.draw(state, tmp_path / "page", keep=True)
+    files = run.write_samples(state, tmp_path / "page", keep=True)
     assert [path.name for path in files] == ["page.txt", "page.jsonl", "page.given.jsonl"]
     assert np.all([line.startswith('{"source": "test:') for line in files[2].read_text("utf-8").splitlines()])

@@ -15,7 +15,7 @@ from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate import files
 from aigc_jax.evaluate.images import MEASURES
-from aigc_jax.evaluate.judge import judge
+from aigc_jax.evaluate.judge import build_judge
 from aigc_jax.evaluate.measure import finish, listed
 from aigc_jax.metrics.features.catalogue import fitting, names
 from aigc_jax.metrics.features.extractor import Extractor
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     splits: dict[str, Source] = {name: ArraySource({"image": images}) for name, images in found.items()}
     data = DataSet(options.real.name, splits, {"image": Pixels(made.shape[1:])}, "image")
     folders = places.weights(), places.cache("features")
-    judging = judge(data, "real", "heldout", len(made), options.measures, options.extractor, *folders)
+    judging = build_judge(data, "real", "heldout", len(made), options.measures, options.extractor, *folders)
     for images in (*found.values(), made):
         _check(judging.using, images.shape[1:], options.extractor)
     figures = judging.figures([judging.look({"image": made})], options.seed)

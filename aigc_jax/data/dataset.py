@@ -179,6 +179,6 @@ class TextSource(ArraySource):
     texts: Callable[[], list[str]]
 
 
-def fingerprint(source: Source) -> str:
+def content_sha256(source: Source) -> str:
     """The SHA-256 of a split in memory; "" for one that streams."""
     return source.sha256 if isinstance(source, ArraySource) else ""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aigc_jax.data import fields as package
-from aigc_jax.data.dataset import ArraySource, DataSet, Field, fingerprint
+from aigc_jax.data.dataset import ArraySource, DataSet, Field, content_sha256
 from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.files import some
 from aigc_jax.errors import UserError
@@ -42,7 +42,9 @@ class Meaning(NamedTuple):
         """What the numbers of these data mean. Reads the splits that are in memory, for their SHA-256."""
         row = data.splits["train"][np.zeros(1, np.int64)]
         example = {name: (array.dtype.str, array.shape[1:]) for name, array in row.items()}
-        splits = {name: {"examples": len(split), "sha256": fingerprint(split)} for name, split in data.splits.items()}
+        splits = {
+            name: {"examples": len(split), "sha256": content_sha256(split)} for name, split in data.splits.items()
+        }
         fields = {name: described(field) for name, field in data.fields.items()}
         return cls.read(json.dumps(cls(data.name, fields, data.target, example, splits)._asdict()))
 

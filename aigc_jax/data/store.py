@@ -204,7 +204,7 @@ def image_sources(
         return {f"{split}.{key}": array for split, stream in streams.items() for key, array in _all(stream).items()}
 
     keys = [f"{split}.{key}" for split in streams for key in ("image", "label")]
-    read = fingerprint([repr((image, label, size, DECODING)).encode()])
+    read = folder_name([repr((image, label, size, DECODING)).encode()])
     arrays = cached(Path(builder.data_dir) / f"arrays_{'x'.join(map(str, shape))}_{read}", keys, make)
     return {split: ArraySource({key: arrays[f"{split}.{key}"] for key in ("image", "label")}) for split in streams}
 
@@ -214,7 +214,7 @@ def _all(source: Source) -> dict[str, np.ndarray]:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def fingerprint(parts: Sequence[bytes]) -> str:
+def folder_name(parts: Sequence[bytes]) -> str:
     """A short name of some content, which tells apart folders prepared under one data_dir."""
     digest = hashlib.sha256()
     for part in parts:

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from aigc_jax.data.dataset import DataSet, TextSource
 from aigc_jax.data.fields.texts import Text, common_characters
-from aigc_jax.data.store import LocalInfo, cached, fingerprint
+from aigc_jax.data.store import LocalInfo, cached, folder_name
 from aigc_jax.ranges import at_least
 
 Length = Annotated[int, at_least(2)]  # tokens that a network reads at once
@@ -82,7 +82,7 @@ def recoded(data: DataSet, field: Text) -> DataSet:
     """The same texts in another vocabulary, such as a trained network's: characters that it lacks become <unk>."""
     reads = {split: source.texts for split, source in data.splits.items() if isinstance(source, TextSource)}
     assert data.folder is not None and reads.keys() == data.splits.keys()
-    name = f"windows_{field.length}_{fingerprint([field.characters.encode(UTF32)])}"
+    name = f"windows_{field.length}_{folder_name([field.characters.encode(UTF32)])}"
     encoded = _encoded(data.folder / name, reads, lambda _: field.characters, field.length)
     notes = (*data.notes[:-1], encoded.covered())
     return replace(data, splits=encoded.splits, fields={TEXT: field}, notes=notes)

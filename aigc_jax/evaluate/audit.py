@@ -108,7 +108,7 @@ def of_run(run: Run, workdir: Workdir) -> None:
         )
     images, unseen = train.arrays[target], heldout.arrays[target]
     most = max((judge.count for judge in run.judges.values()), default=run.sampling.n)
-    drawn = run.drawn(state, most, JUDGING)
+    drawn = run.samples(state, most, JUDGING)
     made = np.concatenate([rows[target] for rows in drawn])
     found = audit(images, unseen, made, None, run.seed)
     print(found.verdict)

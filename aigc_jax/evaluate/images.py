@@ -173,7 +173,7 @@ MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
 NOTHING = Answers(np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))  # of no extractor
 
 
-def judging(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
+def measures_of(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`. field: of any images."""
     found = named(wanted.measures, {**MEASURES, **PAIRED})
     of_pairs = any(isinstance(each, Measure) for each in found)

@@ -162,7 +162,7 @@ class Judge:
         return self._sight.join(parts), digest.hexdigest()
 
 
-def judge(
+def build_judge(
     data: DataSet,
     split: str,
     heldout: str,
@@ -189,5 +189,5 @@ def judge(
     if importlib.util.find_spec(module) is None:
         raise ConfigError(f"Nothing measures samples of {data.name} ({data.made.kind}): leave {where or 'it'} out.")
     wanted = Wanted(min(count, len(data.splits[split])), measures, using, weights, cache)
-    chosen, sight = importlib.import_module(module).judging(data.made, data.target, wanted)
+    chosen, sight = importlib.import_module(module).measures_of(data.made, data.target, wanted)
     return Judge(data, split, heldout, count, chosen, sight, where)

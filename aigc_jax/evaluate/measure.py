@@ -1,7 +1,7 @@
 """The contract of modules that measure samples: `images`, `texts`, `points`, …, named by a field's `kind`.
 
     MEASURES                        what a configuration may name under `evals.<name>.measures`
-    judging(field, name, wanted)    the measures that it names, and how samples are looked at for them
+    measures_of(field, name, wanted)    the measures that it names, and how samples are looked at for them
 
 field is the target's, and name its name in rows. Rows of samples hold what they were generated from beside the target,
 and under `data.rows.TRUTH` the target that the data have for it.

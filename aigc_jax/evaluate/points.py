@@ -87,7 +87,7 @@ MEASURES: Mapping[str, Callable[[Density], Measure]] = {
 }
 
 
-def judging(field: Point, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
+def measures_of(field: Point, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`."""
     chosen = [factory(field.density) for factory in named(wanted.measures, MEASURES)]
     return chosen, Sight(lambda rows, real: rows[name], np.concatenate, None)

@@ -27,7 +27,7 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def judging(field: Text, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
+def measures_of(field: Text, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`."""
     return named(wanted.measures, MEASURES), Sight(
         lambda rows, real: field.values(rows[name]).tolist(), _together, None

@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
+from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
@@ -123,11 +123,11 @@ def autoregressive(
 
         return net.update(key, state, loss, batch)
 
-    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         inputs, targets, mask = next_tokens(batch)
         logits = net.predict(state, inputs, causal=True, train=False, **conditions(batch.given))
         bits = surprise(logits, targets, mask) / np.log(2)
-        return {measure: Measure(bits, jnp.sum(mask, axis=1))}
+        return {measure: PerExample(bits, jnp.sum(mask, axis=1))}
 
     def logits(state: State, tokens: Array, given: Given | None = None) -> Array:
         """Of each next token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length."""

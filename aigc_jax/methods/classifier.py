@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Frozen, Key, Measure, Method, PyTree, State
+from aigc_jax.method import Array, Batch, Frozen, Key, Method, PerExample, PyTree, State
 from aigc_jax.ranges import Part, Size
 
 NETWORKS = ("net",)
@@ -37,11 +37,11 @@ def classifier(learners: Mapping[str, Learner], /, *, smoothing: Part, classes: 
         losses = optax.softmax_cross_entropy(logits, optax.smooth_labels(labels, smoothing))
         return losses, (extra, {"loss": jnp.mean(losses), "accuracy": jnp.mean(_correct(logits, batch.target))})
 
-    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """The share of right answers, and nats a label."""
         _, logits = net.predict(state, batch.given["image"])
         nats = optax.softmax_cross_entropy_with_integer_labels(logits, batch.target)
-        return {"accuracy": Measure.of(_correct(logits, batch.target)), "cross_entropy": Measure.of(nats)}
+        return {"accuracy": PerExample.of(_correct(logits, batch.target)), "cross_entropy": PerExample.of(nats)}
 
     return Method(init, step, evaluate)
 

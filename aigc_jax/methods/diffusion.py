@@ -21,7 +21,7 @@ import numpy as np
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
+from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import diffusion as ops
 from aigc_jax.ops import latent, samplers
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
@@ -141,7 +141,7 @@ def diffusion(
         x0 = ops.to_data(prediction, process, output, x, t)
         return jnp.clip(x0, -1, 1) if clip else x0
 
-    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """Bits per dimension, their parts (section 4.3: distortion is L_0, rate the rest), and L_simple over all t."""
         x0 = batch.target
         rows, dimensions = x0.shape[0], np.prod(x0.shape[1:])
@@ -165,15 +165,15 @@ def diffusion(
         first, simple_first = at(jax.random.fold_in(key, terms), jnp.ones(rows, jnp.int32))
         simple = (simple * ((timesteps - 1) / terms) + simple_first) / timesteps
         if not levels:
-            return {"simple": Measure.of(simple)}
+            return {"simple": PerExample.of(simple)}
         rate = bound.prior(x0) + middle * ((timesteps - 1) / terms)
         distortion = bound.decoder(x0, first)
         bits = 1 / (np.log(2) * dimensions)
         return {
-            "bits_per_dim": Measure.of((rate + distortion) * bits),
-            "rate": Measure.of(rate * bits),
-            "distortion": Measure.of(distortion * bits),
-            "simple": Measure.of(simple),
+            "bits_per_dim": PerExample.of((rate + distortion) * bits),
+            "rate": PerExample.of(rate * bits),
+            "distortion": PerExample.of(distortion * bits),
+            "simple": PerExample.of(simple),
         }
 
     def denoise(state: State, x: Array, t: Array, given: Given, guidance: Array | float = 1.0) -> Array:

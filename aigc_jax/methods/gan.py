@@ -22,7 +22,7 @@ import numpy as np
 from flax import linen as nn
 
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
+from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import adversarial
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops.batch import draw, microbatches, spread
@@ -135,7 +135,7 @@ def gan(
         state, generator_metrics = update_generator(generator_key, state, (real, noise(new_noise_key, real.shape[0])))
         return state, {**metrics, **generator_metrics}
 
-    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """How well the discriminator tells this batch from as many samples.
 
         accuracy: the share told rightly, real and fake counted alike; 1/2 where it can only guess.
@@ -146,9 +146,9 @@ def gan(
         border = adversarial.threshold(loss)
         right = jnp.stack([on_real > border, on_fake <= border]).astype(jnp.float32)
         return {
-            "real_logit": Measure.of(on_real),
-            "fake_logit": Measure.of(on_fake),
-            "accuracy": Measure.of(jnp.mean(right, 0)),
+            "real_logit": PerExample.of(on_real),
+            "fake_logit": PerExample.of(on_fake),
+            "accuracy": PerExample.of(jnp.mean(right, 0)),
         }
 
     def generate(state: State, z: Array) -> Array:

@@ -21,7 +21,7 @@ import numpy as np
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Frozen, Given, Key, Measure, Method, PyTree, State
+from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
 from aigc_jax.ops.batch import draw, normals, per_example
@@ -85,7 +85,7 @@ def vae(
         terms = {"reconstruction": reconstruction, "kl": kl, **_bits(reconstruction + kl, images)}
         return reconstruction + beta * kl, (extra, jax.tree.map(jnp.mean, terms))
 
-    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, Measure]:
+    def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """The terms of the bound, and bounds from several samples: lower terms and higher bounds are better."""
         observe_key, noise_key, bound_key = jax.random.split(key, 3)
         images = given_z.observe(observe_key, batch.target)
@@ -111,7 +111,7 @@ def vae(
             **{f"bound_{k}": bound for k, bound in zip(importance_samples, bounds, strict=True)},
             **_bits(reconstruction + kl, images),
         }
-        return {name: Measure.of(value) for name, value in values.items()}
+        return {name: PerExample.of(value) for name, value in values.items()}
 
     def decode(state: State, z: Array) -> Array:
         """The means of p(x | z), float32 [n, H, W, C] in [-1, 1]. z: [n, latent]."""

@@ -53,7 +53,7 @@ def describe(workdir: Workdir, run: Run) -> None:
 
 
 def compare(workdir: Workdir, run: Run, step: int, rows: Mapping[str, np.ndarray]) -> None:
-    """Writes some samples beside the training examples nearest to them. rows: as `Run.drawn` gives them.
+    """Writes some samples beside the training examples nearest to them. rows: as `Run.samples` gives them.
 
     For texts it is the longest part that is also in the training texts. For points nothing is written: their density
     is known.

@@ -6,7 +6,7 @@ from functools import cached_property
 import jax
 import numpy as np
 
-from aigc_jax.data.dataset import Source, fingerprint
+from aigc_jax.data.dataset import Source, content_sha256
 from aigc_jax.data.stream import Stream, batch_number, evaluation, prefetch
 from aigc_jax.errors import ConfigError
 from aigc_jax.train.programs import Items, Programs
@@ -39,8 +39,8 @@ class Feed:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the split: `data.dataset.fingerprint`."""
-        return fingerprint(self.source)
+        """Of the split: `data.dataset.content_sha256`."""
+        return content_sha256(self.source)
 
     @cached_property
     def resident(self) -> Items:

@@ -210,7 +210,7 @@ def _drawing(run: Run, state: State, aside: Path) -> tuple[float, dict[str, floa
     if run.programs.method.sample is None:
         return 0.0, {}, 0
     kept: list[Mapping[str, np.ndarray]] = []
-    drawing = seconds(lambda: run.draw(state, aside / "sample", look=kept.append))
+    drawing = seconds(lambda: run.write_samples(state, aside / "sample", look=kept.append))
     picture, judging = sum(path.stat().st_size for path in aside.iterdir()), {}
     for name, judge in run.judges.items():
         looking = 0.0

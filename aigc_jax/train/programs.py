@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.method import Batch, Codec, Frozen, Given, Key, Measure, Method, PyTree, Rows, State
+from aigc_jax.method import Batch, Codec, Frozen, Given, Key, Method, PerExample, PyTree, Rows, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.platform import program, run_once
 from aigc_jax.train import guard
@@ -83,7 +83,7 @@ class Programs:
         self._finite = program(_all_finite, out_shardings=layout.named())
         self._train, self._compiled = self._compile_train(), False
         self._evaluate = program(self._evaluate_batch, out_shardings=layout.named())
-        self._sample = program(self._draw, out_shardings=layout.named())
+        self._sample = program(self._sampled, out_shardings=layout.named())
         self._keys = jax.jit(_keys, out_shardings=layout.named())
         self._walk = program(self._walked, static_argnums=3, out_shardings=layout.named())
 
@@ -211,12 +211,12 @@ class Programs:
 
     def _evaluate_batch(
         self, key: Key, state: State, frozen: Frozen, resident: Rows, item: Rows, mask: jax.Array
-    ) -> Mapping[str, Measure]:
+    ) -> Mapping[str, PerExample]:
         batch = self._batch(key, frozen, resident, item, False)
         measures = self.method.evaluate(jax.random.fold_in(key, MODEL), state.replace(frozen=frozen), batch)
         return jax.tree.map(lambda values: jnp.where(mask > 0, values, 0), dict(measures))
 
-    def evaluate(self, key: Key, state: State, resident: Rows, item: Rows, mask: jax.Array) -> Mapping[str, Measure]:
+    def evaluate(self, key: Key, state: State, resident: Rows, item: Rows, mask: jax.Array) -> Mapping[str, PerExample]:
         """Of each row of one batch; 0 where the mask is."""
         with jax.set_mesh(self.layout.mesh):
             return self._evaluate(key, state, self.frozen, resident, item, mask)
@@ -229,7 +229,7 @@ class Programs:
             jax.eval_shape(self._evaluate_batch, self.root, self.described, self.frozen, {}, self._example, mask)
         )
 
-    def _draw(self, keys: jax.Array, state: State, frozen: Frozen, given: Rows, plan: PyTree) -> PyTree:
+    def _sampled(self, keys: jax.Array, state: State, frozen: Frozen, given: Rows, plan: PyTree) -> PyTree:
         assert self.method.sample is not None
         seen = self._data.conditions(keys[0], given)
         samples = self.method.sample(keys, state.replace(frozen=frozen), seen, plan)

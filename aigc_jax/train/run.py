@@ -16,7 +16,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.given import Asked, asked
 from aigc_jax.data.rows import TRUTH, save, shown
 from aigc_jax.errors import ConfigError
-from aigc_jax.method import KNOWN, Measure, PyTree, State
+from aigc_jax.method import KNOWN, PerExample, PyTree, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
 from aigc_jax.metrics.record import Figure
@@ -79,7 +79,7 @@ class Judge(Protocol):
         """What does not depend on the samples, and may take long the first time."""
 
     def look(self, rows: Mapping[str, np.ndarray]) -> Any:
-        """What there is to remember of some samples. rows: as `drawn` gives them."""
+        """What there is to remember of some samples. rows: as `samples` gives them."""
 
     def figures(self, looks: Sequence[Any], seed: int) -> list[Figure]:
         """Of `count` samples in all."""
@@ -139,7 +139,7 @@ class Run(NamedTuple):
         split, size, limit = self.evaluation.split, self.evaluation.batch_size, self.evaluation.batches
         feed = self.feeds[split]
         key = jax.random.fold_in(self.programs.root, EVALUATION)
-        parts: dict[str, list[Measure]] = defaultdict(list)
+        parts: dict[str, list[PerExample]] = defaultdict(list)
         for number, (rows, mask) in enumerate(feed.evaluating(size, limit)):
             found = self.programs.evaluate(jax.random.fold_in(key, number), state, feed.resident, rows, mask)
             for name, measure in jax.device_get(dict(found)).items():
@@ -172,7 +172,7 @@ class Run(NamedTuple):
         judge, run = self.judges[name], self.given(self.judgings[name].given)
         judge.prepare()
         looks, began, batches = [], time.monotonic(), -(-judge.count // self.evaluation.batch_size)
-        for number, rows in enumerate(run.drawn(state, judge.count, JUDGING)):
+        for number, rows in enumerate(run.samples(state, judge.count, JUDGING)):
             looks.append(judge.look(rows))
             if number == 0:
                 began = time.monotonic()  # the first batch compiles
@@ -198,7 +198,7 @@ class Run(NamedTuple):
         """What so many samples are generated from: `sample.given`. Raises UserError for what cannot be asked."""
         return asked(self.data, self.reads, self.sampling.given, count, seed, self.evaluation.split)
 
-    def drawn(self, state: State, count: int, stream: int, seed: int = 0) -> Iterator[dict[str, np.ndarray]]:
+    def samples(self, state: State, count: int, stream: int, seed: int = 0) -> Iterator[dict[str, np.ndarray]]:
         """Samples in batches, as rows of the data set: the target, what it was generated from, and TRUTH.
 
         Each is a function of the stream, the seed and its number, whatever the batches. TRUTH is the target that the
@@ -219,7 +219,7 @@ class Run(NamedTuple):
         """What process 0 says, in all of them: each has its own clock, and they sample together."""
         return bool(multihost_utils.broadcast_one_to_all(late)) if jax.process_count() > 1 else late
 
-    def draw(
+    def write_samples(
         self,
         state: State,
         stem: Path,
@@ -233,7 +233,7 @@ class Run(NamedTuple):
         programs to read, beside what they were generated from. between: is called after every batch; look: with all.
         """
         parts = []
-        for part in self.drawn(state, self.sampling.n, SAMPLING, self.sampling.seed):
+        for part in self.samples(state, self.sampling.n, SAMPLING, self.sampling.seed):
             parts.append(part)
             between()
         rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -164,7 +164,9 @@ class Tasks:
         last = step == run.pace.steps
         look = partial(about.compare, self._workdir, run, step) if last else lambda samples: None
         try:
-            (picture,) = unless_asked(self._asked, lambda _: run.draw(state, self._workdir.samples / name, look=look))
+            (picture,) = unless_asked(
+                self._asked, lambda _: run.write_samples(state, self._workdir.samples / name, look=look)
+            )
             self._journal.picture(step, picture)
             unless_asked(self._asked, lambda _: run.walk(state, self._workdir.walks / name))
         except UserError as error:  # such as samples that are not finite

@@ -66,7 +66,7 @@ def sample(run: Run, workdir: Workdir) -> None:
     state = restore(run, workdir)
     workdir.samples.mkdir(exist_ok=True)
     with _progress(run, run.sampling.n) as between, TemporaryDirectory(prefix=".", dir=workdir.samples) as aside:
-        files = run.draw(state, Path(aside) / f"sample_{int(state.step):08d}", True, between)
+        files = run.write_samples(state, Path(aside) / f"sample_{int(state.step):08d}", True, between)
         if jax.process_index() == 0:
             files = kept(files, workdir.samples)
     print(f"{run.sampling.n} samples of step {int(state.step)}: {', '.join(map(str, files))}")

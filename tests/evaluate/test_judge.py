@@ -18,7 +18,7 @@ from aigc_jax.data.given import Asked
 from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.evaluate import audit
-from aigc_jax.evaluate.judge import judge
+from aigc_jax.evaluate.judge import build_judge
 from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.frechet import frechet_distance, moments
 from aigc_jax.metrics.record import latest, read_records, same_protocol
@@ -36,7 +36,7 @@ def digits():
 
 
 def judging(data, count, measures=MEASURES, heldout="test"):
-    return judge(data, "train", heldout, count, measures, "digits", Path("/nowhere"), None)
+    return build_judge(data, "train", heldout, count, measures, "digits", Path("/nowhere"), None)
 
 
 def test_figures_of_real_samples_are_their_floor(digits):
@@ -101,7 +101,7 @@ def test_what_is_refused(digits):
     with pytest.raises(UserError, match="2 of 3 samples hold NaN or infinity, the first is number 1"):
         digits.made.stored(np.array([0, np.nan, np.inf])[:, None, None, None] * np.ones((3, 8, 8, 1)))
     with pytest.raises(ConfigError, match='no extractor "digit". Did you mean "digits"'):
-        judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
+        build_judge(digits, "train", "test", 100, MEASURES, "digit", Path("/nowhere"), None)
     with pytest.raises(ConfigError, match=r"Nothing measures samples of digits \(smells\): leave it out"):
         judging(replace(digits, fields={"image": SimpleNamespace(kind="smells")}), 100)
 

@@ -7,7 +7,7 @@ import pytest
 
 from aigc_jax.data import catalogue
 from aigc_jax.errors import ConfigError
-from aigc_jax.evaluate.judge import judge
+from aigc_jax.evaluate.judge import build_judge
 from aigc_jax.evaluate.points import FOUND, MEASURES, MOST_BITS
 from aigc_jax.ops import densities
 
@@ -108,7 +108,7 @@ def test_influences_are_what_leaving_a_sample_out_changes(measure):
 def test_the_judge_measures_points_by_name(tmp_path):
     section = {"name": "points", "density": "ring", "examples": 500}
     data = catalogue.load(section, None)
-    judging = judge(data, "train", "test", 2000, tuple(MEASURES), "", tmp_path, None)
+    judging = build_judge(data, "train", "test", 2000, tuple(MEASURES), "", tmp_path, None)
     assert judging.names == ("JS", "surprise", "off_data", "modes")
     samples = draws("ring", n=2000)[0]
     figures = judging.figures([judging.look({"point": part}) for part in (samples[:700], samples[700:])], seed=0)
@@ -117,4 +117,4 @@ def test_the_judge_measures_points_by_name(tmp_path):
         assert figure.floor == pytest.approx(figure.interval.value, abs=0.1)
         assert figure.protocol.data == "points/ring" and figure.protocol.samples == 2000
     with pytest.raises(ConfigError, match='no "mode". Did you mean "modes"'):
-        judge(data, "train", "test", 2000, ("mode",), "", tmp_path, None)
+        build_judge(data, "train", "test", 2000, ("mode",), "", tmp_path, None)

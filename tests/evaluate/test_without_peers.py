@@ -32,7 +32,7 @@ for module in pkgutil.walk_packages(aigc_jax.__path__, "aigc_jax."):
 from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.evaluate.images import MEASURES
-from aigc_jax.evaluate.judge import judge
+from aigc_jax.evaluate.judge import build_judge
 from aigc_jax.metrics.features import catalogue, small
 from aigc_jax.nn.convnet import ConvNet
 
@@ -46,7 +46,7 @@ catalogue.SHIPPED = folder
 splits = {split: ArraySource({"image": images[split]}) for split in ("train", "test")}
 data = DataSet("noise", splits, {"image": Pixels((8, 8, 1))}, "image")
 measures = [name for name in MEASURES if not name.startswith("class_")]
-judging = judge(data, "train", "test", 40, measures, "random", folder, None)
+judging = build_judge(data, "train", "test", 40, measures, "random", folder, None)
 figures = judging.figures([judging.look({"image": images["made"]})], seed=0)
 assert [figure.protocol.measure for figure in figures] == list(judging.names) and figures[0].floor is not None
 assert not {name.split(".")[0] for name in sys.modules} & {"torch", "tensorflow"}

@@ -20,7 +20,7 @@ from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.fields.pixels import Augment
 from aigc_jax.data.grid import png
 from aigc_jax.data.images import image_dataset
-from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder
+from aigc_jax.data.store import LocalInfo, folder_name, image_sources, local_builder
 from aigc_jax.errors import ConfigError, UserError
 from aigc_jax.places import expanded
 from aigc_jax.ranges import Count
@@ -157,7 +157,7 @@ def config_of(folder: Path) -> IdxConfig:
     )
     classes = 1 + max(int(values.max(initial=0)) for values in labels.values())
     return IdxConfig(
-        name=fingerprint([path.read_bytes() for path in paths.values()]),
+        name=folder_name([path.read_bytes() for path in paths.values()]),
         version="1.0.0",
         path=folder,
         shape=shapes[0],

@@ -26,7 +26,7 @@ from aigc_jax.data.grid import png
 from aigc_jax.data.images import image_dataset
 from aigc_jax.data.pictures import SUFFIXES, Picture, read_all, survey
 from aigc_jax.data.splits import SPLITS, split_of
-from aigc_jax.data.store import LocalInfo, fingerprint, image_sources, local_builder, split_by_content
+from aigc_jax.data.store import LocalInfo, folder_name, image_sources, local_builder, split_by_content
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
 from aigc_jax.ranges import between
@@ -283,7 +283,7 @@ def _config(folder: Path, images: Sequence[Image], shape: tuple[int, int, int]) 
         parts.append(os.fsencode(image.path.relative_to(folder)))
         parts.append(f"{found.st_size} {found.st_mtime_ns} {image.split} {image.label}".encode())
     return FolderConfig(
-        name=fingerprint(parts),
+        name=folder_name(parts),
         version=VERSION,
         images=tuple(images),
         shape=shape,

@@ -6,7 +6,7 @@ Any figure measured on it is a figure of memorising, and says nothing about new 
 from pathlib import Path
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.store import fingerprint, local_builder
+from aigc_jax.data.store import folder_name, local_builder
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 
 SENTENCES = (
@@ -27,7 +27,7 @@ def load(*, data_dir: Path, length: Length) -> DataSet:
     length: tokens of a window.
     """
     config = TextConfig(
-        name=fingerprint([sentence.encode() for sentence in SENTENCES]),
+        name=folder_name([sentence.encode() for sentence in SENTENCES]),
         version="1.0.0",
         description="Four Chinese example sentences, the same in every split.",
         licence="as this package",

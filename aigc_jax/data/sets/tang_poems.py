@@ -22,7 +22,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import printable
 from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.sets import text_folder
-from aigc_jax.data.store import fingerprint, local_builder, split_by_content
+from aigc_jax.data.store import folder_name, local_builder, split_by_content
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
@@ -80,7 +80,7 @@ def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -
         )
         return replace(data, name="tang_poems")
     config = TextConfig(
-        name=fingerprint([part for file in files for part in (os.fsencode(file.name), content(file))]),
+        name=folder_name([part for file in files for part in (os.fsencode(file.name), content(file))]),
         version="1.0.0",
         description="Poems of the Tang dynasty.",
         homepage=HOMEPAGE,

@@ -25,7 +25,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.files import counted, listed, passed_over, printable, some
 from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.splits import split_of
-from aigc_jax.data.store import fingerprint, local_builder, split_by_content
+from aigc_jax.data.store import folder_name, local_builder, split_by_content
 from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
@@ -218,7 +218,7 @@ def load(*, data_dir: Path, path: str, documents: Documents, length: Length, voc
     for file in files:
         parts += [os.fsencode(file.relative_to(place)), content(file)]
     config = TextConfig(
-        name=fingerprint(parts),
+        name=folder_name(parts),
         version=VERSION,
         description="Texts of a folder.",
         licence="that of the texts; not known here",
