@@ -34,6 +34,7 @@ from aigc_jax.errors import ConfigError, UserError, other_version
 from aigc_jax.places import expanded
 
 FOLDER = "configs"
+NAMED = ("evals", "frozen", "encoders", "adapters")  # sections of sections: a command line may begin another one
 ALIKE = 0.75  # of two keys, from which one is taken for a misspelling of the other
 
 
@@ -197,18 +198,23 @@ def changed(config: ConfigDict, arguments: Sequence[str]) -> ConfigDict:
 
 
 def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
-    known = leaves(config)
     for argument in arguments:
         name, equals, text = argument.lstrip("-").partition("=")
-        key = name.removeprefix("config.")
+        key, known = name.removeprefix("config."), leaves(config)
         section, _, leaf = key.rpartition(".")
-        beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
-        lacking = equals and key != name and key not in known and beside and section.split(".")[0] in (*SECTIONS, *OPEN)
-        if not lacking or any(other.startswith(f"{leaf}.") for other in beside):
+        first, *rest = section.split(".")
+        if not equals or key == name or key in known or first not in (*SECTIONS, *OPEN):
             continue
-        if not get_close_matches(leaf, beside, n=1, cutoff=ALIKE):
-            place = config
-            for part in section.split("."):
+        beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
+        if any(other.startswith(f"{leaf}.") for other in beside):
+            continue
+        begun = len(rest) == 1 and first in NAMED and not beside
+        others = [*config.get(first, {})] if begun else beside
+        if not (begun or beside) or get_close_matches(rest[0] if begun else leaf, others, n=1, cutoff=ALIKE):
+            continue
+        place = config
+        with config.unlocked():
+            for part in (first, *rest):
+                place[part] = place.get(part) or ConfigDict()
                 place = place[part]
-            with config.unlocked():
-                place[leaf] = literal(text)
+            place[leaf] = literal(text)

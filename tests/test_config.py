@@ -241,3 +241,14 @@ def test_the_part_of_a_data_set_says_how_its_samples_are_judged(path):
     asked = full["evals"]["quality"]
     assert full["data"]["name"] and {"samples", "extractor", "measures"} <= asked.keys()
     assert asked["samples"] or tiny["evals.quality.samples"] == 0
+
+
+def test_a_command_line_may_begin_an_evaluation_or_an_adapter():
+    config = experiments.load("gpt_sentences")
+    given = ["evals.variety.samples=9", "evals.variety.measures=('distinct_2',)", "adapters.net.name=lora"]
+    found = experiments.changed(config, ["train", *(f"--config.{each}" for each in given)])
+    assert found.evals.variety.to_dict() == {"samples": 9, "measures": ("distinct_2",)}
+    assert found.adapters.net.name == "lora" and found.evals.quality == config.evals.quality
+    for wrong, said in (("evals.qualty.samples=9", "evals.qualty"), ("optimizer.net.b1=0.5", "optimizer")):
+        with pytest.raises(ConfigError, match=f'no configuration key "{said}'):
+            experiments.changed(experiments.load("gpt_sentences"), ["train", f"--config.{wrong}"])
