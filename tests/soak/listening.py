@@ -49,7 +49,7 @@ def _fault(field: Field, name: str, workdir: Workdir) -> str:
     drawn = {file: number for file in samples if _extra(number := int(file.split("_")[1].split(".")[0]))}
     if left := list(workdir.requests.iterdir()):
         return f"{name}: {left} is left"
-    if sorted(json.loads(line)["step"] for line in evaluated) != sorted(filter(_extra, steps["evaluate"])):
+    if {json.loads(line)["step"] for line in evaluated} != set(filter(_extra, steps["evaluate"])):  # a line a judge
         return f"{name}: evaluations of {steps['evaluate']} were asked for, and there are {evaluated}"
     if not set(filter(_extra, steps["sample"])) <= set(drawn.values()):
         return f"{name}: samples of {steps['sample']} were asked for, and there are {sorted(drawn)}"

@@ -144,10 +144,10 @@ from aigc_jax import command
 from aigc_jax.train import stopping, watchdog
 watchdog.PATIENCE = 1000.0 if os.environ["JAX_PROCESS_ID"] == "1" else 5.0  # else it might end itself first
 agreed = stopping.Meetings.agreed
-def hang(self, asked, call):
+def hang(self, call, wanted):
     if call == 200 and jax.process_index() == 1:
         time.sleep(1000)
-    return agreed(self, asked, call)
+    return agreed(self, call, wanted)
 stopping.Meetings.agreed = hang
 command.leave(command.guarded(main.main, sys.argv))
 """
