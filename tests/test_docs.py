@@ -21,7 +21,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LAUNCHERS = sorted(path for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # what it holds belongs to other pages
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
-SOURCE = re.compile(r"frozen\.\w+\.weights")  # networks that a method reads have names of its own
+# Networks that a method reads, and evaluations, have names of their own.
+NAMED = re.compile(rf"frozen\.\w+\.weights|evals\.\w+\.({'|'.join(Judging._fields)})")
 ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]*)` \|", re.MULTILINE)
 
 
@@ -115,7 +116,7 @@ def test_named_configurations_and_keys_exist(page):
         assert (ROOT / path).is_file(), f"{page.name} names {path}"
     known = set().union(*(leaves(load_config(name)) for name in CONFIGS), keys_of_signatures())
     for key in re.findall(r"--config\.([a-z_0-9.]*[a-z_0-9])(?==[^…])", content):
-        assert key in known or SOURCE.fullmatch(key), f"{page.name} sets {key}"
+        assert key in known or NAMED.fullmatch(key), f"{page.name} sets {key}"
 
 
 @pytest.mark.parametrize("path", LAUNCHERS, ids=lambda path: path.name)
