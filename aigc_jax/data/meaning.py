@@ -122,8 +122,13 @@ def check(data: DataSet, kept: Meaning) -> None:
 
 
 def difference(data: DataSet, kept: Meaning) -> str:
-    """What tells the classes or characters of training from these, for a message; "" where nothing does."""
+    """What tells the classes or characters of training from these, for a message; "" where nothing does.
+
+    Fields of one name are compared: a frozen network may be trained on others.
+    """
     for name, field in data.fields.items():
+        if name not in kept.fields:
+            continue
         now, then = field.meanings, _made(kept.fields[name]).meanings
         if now == then:
             continue

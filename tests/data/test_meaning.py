@@ -182,6 +182,14 @@ def test_a_run_is_loaded_without_its_texts(tmp_path):
     assert all(text.startswith("ab") for text in expected)
 
 
+def test_data_without_a_field_of_that_name_are_no_other_classes():
+    """Such as of a text encoder that images are generated with."""
+    digits, texts = (
+        catalogue.load(section, None) for section in ({"name": "digits"}, {"name": "sentences", "length": 24})
+    )
+    assert meaning.difference(digits, Meaning.of(texts)) == meaning.difference(texts, Meaning.of(digits)) == ""
+
+
 @pytest.mark.parametrize(
     ("network", "said"), [({"label_classes": 10}, True), ({"label_classes": 0}, False), ({}, False)]
 )
