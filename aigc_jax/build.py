@@ -92,8 +92,7 @@ def build(
         for module in (*(learner.module for learner in learners.values()), *frozen.values())
         for rule in lookup.rules(module)
     ]
-    written = [lookup.module(codecs, section["name"], "codec.name") for section in (coding, *sections.values())]
-    codec_reads = [name for module in written for name in _reads(module)]
+    codec_reads = [name for section in (coding, *sections.values()) for name in _reads(codecs, section["name"])]
     method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads), learners)
     method = encoding(method, encoders)
     as_it_is = coding["name"] == IDENTITY["name"]  # else no beginning of a target is known as the method writes it
@@ -147,11 +146,9 @@ def build_codec(
 ) -> Codec:
     """How a field is written for the method. facts: of the field. where: the section's dotted name."""
     name = check(section.get("name"), str, f"{where}.name")
-    module = lookup.module(codecs, name, f"{where}.name")
-    lacking = [network for network in _reads(module) if network not in frozen]
-    if lacking:
+    codec = getattr(lookup.module(codecs, name, f"{where}.name"), name)
+    if lacking := [network for network in _reads(codecs, name) if network not in frozen]:
         raise ConfigError(f"codec {name} reads a trained network: name it under frozen.{lacking[0]}.")
-    codec = getattr(module, name)
     return codec(facts, **bind(codec, section, where, {"frozen": frozen}))
 
 
@@ -167,9 +164,9 @@ def build_encoders(
     }
 
 
-def _reads(module: Any) -> tuple[str, ...]:
-    """The trained networks that a codec's or a family's file reads."""
-    return getattr(module, "FROZEN", ())
+def _reads(package: Any, name: str) -> tuple[str, ...]:
+    """The trained networks that a codec's or a family's file reads. name: of one that is there."""
+    return getattr(lookup.module(package, name, name), "FROZEN", ())
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
@@ -219,7 +216,7 @@ def bind_method(
             f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
             f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
         )
-    reads = {*_reads(module), *codec_reads}
+    reads = {*_reads(methods, section["name"]), *codec_reads}
     if reads != set(frozen):
         raise ConfigError(
             f"method {section['name']} reads the trained networks {', '.join(reads) or 'none'}; "

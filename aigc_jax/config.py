@@ -8,13 +8,12 @@ get is asked for, and every value is held against its annotation, which gives ev
 
 import ast
 import difflib
-import functools
 import inspect
 import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -146,7 +145,7 @@ def without(settings: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
         if not has(settings, key):
             raise ConfigError(f'There is no configuration key "{key}" to leave out.{nearest(key, leaves(settings))}')
         *sections, leaf = key.split(".")
-        del functools.reduce(dict.__getitem__, sections, settings)[leaf]
+        del reduce(dict.__getitem__, sections, settings)[leaf]
     return settings
 
 

@@ -3,15 +3,23 @@
 import importlib
 import importlib.util
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from support import PRINTED_FILE, ROOT
 
 from aigc_jax import experiments
+from aigc_jax.build import build
+from aigc_jax.method import State
+from aigc_jax.train import loop
+from aigc_jax.train.run import Run
+from aigc_jax.train.trained import restore
+from aigc_jax.train.workdir import Workdir
 
 
 @contextmanager
@@ -44,6 +52,13 @@ def standing(folder: Path) -> Iterator[Callable[[str, str], Path]]:
         if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
             vars(sys.modules[parent]).pop(child, None) if parent in sys.modules else None
+
+
+def trained_in(folder: Path, config: dict[str, Any]) -> tuple[Run, State]:
+    """(a run of a configuration, trained on one device to its end in `folder`/run, its weights)."""
+    run, workdir = build(config, devices=jax.devices()[:1]), Workdir(folder / "run")
+    loop.train(run, workdir, time.time())
+    return run, restore(run, workdir)
 
 
 @contextmanager

@@ -1,16 +1,9 @@
 """A prior over the codes of a quantiser (van den Oord et al. 2017, section 3.3), by a codec and a network alone."""
 
-import time
-
-import jax
 import numpy as np
 import pytest
-from printing import standing
+from printing import standing, trained_in
 from support import load_config
-
-from aigc_jax.build import build
-from aigc_jax.train import loop
-from aigc_jax.train.workdir import Workdir
 
 CODEC = '''
 """The codes of a trained quantiser as tokens, row by row."""
@@ -93,12 +86,7 @@ def trained(tmp_path_factory):
         config["train"] |= {"steps": 400, "log_every": 200}
         config["checkpoint"] |= {"every": 400}
         config["evaluate"] |= {"every": 400, "batches": 0, "batch_size": 256, "split": "train"}
-        run, workdir = build(config, devices=jax.devices()[:1]), Workdir(folder / "run")
-        loop.train(run, workdir, time.time())
-        yield (
-            run,
-            run.checkpoints(workdir.checkpoints).restore(run.programs.described, run.programs.described_sums, 400)[0],
-        )
+        yield trained_in(folder, config)
 
 
 def found_codes(images):

@@ -1,16 +1,11 @@
 """Texts that are generated from texts of another vocabulary, by files alone: a data set and a network."""
 
-import time
-
-import jax
 import numpy as np
 import pytest
-from printing import standing
+from printing import standing, trained_in
 from support import load_config
 
-from aigc_jax.build import build
 from aigc_jax.errors import UserError
-from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir
 
 SET = '''
@@ -95,12 +90,7 @@ def trained(tmp_path_factory):
         config["checkpoint"] |= {"every": 200}
         config["evaluate"] |= {"every": 200}
         config["sample"] |= {"given": "split:test", "temperature": 0.0}
-        run, workdir = build(config, devices=jax.devices()[:1]), Workdir(folder / "run")
-        loop.train(run, workdir, time.time())
-        state, _, _ = run.checkpoints(workdir.checkpoints).restore(
-            run.programs.described, run.programs.described_sums, 200
-        )
-        yield run, state, workdir
+        yield *trained_in(folder, config), Workdir(folder / "run")
 
 
 def texts(run, state, given):

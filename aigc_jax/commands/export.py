@@ -9,7 +9,6 @@ and merged with an adapter's.
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,11 +29,7 @@ def run(options: argparse.Namespace) -> None:
     """Writes the folder. Raises UserError where there is no such network, or it is not one of the format."""
     found = sources.find(f"run:{options.workdir}#{options.network}", "RUN")
     module = lookup.network(found.network, options.network, jnp.float32, {})
-    variables = found.load(module, _on_one_device)
+    variables = found.load(module, sources.on_one_device)
     published.write(options.folder, found.network, jax.device_get(variables), options.format)
     count = sum(x.size for x in jax.tree.leaves(variables["params"]))
     print(f"{options.folder}: {found.network['name']}, {count:,} weights")
-
-
-def _on_one_device(tree: Any) -> Any:
-    return jax.tree.map(lambda _: jax.sharding.SingleDeviceSharding(jax.devices()[0]), tree)

@@ -6,18 +6,15 @@ From then on `evals.<name>.extractor="digits"` names it. Its weights, in half pr
 """
 
 import argparse
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import jax
+import jax.numpy as jnp
 
-from aigc_jax.config import SECTIONS, bind
+from aigc_jax import lookup, sources
+from aigc_jax.config import SECTIONS
 from aigc_jax.errors import UserError
 from aigc_jax.metrics.features import small
 from aigc_jax.metrics.features.catalogue import SHIPPED
-from aigc_jax.train.checkpoint import WHEN, Checkpoints
-from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
 
 
@@ -35,15 +32,10 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(
             f"The run in {workdir.folder} has trained no convnet.ConvNet: give one of configs/classifier_*."
         )
-    keep = {key: value for key, value in config["checkpoint"].items() if key not in WHEN}
-    checkpoints, step = preferred(partial(Checkpoints, **bind(Checkpoints, keep, "checkpoint")), workdir)
-    variables = checkpoints.restore_network("net", step, _on_one_device)
+    found = sources.find(f"run:{workdir.folder}#net", "WORKDIR")
+    variables = found.load(lookup.network(found.network, "net", jnp.float32, {}), sources.on_one_device)
     path = options.folder / f"{options.name}.safetensors"
     fields = {key: value for key, value in networks["net"].items() if key != "name"}
     small.save(path, variables["params"], fields, {key: value for key, value in config.items() if key in SECTIONS})
     made = small.load(path)
     print(f"{path}: {path.stat().st_size:,} bytes, weights {made.sha256[:12]}")
-
-
-def _on_one_device(tree: Any) -> Any:
-    return jax.tree.map(lambda _: jax.sharding.SingleDeviceSharding(jax.devices()[0]), tree)

@@ -191,8 +191,8 @@ def measures_of(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], S
         answers = Answers(*map(np.concatenate, zip(*(part.answers for part in parts), strict=True)))
         labels = [part.labels for part in parts if part.labels is not None]
         pairs = [part.pairs for part in parts if part.pairs is not None]
-        images, truth = map(np.concatenate, zip(*pairs, strict=True)) if pairs else (None, None)
-        together = None if images is None or truth is None else (images, truth)
+        images, truth = (list(each) for each in zip(*pairs, strict=True)) if pairs else ([], [])
+        together = (np.concatenate(images), np.concatenate(truth)) if pairs else None
         return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None, together)
 
     return chosen, Sight(see, join, using)

@@ -237,7 +237,7 @@ def _time(run: Run, steps: int, tried: Tried) -> str:
     budget = run.evaluation.budget
     parts = {f"{steps:,} steps": steps * tried.step, f"{evaluations:,} × evaluating": evaluations * tried.evaluation}
     for name, taken in tried.judging.items():
-        often = times(steps, run.judgings[name].every or run.evaluation.every)
+        often = times(steps, run.every(name))
         often = often if not budget or taken <= budget else min(often, 1)
         parts[f"{often:,} × {name}"] = often * taken
     if run.programs.method.sample is not None:

@@ -186,6 +186,10 @@ class Run(NamedTuple):
             between()
         return judge.figures(looks, self.seed)
 
+    def every(self, evaluation: str) -> int:
+        """Steps between two of an evaluation; "" is of the model's own measures."""
+        return (self.judgings[evaluation].every if evaluation else 0) or self.evaluation.every
+
     def given_to(self, evaluation: str) -> str:
         """What samples of an evaluation are generated from; "" is of the model's own measures, which draw none."""
         return (self.judgings[evaluation].given or self.sampling.given) if evaluation else ""

@@ -56,15 +56,10 @@ class Tasks:
         self._clock, self._asked, self._requests = clock, asked, requests
         self._measures: dict[str, float] = {}
         self._sound = journal.start  # the last step whose state was found to be finite
-        judging = [
-            (asked.every or run.evaluation.every, "evaluate", partial(self._judge, name))
-            for name, asked in run.judgings.items()
-            if name in run.judges
-        ]
         self._tasks: list[tuple[int, str, Callable[[int, State, Sums], None]]] = [
             (run.pace.log_every, "log", self._log),
-            (run.evaluation.every, "evaluate", self._evaluate),
-            *judging,
+            (run.every(""), "evaluate", self._evaluate),
+            *((run.every(name), "evaluate", partial(self._judge, name)) for name in run.judges),
             *([(run.sampling.every, "sample", self._sample)] if run.programs.method.sample else []),
             (run.save_every, "save", self._save),
         ]
@@ -136,7 +131,7 @@ class Tasks:
     def _evaluate(self, step: int, state: State, sums: Sums) -> None:
         run = self._run
         figures = unless_asked(self._asked, lambda between: run.measured(state, between))
-        self._keep(step, "", run.evaluation.every, figures)
+        self._keep(step, "", figures)
 
     def _judge(self, name: str, step: int, state: State, sums: Sums) -> None:
         run = self._run
@@ -148,15 +143,15 @@ class Tasks:
             return
         for line in run.judges[name].left_out:
             self._journal.say(f"Of the samples of step {step} this is left out: {line}")
-        self._keep(step, name, run.judgings[name].every or run.evaluation.every, figures)
+        self._keep(step, name, figures)
 
-    def _keep(self, step: int, evaluation: str, every: int, figures: list[Figure]) -> None:
+    def _keep(self, step: int, evaluation: str, figures: list[Figure]) -> None:
         prefix = f"{evaluation}/" if evaluation else ""
         values = {f"{prefix}{figure.protocol.measure}": figure.interval.value for figure in figures}
         self._journal.scalars(step, self._run.evaluation.split, values)
         given = self._run.given_to(evaluation)
         records.add(self._workdir, figures, self._run.seed, step, evaluation=evaluation, given=given)
-        if self._regular(every, step):  # a request does not change which checkpoint is the best
+        if self._regular(self._run.every(evaluation), step):  # a request does not change which checkpoint is the best
             self._measures |= values
 
     def _sample(self, step: int, state: State, sums: Sums) -> None:
