@@ -12,10 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from aigc_jax.ops.batch import per_example
+from aigc_jax.ops.batch import fold_in, normals, per_example
 
 Array = jax.Array
-Key = jax.Array
 
 RATE = 0.1  # the highest learning rate
 RISE, FALL = 0.05, 0.25  # shares of the steps in which it rises from 0, and falls to 0
@@ -48,16 +47,17 @@ def noise(done: Array) -> Array:
 
 
 def search(
-    loss: Callable[[Array], Array], so_far: Search, key: Key, first: Array, last: Array, steps: Array, spread: Array
+    loss: Callable[[Array], Array], so_far: Search, keys: Array, first: Array, last: Array, steps: Array, spread: Array
 ) -> Search:
     """The search after the steps `first` … `last` - 1 of `steps`, each an int32 scalar that may be traced.
 
-    loss: w [n, layers, width] -> [n], each row's own; spread: the root mean square distance of w from its mean.
+    loss: w [n, layers, width] -> [n], each row's own; keys: [n], of the noise; spread: the root mean square distance of
+    w from its mean, a scalar or [n, 1, 1]. A row is searched for as if it were alone.
     """
 
     def step(number: Array, at: Search) -> Search:
         done = number / steps
-        jitter = spread * noise(done) * jax.random.normal(jax.random.fold_in(key, number), at.w.shape)
+        jitter = spread * noise(done) * normals(fold_in(keys, number), at.w.shape[1:])
         grads = jax.grad(lambda w: jnp.sum(loss(w + jitter)))(at.w)
         updates, moments = ADAM.update(grads, at.moments)
         return Search(at.w + rate(done) * updates, moments)
