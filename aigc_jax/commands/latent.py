@@ -49,8 +49,11 @@ USUAL = 5  # directions
 POSITIONS = 7  # along a direction: the middle one is the image itself
 
 
-def _lpips(kind: lpips.Kind) -> Distance:
-    """As the paper's, for images of any number of channels."""
+def _lpips(kind: lpips.Kind, side: int) -> Distance:
+    """For images of any number of channels. side: the shorter one, in pixels."""
+    if side < lpips.SMALLEST[kind]:
+        least = lpips.SMALLEST[kind]
+        raise UserError(f"--distance=lpips_{kind} needs images of {least} × {least} or more: take pyramid.", code=2)
 
     def measure(weights: Any, *pair: Any) -> Any:
         return lpips.Lpips(kind).apply(weights, *(jnp.broadcast_to(x, (*x.shape[:-1], 3)) for x in pair))
@@ -58,8 +61,8 @@ def _lpips(kind: lpips.Kind) -> Distance:
     return Distance(f"LPIPS-{kind}", measure, lpips.load(kind, places.weights())[0])
 
 
-DISTANCES: dict[str, Callable[[], Distance]] = {
-    "pyramid": lambda: Distance("pyramid", lambda weights, *pair: pyramid(*pair), {}),
+DISTANCES: dict[str, Callable[[int], Distance]] = {
+    "pyramid": lambda side: Distance("pyramid", lambda weights, *pair: pyramid(*pair), {}),
     **{f"lpips_{kind}": partial(_lpips, kind) for kind in get_args(lpips.Kind)},
 }
 
@@ -188,7 +191,7 @@ def _project(options: argparse.Namespace, run: Run, state: State) -> None:
     if run.reads and not options.given:
         raise UserError(f"Images are generated from their {', '.join(run.reads)}: say it with --given=….", code=2)
     given = np.concatenate([_read(path, run.data.made) for path in options.images])
-    rows, distance = run.asked(count, options.seed).rows, DISTANCES[options.distance]()
+    rows, distance = run.asked(count, options.seed).rows, DISTANCES[options.distance](min(given.shape[1:3]))
     with tqdm(total=options.steps, unit="step", disable=not sys.stderr.isatty()) as bar:
         found = space.project(given, rows, distance, options.steps, options.each_layer, options.seed, bar.update)
     looks = np.stack([space.render(w, rows) for w in found.w], axis=1)

@@ -14,9 +14,11 @@ from support import load_config
 
 from aigc_jax import command, console, library
 from aigc_jax.build import build
+from aigc_jax.commands.latent import DISTANCES
 from aigc_jax.errors import UserError
 from aigc_jax.latent_space import LatentSpace, walks
 from aigc_jax.method import Method, State
+from aigc_jax.metrics.features import lpips
 from aigc_jax.ops.directions import closed_form_directions
 from aigc_jax.train import loop
 from aigc_jax.train.programs import Programs
@@ -187,7 +189,7 @@ def test_the_same_seed_writes_the_same_files_and_another_one_others(aigc_jax, tm
         (["project", "R", "none.png", "--given=3"], "There is no image none.png"),
         (["project", "R", "text.png", "--given=3"], "text.png"),
         (["project", "R", "text.png"], "generated from their label: say it with --given="),
-        (["project", "R", "some.png", "--given=3", "--distance=lpips_vgg"], "lpips_vgg"),
+        (["project", "R", "some.png", "--given=3", "--distance=lpips_vgg"], "needs images of 16 × 16 or more"),
         (["project", "R", "some.png", "--given=3", "--steps=0"], "at least 1"),
         (["directions", "R", "--directions=4"], "--directions is 4, and a style has 3 of them"),
         (["directions", "R", "--layers=2-4"], "--layers has to be within 0-3"),
@@ -278,3 +280,15 @@ def test_an_image_of_another_size_is_cropped_and_resized(aigc_jax, capsys):
     assert "large.png is 20 × 30: cropped and resized to 8 × 8" in capsys.readouterr().out
     page = cells("R/latent/project_00000000.png", 5)
     assert np.all(page[0, 0] == 200)
+
+
+def test_lpips_is_a_distance_for_grey_images_too(monkeypatch):
+    weights = jax.jit(lpips.Lpips("vgg").init)(jax.random.key(0), *jnp.zeros((2, 1, 16, 16, 3)))
+    monkeypatch.setattr(lpips, "load", lambda kind, folder: (weights, ""))
+    distance = DISTANCES["lpips_vgg"](16)
+    one, other = jnp.asarray(np.random.RandomState(0).uniform(-1, 1, (2, 1, 16, 16, 1)), jnp.float32)
+    found = jax.jit(distance.measure)(distance.weights, one, other)
+    coloured = jax.jit(distance.measure)(distance.weights, one.repeat(3, -1), other.repeat(3, -1))
+    assert found.shape == (1,) and found[0] > 0 and distance.name == "LPIPS-vgg"
+    np.testing.assert_allclose(found, coloured, rtol=1e-5)
+    assert jax.jit(distance.measure)(distance.weights, one, one)[0] == 0
