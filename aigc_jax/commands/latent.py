@@ -143,10 +143,17 @@ def run(options: argparse.Namespace) -> None:
     options.act(options, *library.opened(options.run, settings))
 
 
+def _space(options: argparse.Namespace, run: Run, state: State) -> LatentSpace:
+    space = LatentSpace(run, state)
+    if options.psi is not None and space.layers < 2:
+        raise UserError(f"--psi is of styles, and the generator of {options.run} has none: leave it out.", code=2)
+    return space
+
+
 def _walk(options: argparse.Namespace, run: Run, state: State) -> None:
     n = options.frames
     if options.of or has_styles(run):
-        space = LatentSpace(run, state)
+        space = _space(options, run, state)
         if options.of:
             ends = _styles(space, options.of, at_least=2)
             w = np.stack([latent.line(*pair, n) for pair in pairwise(ends)])
@@ -166,7 +173,7 @@ def _walk(options: argparse.Namespace, run: Run, state: State) -> None:
 
 
 def _mix(options: argparse.Namespace, run: Run, state: State) -> None:
-    space = LatentSpace(run, state)
+    space = _space(options, run, state)
     if space.layers < 2:
         raise UserError(f"The generator of {options.run} has no layers of styles to mix, as a StyleGAN2 has.")
     coarse = options.coarse or space.layers // 2
@@ -187,7 +194,7 @@ def _mix(options: argparse.Namespace, run: Run, state: State) -> None:
 
 
 def _project(options: argparse.Namespace, run: Run, state: State) -> None:
-    space, count = LatentSpace(run, state), len(options.images)
+    space, count = _space(options, run, state), len(options.images)
     if run.reads and not options.given:
         raise UserError(f"Images are generated from their {', '.join(run.reads)}: say it with --given=….", code=2)
     given = np.concatenate([_read(path, run.data.made) for path in options.images])
@@ -209,7 +216,7 @@ def _project(options: argparse.Namespace, run: Run, state: State) -> None:
 
 
 def _directions(options: argparse.Namespace, run: Run, state: State) -> None:
-    space = LatentSpace(run, state)
+    space = _space(options, run, state)
     count = options.directions or min(USUAL, space.width)
     if count > space.width:
         raise UserError(f"--directions is {count}, and a style has {space.width} of them.", code=2)

@@ -196,6 +196,8 @@ def test_the_same_seed_writes_the_same_files_and_another_one_others(aigc_jax, tm
         (["directions", "R", "--layers=2-1"], "--layers has to be within 0-3"),
         (["directions", "R", "--layers=a"], "has to be numbers of layers, such as 0-3"),
         (["directions", "R", "--range=inf"], "has to be a number, above 0"),
+        (["directions", "R", "--out=some.png"], "some.png"),
+        (["directions", ""], "RUN: is empty"),
         (["turn", "R"], "invalid choice: 'turn'"),
         ([], "the following arguments are required"),
     ],
