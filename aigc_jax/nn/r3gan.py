@@ -18,10 +18,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from aigc_jax.nn.layers.bilinear import double_bilinear, halve_bilinear
 from aigc_jax.nn.layers.fit import check_divides, check_halvings
 from aigc_jax.ops.kernels.grouped import convolve_groups
 from aigc_jax.ops.kernels.matmul import rows_dot
+from aigc_jax.ops.resample import down, up
 from aigc_jax.ranges import Count, Size, Sizes
 
 Given = Mapping[str, jax.Array]
@@ -86,11 +86,11 @@ class Stages(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         for i, width in enumerate(self.widths):
             if i and not self.doubles:
-                x = halve_bilinear(x)
+                x = down(x)
             if x.shape[-1] != width:  # at the smaller size: it commutes with resampling
                 x = dense(width, self.dtype)(x)
             if i and self.doubles:
-                x = double_bilinear(x)
+                x = up(x)
             for _ in range(self.blocks):
                 x = Block(self.group, self.blocks * len(self.widths), self.dtype)(x)
         return x

@@ -7,7 +7,7 @@ import pytest
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.nn import r3gan
-from aigc_jax.nn.layers.bilinear import double_bilinear
+from aigc_jax.ops.resample import up
 
 LABELS = {"label": jnp.array([0, 2, 2, 1], jnp.int32)}
 NOISE = jax.random.normal(jax.random.key(0), (4, 5))
@@ -88,7 +88,7 @@ def test_a_new_generator_is_linear_in_its_noise():
     np.testing.assert_allclose(net.apply(variables, 3 * NOISE), 3 * images, rtol=1e-4, atol=1e-5)
     params = variables["params"]
     grid = (NOISE @ params["latent"]["kernel"])[:, None, None] * params["basis"]
-    expected = double_bilinear(grid @ params["stages"]["Dense_0"]["kernel"]) @ params["colours"]["kernel"]
+    expected = up(grid @ params["stages"]["Dense_0"]["kernel"]) @ params["colours"]["kernel"]
     np.testing.assert_allclose(images, expected, rtol=1e-4, atol=1e-5)
 
 
