@@ -12,7 +12,7 @@ network of L blocks begins as its resampling alone, and W1 and W2 are smaller by
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -102,6 +102,7 @@ class Generator(nn.Module):
     The image's values are the last convolution's, without a bound: those outside of (-1, 1) are the game's to unlearn.
     """
 
+    latent_kernels: ClassVar[str] = "^latent/kernel"  # those that read the noise
     shape: tuple[Size, Size, Size]  # of an image
     label_classes: Count  # 0 = it reads no label
     channels: Size  # of a multiplier of 1

@@ -10,7 +10,7 @@ by fewer products. Convolutions 1x1 run on the smaller of two images for the sam
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -166,6 +166,7 @@ class Judging(nn.Module):
 class Generator(nn.Module):
     """Noise [B, latent], label -> image float32 [B, H, W, C] in (-1, 1): a small grid, doubled by each block."""
 
+    latent_kernels: ClassVar[str] = "^grid/weight/kernel"  # those that read the noise
     shape: tuple[Size, Size, Size]  # of an image
     label_classes: Count  # 0 = it reads no label
     channels: Size  # of a multiplier of 1
