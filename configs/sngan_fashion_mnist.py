@@ -3,7 +3,8 @@
     python main.py --config=configs/sngan_fashion_mnist.py --workdir=runs/sngan
 
 The networks of `wgan_gp_fashion_mnist`, with every kernel of the discriminator divided by its largest singular value;
-the paper's hinge loss and Adam (table 2, setting D; its five updates of the discriminator a step are one here, for time).
+the paper's hinge loss and Adam without momentum. One update of the discriminator a step in place of five: more steps of
+the generator in the same time.
 With classes (Miyato & Koyama 2018, arXiv:1802.05637): --config.networks.generator.label_classes=10
 --config.networks.discriminator.label_classes=10 --config.sample.given=each.
 Size: networks.generator.channels and networks.discriminator.channels.

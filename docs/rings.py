@@ -2,8 +2,8 @@
 
     python docs/rings.py --runs=runs/rings
 
-All are configs/gan_points.py with other keys of `method`, and where a paper asks for it, another optimizer. A run that is
-finished is not trained again. It takes about half an hour on two cores.
+All are configs/gan_points.py with other keys of `method`, and where a paper asks for it, another optimizer. A run that
+is finished is not trained again. It takes about half an hour on two cores.
 """
 
 import argparse

@@ -5,6 +5,7 @@ its Adam, and the generator with an average of its weights.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.ddpm import images
@@ -93,13 +94,13 @@ def networks(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     widths = [of["channels"] * multiplier for multiplier in of["multipliers"]]
     grid = widths[0], height >> len(widths), width >> len(widths)
     layers: list[nn.Module] = [nn.Linear(settings["latent"], grid[0] * grid[1] * grid[2]), nn.Unflatten(1, grid)]
-    layers += [doubling(*pair) for pair in zip([widths[0], *widths], widths)]
+    layers += [doubling(*pair) for pair in pairwise([widths[0], *widths])]
     layers += [nn.BatchNorm2d(widths[-1], EPSILON), nn.ReLU(), conv(widths[-1], colours), nn.Tanh()]
     generator = nn.Sequential(*layers)
 
     of = settings["discriminator"]
     widths = [of["channels"] * multiplier for multiplier in of["multipliers"]]
-    pairs = enumerate(zip([colours, *widths], widths))
+    pairs = enumerate(pairwise([colours, *widths]))
     blocks = [judging(*pair, i < of["halvings"], i == 0) for i, pair in pairs]
     discriminator = nn.Sequential(*blocks, nn.ReLU(), Total(), nn.Linear(widths[-1], 1), nn.Flatten(0))
     return generator.to(peers.DEVICE), discriminator.to(peers.DEVICE)
@@ -151,5 +152,7 @@ def pytorch(settings: Mapping[str, Any], compiled: bool = False) -> Work:
 SIDES = {
     "ours": Side("aigc_jax", aigc_jax, "aigc_jax"),
     "eager": Side("torch", pytorch, "PyTorch, eager"),
-    "compiled": Side("torch", lambda settings: pytorch(settings, compiled=True), "PyTorch, the generator by torch.compile"),
+    "compiled": Side(
+        "torch", lambda settings: pytorch(settings, compiled=True), "PyTorch, torch.compile but for the critic"
+    ),
 }
