@@ -57,3 +57,12 @@ def test_the_rate_that_is_logged_is_the_one_that_is_used(schedule, warmup, steps
     used = rate(2.0, schedule, warmup, steps)
     said = [rate_at(2.0, schedule, warmup, steps, done) for done in range(25)]
     np.testing.assert_allclose(said, [used(done) for done in range(25)], rtol=1e-5)
+
+
+def test_rmsprop_is_tieleman_and_hintons():
+    gradients = [np.array([[1.0, -2.0]]), np.array([[0.5, 3.0]]), np.array([[-1.0, 0.1]])]
+    w, square = np.array([[0.3, 0.4]]), 0.0
+    for g in gradients:
+        square = 0.99 * square + 0.01 * g**2
+        w = w - 0.1 * g / (np.sqrt(square) + 1e-8)
+    np.testing.assert_allclose(walk("rmsprop", gradients, [[0.3, 0.4]]), w, rtol=1e-5)
