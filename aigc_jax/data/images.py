@@ -1,15 +1,18 @@
 """What the sets of images share."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aigc_jax.data import pictures
-from aigc_jax.data.dataset import DataSet, Source
+from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.pixels import Augment, Pixels
+from aigc_jax.data.store import image_sources
 
 
 def image_dataset(
@@ -33,3 +36,29 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about metadata
         return pictures.read(path, size, channels).pixels
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Images side by side that stream. columns: field -> as many images as in the others, under "image"."""
+
+    columns: Mapping[str, Source]
+    arrays: None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: source[indices]["image"] for name, source in self.columns.items()}
+
+
+def columns(builder: Any, names: Iterable[str], shape: tuple[int, int, int]) -> dict[str, Source]:
+    """Split -> source of several images a row, in memory if small. names: of the builder's features, and the fields."""
+    found = {name: image_sources(builder, shape, image=name, label=None) for name in names}
+    return {split: beside({name: sources[split] for name, sources in found.items()}) for split in builder.info.splits}
+
+
+def beside(sources: Mapping[str, Source]) -> Source:
+    """The images of several sources, side by side. sources: field -> as many rows as in the others."""
+    arrays = {name: source.arrays["image"] for name, source in sources.items() if source.arrays is not None}
+    return ArraySource(arrays) if len(arrays) == len(sources) else Beside(sources)
