@@ -9,18 +9,20 @@ import json
 import re
 import shutil
 import socket
+import string
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFont
 
 ROOT = Path(__file__).parent.parent
 # A file that a page prints, for its reader to write.
 PRINTED_FILE = re.compile(r'^```python title="(?P<path>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 FILLS = {"noto": "#f80", "twemoji": "#fc4", "openmoji": "#fd0", "fluent": "#c0f"}  # of small emoji
+LETTERS = string.ascii_letters + string.digits + string.punctuation
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
 
 
@@ -95,6 +97,15 @@ def write_emoji(folder: Path, count: int = 100) -> Path:
     groups = {"groups": {"0": "discs", "2": "component"}, "subgroups": {str(i): f"discs-{i}" for i in range(20)}}
     _write_json(folder / "emojibase-data" / "meta" / "groups.json", groups)
     return folder
+
+
+def write_fonts(folder: Path) -> list[Path]:
+    """Two files of the font that Pillow brings, which has `LETTERS`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "one.ttf", folder / "other.ttf"]
+    for path in paths:
+        path.write_bytes(ImageFont.load_default(10).path.getvalue())
+    return paths
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -9,7 +9,6 @@ Read are emoji without skin tones that all styles of a set draw. Flags are left 
 and so are the parts of other emoji. A drawing is laid on white, in the middle of a square.
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,13 +22,13 @@ from PIL import Image
 
 from aigc_jax.data.files import printable, some
 from aigc_jax.data.grid import png
+from aigc_jax.data.splits import split_by_hash
 from aigc_jax.data.store import LocalInfo, folder_name, local_builder
 from aigc_jax.errors import UserError, optional
 from aigc_jax.places import expanded
 from aigc_jax.ranges import between
 
 VERSION = "1.0.0"  # of the rules by which packages become splits and pixels
-TEST, VALIDATION = 0.10, 0.05  # shares of what is told apart by its hash
 LEFT_OUT = ("component", "flags")  # groups
 GENDERS = ("2640", "2642")  # the signs that make a person a woman or a man
 PERSONS = {"1f468": "1f9d1", "1f469": "1f9d1", "1f466": "1f9d2", "1f467": "1f9d2", "1f474": "1f9d3", "1f475": "1f9d3"}
@@ -240,15 +239,10 @@ def by_hash(emoji: Sequence[Emoji], key: Callable[[Emoji], str]) -> dict[str, li
     """
     splits: dict[str, list[Emoji]] = {"train": [], "validation": [], "test": []}
     for each in emoji:
-        splits[_split(key(each))].append(each)
+        splits[split_by_hash(key(each))].append(each)
     if empty := [split for split, members in splits.items() if not members]:
         raise UserError(f"{len(emoji)} emoji are too few: none of them is in {some(empty)}.")
     return splits
-
-
-def _split(key: str) -> str:
-    part = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return "test" if part < TEST else "validation" if part < TEST + VALIDATION else "train"
 
 
 def counts(splits: Mapping[str, Sequence[Emoji]]) -> str:

@@ -12,7 +12,10 @@ from aigc_jax.data import pictures
 from aigc_jax.data.dataset import ArraySource, DataSet, Source
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.pixels import Augment, Pixels
+from aigc_jax.data.files import printable
 from aigc_jax.data.store import image_sources
+from aigc_jax.errors import ConfigError, UserError
+from aigc_jax.places import expanded
 
 
 def image_dataset(
@@ -62,3 +65,17 @@ def beside(sources: Mapping[str, Source]) -> Source:
     """The images of several sources, side by side. sources: field -> as many rows as in the others."""
     arrays = {name: source.arrays["image"] for name, source in sources.items() if source.arrays is not None}
     return ArraySource(arrays) if len(arrays) == len(sources) else Beside(sources)
+
+
+def kinds_of(path: str, kinds: tuple[str, str]) -> dict[str, Path]:
+    """The folders of two kinds of images inside a folder, by their names, which become those of fields.
+
+    Raises ConfigError for names that are no words or one twice, UserError for a folder that is missing.
+    """
+    if kinds[0] == kinds[1] or not all(kind.isidentifier() for kind in kinds):
+        raise ConfigError(f'"data.kinds" is {kinds}: give two names of folders, of letters, digits and underscores.')
+    folders = {kind: expanded(path) / kind for kind in kinds}
+    for folder in folders.values():
+        if not folder.is_dir():
+            raise UserError(f'There is no folder "{printable(folder)}" (keys "data.path" and "data.kinds").')
+    return folders
