@@ -17,7 +17,7 @@ from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import UserError
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING, Sampling
-from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
+from aigc_jax.train.workdir import ANY_TARGET, Workdir
 
 ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
 SEEDS = 2**32
@@ -37,7 +37,7 @@ class Model:
         recorded = experiments.recorded(folder.config)
         config = experiments.updated(recorded, {**({} if spread else ALONE), **settings}).to_dict()
         devices = None if spread else jax.local_devices()[:1]
-        folder.check(config, MAY_CHANGE_AFTER)
+        folder.check(config, ANY_TARGET)
         self._run = build(config, devices=devices, kept=folder.kept(), recall=True)
         self._state = trained.restore(self._run, folder)
         self.config: Mapping[str, Any] = self._run.config
