@@ -53,7 +53,8 @@ def optimizer(
 
 
 def rate(peak: float, schedule: str, warmup_steps: int, steps: int) -> optax.Schedule:
-    """Updates done -> learning rate: a linear warm-up that reaches the peak at update `warmup_steps`, then the schedule."""
+    """Updates done -> learning rate: a linear warm-up that reaches the peak at update `warmup_steps`, and then
+    the schedule."""
     remaining = max(steps - warmup_steps, 1)
     body = {
         "constant": optax.constant_schedule(peak),
