@@ -24,6 +24,7 @@ VERBS = (
         "evaluate": ("RUN", "measure it"),
         "sample": ("RUN", "draw samples from it"),
         "audit": ("RUN | TRAIN HELDOUT MADE", "look for copies of training examples among samples"),
+        "latent": ("walk|mix|project|... RUN", "look around in the latent space of a generator"),
         "ask": ("RUN sample|evaluate|save", "have it sample, evaluate or save while it trains"),
         "verify": ("RUN", "hold its checkpoints against their manifests"),
         "report": ("RUN ... --out=PAGE", "runs side by side on a page, with samples and curves"),
@@ -81,7 +82,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def overview() -> str:
     """The help of the whole, on one screen."""
     groups = ["\n".join(f"  {f'{verb} {takes}':<33}{does}" for verb, (takes, does) in verbs.items()) for verbs in VERBS]
-    return f"usage: {PROGRAM} COMMAND ...      ({PROGRAM} COMMAND --help says more)\n" + "\n\n".join(groups)
+    return f"usage: {PROGRAM} COMMAND ...      ({PROGRAM} COMMAND --help says more)\n" + "\n".join(groups)
 
 
 def main(argv: Sequence[str], began: float) -> None:

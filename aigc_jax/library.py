@@ -14,13 +14,33 @@ from aigc_jax import experiments
 from aigc_jax.build import build, planned
 from aigc_jax.data.dataset import Field
 from aigc_jax.data.exhibit import Exhibit
-from aigc_jax.errors import UserError
+from aigc_jax.errors import NotAtHand, UserError
+from aigc_jax.method import State
 from aigc_jax.train import trained
-from aigc_jax.train.run import SAMPLING, Sampling
+from aigc_jax.train.run import SAMPLING, Run, Sampling
 from aigc_jax.train.workdir import ANY_TARGET, Workdir
 
 ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
 SEEDS = 2**32
+
+
+def opened(workdir: str | os.PathLike[str], settings: Mapping[str, Any]) -> tuple[Run, State]:
+    """A finished run, and the weights to sample with. settings: see `aigc_jax.load`.
+
+    The data are read only where `sample.given` asks for rows of them. Raises UserError.
+    """
+    folder = Workdir(os.fspath(workdir))
+    folder.recorded()  # says what is missing
+    spread = any(key.startswith("parallel.") for key in settings)
+    recorded = experiments.recorded(folder.config)
+    config = experiments.updated(recorded, {**({} if spread else ALONE), **settings}).to_dict()
+    devices = None if spread else jax.local_devices()[:1]
+    folder.check(config, ANY_TARGET)
+    try:
+        run = build(config, devices=devices, kept=folder.kept(), recall=True)
+    except NotAtHand:
+        run = build(config, devices=devices, kept=folder.kept())
+    return run, trained.restore(run, folder)
 
 
 class Model:
@@ -31,15 +51,7 @@ class Model:
 
     def __init__(self, workdir: str | os.PathLike[str], settings: Mapping[str, Any]):
         """See `aigc_jax.load`."""
-        folder = Workdir(os.fspath(workdir))
-        folder.recorded()  # says what is missing
-        spread = any(key.startswith("parallel.") for key in settings)
-        recorded = experiments.recorded(folder.config)
-        config = experiments.updated(recorded, {**({} if spread else ALONE), **settings}).to_dict()
-        devices = None if spread else jax.local_devices()[:1]
-        folder.check(config, ANY_TARGET)
-        self._run = build(config, devices=devices, kept=folder.kept(), recall=True)
-        self._state = trained.restore(self._run, folder)
+        self._run, self._state = opened(workdir, settings)
         self.config: Mapping[str, Any] = self._run.config
         self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks
         self.step = int(self._state.step)

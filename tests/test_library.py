@@ -165,3 +165,8 @@ def test_rows_of_the_data_are_asked_for_on_the_command_line(runs, tmp_path):
     assert names == {f"sample_00000004{number}{ending}" for number in ("", "_2") for ending in endings}
     with pytest.raises(UserError, match='rows of "test" need the data'):
         aigc_jax.load(folder).sample(2, given="split:test")
+
+
+def test_a_model_that_is_to_be_given_rows_of_the_data_reads_them(runs):
+    model = aigc_jax.load(runs("cddpm_digits"), {"sample.given": "split:test"})
+    assert model.sample(2, given="test:3").shape == (2, 8, 8, 1)
