@@ -41,23 +41,10 @@ BANDS = {  # of both images of a pair, of 4 x 4 each
     "encoders": {"coarse": {"name": "haar"}},
     "networks.discriminator.layers": 0,
 }
-UNPAIRED = {
-    "data.name": "unpaired_digits",
-    "data.rounds": 3,
-    "method": dict(
-        name="translation",
-        fields=("image", "negative"),
-        task="unpaired",
-        loss="least_squares",
-        cycle=10.0,
-        identity=5.0,
-        pool=20,
-    ),
-}
 FAMILIES = {  # case -> (configuration, dotted key -> what is changed in its tiny twin)
     "flow": ("realnvp_digits", {}),
     "pairs": ("pix2pix_digits", {}),
-    "unpaired": ("pix2pix_digits", UNPAIRED),
+    "unpaired": ("cyclegan_digits", {"data.rounds": 3}),
     "bands": ("pix2pix_digits", BANDS),
     "codec": ("ddpm_haar", SMALL),
     "latents": ("ddpm_latents", {"frozen.codec.weights": "run:{vae}#net"}),
