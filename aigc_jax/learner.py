@@ -198,6 +198,9 @@ class Learner(NamedTuple):
             grads = jax.tree.map(lambda old, new: old + every * new, so_far.grads, grads)
             return Gradient(grads, extra, {**so_far.metrics, **jax.tree.map(lambda m: every * m, dict(metrics))})
 
+        if every == 1:
+            return due()
+
         def otherwise() -> Gradient:
             zeros = {name: jnp.zeros(m.shape, m.dtype) for name, m in jax.eval_shape(due).metrics.items()}
             return so_far._replace(metrics={**zeros, **so_far.metrics})

@@ -20,8 +20,8 @@ get_config = Experiment(
     start="gan_fashion_mnist",
     without=("optimizers.generator.ema_decay", "optimizers.generator.ema_warmup", "checkpoint"),
     full={
-        "networks.generator": dict(name="dcgan.Generator", widths=(128, 64)),
-        "networks.discriminator": dict(name="dcgan.Discriminator", widths=(64, 128)),
+        "networks.generator": dict(name="dcgan.Generator", widths=(128, 64), label_classes=0),
+        "networks.discriminator": dict(name="dcgan.Discriminator", widths=(64, 128), label_classes=0),
         "train.steps": 4690,  # 10 epochs
         "sample.every": 469,
     },

@@ -23,8 +23,8 @@ get_config = Experiment(
     full=dict(
         data=dict(batch_size=128),
         networks=dict(
-            generator=dict(name="mlp.Generator", widths=(256, 512)),
-            discriminator=dict(name="mlp.Discriminator", widths=(512, 256)),
+            generator=dict(name="mlp.Generator", widths=(256, 512), label_classes=0),
+            discriminator=dict(name="mlp.Discriminator", widths=(512, 256), label_classes=0),
         ),
         optimizers=dict(
             generator=dict(adversary, ema_decay=0.999, ema_warmup=True),

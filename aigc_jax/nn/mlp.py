@@ -1,12 +1,15 @@
 """Fully connected networks for a GAN (after Goodfellow et al. 2014, section 5), a VAE and diffusion.
 
-A generator of a GAN is called (noise [B, latent], train) and gives images [B, H, W, C] in
-(-1, 1); a discriminator is called (images, train) and gives logits [B]. `train` is for what
-behaves differently in training; nothing here does.
+A generator of a GAN is called (noise [B, latent], given, train) and gives images [B, H, W, C] in
+(-1, 1); a discriminator is called (images, given, train) and gives logits [B]. `train` is for what
+behaves differently in training; nothing here does. `given` is what they read besides: both are
+conditional where `label_classes` is above 0 (Mirza & Osindero 2014, arXiv:1411.1784), with the
+label beside the input as a vector of one 1.
 """
 
 import math
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -21,13 +24,24 @@ SLOPE = 0.2  # of the leaky ReLU below zero
 class Generator(nn.Module):
     """Noise -> image."""
 
+    latent_kernels: ClassVar[str] = "^Dense_0/kernel"  # those that read the noise
     shape: tuple[Size, Size, Size]  # of an image
     widths: tuple[Size, ...]  # of the hidden layers, from the noise on
+    label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of what it reads in `given`."""
+        return ("label",) if self.label_classes else ()
+
     @nn.compact
-    def __call__(self, noise: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(
+        self, noise: jax.Array, given: Mapping[str, jax.Array] | None = None, train: bool = False
+    ) -> jax.Array:
         x = noise.astype(self.dtype)
+        if given:
+            x = jnp.concatenate([x, jax.nn.one_hot(given["label"], self.label_classes, dtype=self.dtype)], axis=-1)
         for width in self.widths:
             x = nn.relu(nn.Dense(width, dtype=self.dtype)(x))
         x = jnp.tanh(nn.Dense(math.prod(self.shape), dtype=self.dtype)(x))
@@ -38,11 +52,21 @@ class Discriminator(nn.Module):
     """Image -> logit of its being real."""
 
     widths: tuple[Size, ...]  # of the hidden layers, from the image on
+    label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of what it reads in `given`."""
+        return ("label",) if self.label_classes else ()
+
     @nn.compact
-    def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(
+        self, images: jax.Array, given: Mapping[str, jax.Array] | None = None, train: bool = False
+    ) -> jax.Array:
         x = images.reshape(images.shape[0], -1).astype(self.dtype)
+        if given:
+            x = jnp.concatenate([x, jax.nn.one_hot(given["label"], self.label_classes, dtype=self.dtype)], axis=-1)
         for width in self.widths:
             x = nn.leaky_relu(nn.Dense(width, dtype=self.dtype)(x), SLOPE)
         return nn.Dense(1, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)

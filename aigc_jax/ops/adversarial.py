@@ -45,6 +45,7 @@ class Game(NamedTuple):
 
     discriminator: Player
     generator: Player
+    border: float | None  # the output above which an example counts as real; None: outputs are compared in pairs
 
 
 def cross_entropy(critic: Critic, real: Array, fake: Array) -> Array:
@@ -52,30 +53,51 @@ def cross_entropy(critic: Critic, real: Array, fake: Array) -> Array:
     return jax.nn.softplus(-critic(real)) + jax.nn.softplus(critic(fake))
 
 
+def paired(critic: Critic, better: Array, worse: Array) -> Array:
+    """-log sigmoid(D(better) - D(worse)): how much more real the ones are than the others."""
+    answer = critic(better)
+    return jax.nn.softplus(critic(worse) - answer)
+
+
 GAMES: dict[str, Game] = {
     # The generator minimises V itself. Its gradient, -D(G(z)) an example, vanishes while the
     # discriminator recognises fakes: it is here for comparison.
-    "minimax": Game(cross_entropy, lambda critic, real, fake: -jax.nn.softplus(critic(fake))),
+    "minimax": Game(cross_entropy, lambda critic, real, fake: -jax.nn.softplus(critic(fake)), 0.0),
     # Section 3: maximise log D(G(z)) instead. The same fixed point, a gradient that is strong
     # where the fakes are bad.
-    "non_saturating": Game(cross_entropy, lambda critic, real, fake: jax.nn.softplus(-critic(fake))),
+    "non_saturating": Game(cross_entropy, lambda critic, real, fake: jax.nn.softplus(-critic(fake)), 0.0),
     # Mao et al. 2017, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1): the output estimates the label and is
     # no logit, so that the threshold is 1/2 and not 0.
     "least_squares": Game(
         lambda critic, real, fake: 0.5 * (critic(real) - 1) ** 2 + 0.5 * critic(fake) ** 2,
         lambda critic, real, fake: 0.5 * (critic(fake) - 1) ** 2,
+        0.5,
     ),
     # Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17.
     "hinge": Game(
         lambda critic, real, fake: jnp.maximum(0.0, 1 - critic(real)) + jnp.maximum(0.0, 1 + critic(fake)),
         lambda critic, real, fake: -critic(fake),
+        0.0,
     ),
+    # Arjovsky et al. 2017, arXiv:1701.07875, eq. 2: the critic's means differ by at most K times the Wasserstein
+    # distance where its slope is at most K, which clipping or a penalty has to see to.
+    "wasserstein": Game(
+        lambda critic, real, fake: -critic(real) + critic(fake),
+        lambda critic, real, fake: -critic(fake),
+        None,
+    ),
+    # Jolicoeur-Martineau 2018, arXiv:1807.00734, eq. 5; with `r1` and `r2` the game of R3GAN (Huang et al. 2024,
+    # arXiv:2501.05441, eq. 2). The generator needs real images, too.
+    "relativistic": Game(paired, lambda critic, real, fake: paired(critic, fake, real), None),
 }
 
 
-def threshold(loss: str) -> float:
-    """The output above which an example counts as real under the game `loss`."""
-    return 0.5 if loss == "least_squares" else 0.0
+def told_apart(loss: str, on_real: Array, on_fake: Array) -> Array:
+    """The share of each pair of a real example and a fake that the outputs tell rightly, [B]; 1/2 is a guess."""
+    border = GAMES[loss].border
+    if border is None:
+        return (on_real > on_fake).astype(jnp.float32)
+    return jnp.mean(jnp.stack([on_real > border, on_fake <= border]).astype(jnp.float32), 0)
 
 
 def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Key) -> Array:
@@ -91,6 +113,11 @@ def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Key) -> Arra
 def r1(critic: Critic, real: Array, fake: Array, key: Key) -> Array:
     """|grad D(x)|^2 / 2 at real examples: Mescheder et al. 2018, arXiv:1801.04406, eq. 9, without its weight gamma."""
     return 0.5 * jnp.sum(_slopes(critic, real) ** 2, axis=1)
+
+
+def r2(critic: Critic, real: Array, fake: Array, key: Key) -> Array:
+    """`r1` at the fakes: Mescheder et al. 2018, arXiv:1801.04406, eq. 10, without its weight gamma."""
+    return r1(critic, fake, real, key)
 
 
 def _slopes(critic: Critic, images: Array) -> Array:

@@ -31,6 +31,11 @@ def mean(tree: Any) -> Any:
     return jax.lax.pmean(tree, AXIS) if axis() else tree
 
 
+def count(rows: int) -> int:
+    """The number of examples in the batch of all devices. rows: of the batch at hand."""
+    return rows * jax.lax.axis_size(AXIS) if axis() else rows
+
+
 def draw(sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> jax.Array:
     """`sampler(key, shape, ...)` for the rows of the batch at hand; shape[0] counts rows.
 
@@ -39,7 +44,7 @@ def draw(sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, 
     if not axis():
         return spread(sampler(key, shape, *args, **kwargs))
     rows = shape[0]
-    everything = sampler(key, (rows * jax.lax.axis_size(AXIS), *shape[1:]), *args, **kwargs)
+    everything = sampler(key, (count(rows), *shape[1:]), *args, **kwargs)
     return jax.lax.dynamic_slice_in_dim(everything, jax.lax.axis_index(AXIS) * rows, rows)
 
 

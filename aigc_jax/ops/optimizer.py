@@ -14,7 +14,7 @@ FINAL_RATE = 0.1  # of the peak, where the cosine and linear schedules end
 
 
 def optimizer(
-    kind: Literal["adam", "adamw", "lion", "sgd"],
+    kind: Literal["adam", "adamw", "lion", "rmsprop", "sgd"],
     steps: int,
     /,
     *,
@@ -30,7 +30,7 @@ def optimizer(
     """Clipping by global norm, the optimizer's direction, decoupled weight decay, learning rate.
 
     kind: adam (Kingma & Ba 2015), adamw (Loshchilov & Hutter 2019: adam with weight_decay > 0),
-        lion (Chen et al. 2023), sgd with momentum b1.
+        lion (Chen et al. 2023), rmsprop (Tieleman & Hinton 2012) with decay b2, sgd with momentum b1.
     schedule: after the warm-up: constant; cosine or linear to a tenth of the rate; trapezoid, constant for one half and
         then linear to 0 (Isola et al. 2017, Zhu et al. 2017).
     steps: of the whole run, where the schedules end. warmup_steps: linear from 0, part of `steps`.
@@ -43,6 +43,7 @@ def optimizer(
         "adam": lambda: optax.scale_by_adam(b1, b2, eps),
         "adamw": lambda: optax.scale_by_adam(b1, b2, eps),
         "lion": lambda: optax.scale_by_lion(b1, b2),
+        "rmsprop": lambda: optax.scale_by_rms(b2, eps, eps_in_sqrt=False),
         "sgd": lambda: optax.trace(decay=b1),
     }
     parts.append(directions[kind]())

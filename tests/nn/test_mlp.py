@@ -40,6 +40,6 @@ def test_the_denoiser_tells_times_and_places_apart():
 
 def test_a_gan_takes_points():
     noise, images = jnp.zeros((4, 3)), jnp.zeros((4, *SHAPE))
-    made = Generator(SHAPE, (5,)).init_with_output(jax.random.key(0), noise)[0]
-    told = Discriminator((5,)).init_with_output(jax.random.key(0), images)[0]
+    made = Generator(SHAPE, (5,), 0).init_with_output(jax.random.key(0), noise)[0]
+    told = Discriminator((5,), 0).init_with_output(jax.random.key(0), images)[0]
     assert made.shape == (4, *SHAPE) and told.shape == (4,)

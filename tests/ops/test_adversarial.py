@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops.adversarial import GAMES, gradient_penalty, r1, threshold
+from aigc_jax.ops.adversarial import GAMES, gradient_penalty, r1, r2, told_apart
 
 KEY = jax.random.key(2)
 LOGITS = np.linspace(-15, 15, 31)
@@ -62,7 +62,7 @@ def test_losses_and_their_gradients_stay_finite_at_logits_of_any_size(loss):
     assert np.isfinite(gradients).all() and np.isfinite(discriminator(loss, far, -far)).all()
 
 
-@pytest.mark.parametrize("loss", GAMES)
+@pytest.mark.parametrize("loss", [name for name, game in GAMES.items() if game.border is not None])
 def test_the_best_answer_to_a_known_ratio_of_densities(loss):
     """Where real examples are three of four, each loss has the minimum its paper derives."""
     share = 0.75
@@ -73,7 +73,32 @@ def test_the_best_answer_to_a_known_ratio_of_densities(loss):
     best = answers[jnp.argmin(expected)]
     wanted = {"least_squares": share, "hinge": 1.0}.get(loss, np.log(share / (1 - share)))
     np.testing.assert_allclose(best, wanted, atol=2e-3)
-    assert best > threshold(loss)
+    assert best > GAMES[loss].border
+
+
+def test_the_relativistic_game_is_of_differences_alone():
+    """-log sigmoid of how much more real the one is; the generator's is the same of the turned pair."""
+    real, fake = np.meshgrid(LOGITS, LOGITS)
+    game = GAMES["relativistic"]
+    difference = jnp.float32(real), jnp.float32(fake)
+    np.testing.assert_allclose(game.discriminator(same, *difference), np.logaddexp(0, fake - real), rtol=1e-5)
+    np.testing.assert_allclose(game.generator(same, *difference), np.logaddexp(0, real - fake), rtol=1e-5)
+    shifted = game.discriminator(lambda logits: logits + 7, *difference)
+    np.testing.assert_allclose(shifted, game.discriminator(same, *difference), atol=1e-5)
+
+
+def test_the_wasserstein_game_is_the_difference_of_means():
+    real, fake = jnp.array([2.0, 0.5]), jnp.array([-3.0, 0.25])
+    np.testing.assert_allclose(discriminator("wasserstein", real, fake), [-5.0, -0.25])
+    np.testing.assert_allclose(generator("wasserstein", fake), [3.0, -0.25])
+
+
+def test_what_is_told_rightly_is_counted_by_the_border_or_in_pairs():
+    real, fake = jnp.array([0.7, 0.2, -2.0]), jnp.array([0.6, -1.0, -3.0])
+    np.testing.assert_allclose(told_apart("hinge", real, fake), [0.5, 1.0, 0.5])
+    np.testing.assert_allclose(told_apart("least_squares", real, fake), [0.5, 0.5, 0.5])
+    np.testing.assert_allclose(told_apart("wasserstein", real, fake), [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(told_apart("relativistic", fake, real), [0.0, 0.0, 0.0])
 
 
 def test_least_squares_and_hinge_are_the_papers_figures():
@@ -106,6 +131,7 @@ def test_penalties_of_a_linear_critic_are_those_of_its_one_slope():
 def test_r1_of_a_quadratic_critic_is_half_the_squared_length_of_each_real_image():
     squares = np.sum(np.asarray(IMAGES[0], np.float64) ** 2, axis=(1, 2, 3))
     np.testing.assert_allclose(r1(quadratic, *IMAGES, KEY), squares / 2, rtol=1e-5)
+    np.testing.assert_allclose(r2(quadratic, *IMAGES[::-1], KEY), squares / 2, rtol=1e-5)
 
 
 def test_the_gradient_penalty_is_taken_between_real_and_fake_anywhere_on_the_line():

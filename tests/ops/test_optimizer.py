@@ -64,3 +64,12 @@ def test_a_trapezoid_is_constant_for_one_half_and_then_falls_to_0():
     used = rate(2e-4, "trapezoid", 0, 200)
     found = [used(done) for done in (0, 99, 100, 150, 175, 200)]
     np.testing.assert_allclose(found, [2e-4, 2e-4, 2e-4, 1e-4, 5e-5, 0], rtol=1e-5)
+
+
+def test_rmsprop_is_tieleman_and_hintons():
+    gradients = [np.array([[1.0, -2.0]]), np.array([[0.5, 3.0]]), np.array([[-1.0, 0.1]])]
+    w, square = np.array([[0.3, 0.4]]), 0.0
+    for g in gradients:
+        square = 0.99 * square + 0.01 * g**2
+        w = w - 0.1 * g / (np.sqrt(square) + 1e-8)
+    np.testing.assert_allclose(walk("rmsprop", gradients, [[0.3, 0.4]]), w, rtol=1e-5)
