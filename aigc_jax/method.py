@@ -106,6 +106,9 @@ class Method(NamedTuple):
     walk: (key, state, n, given) -> n samples on a way from one random latent to another.
     """
 
+    targets: tuple[str, ...] = ()
+    """The fields that one state generates, whichever is the data's target; () = the one that it was trained on."""
+
 
 class Codec(NamedTuple):
     """How a target is written for the network: as itself, as tokens, as latents of a trained network."""
