@@ -9,7 +9,7 @@ All functions are pure and traceable. Arrays reach them only as arguments, becau
 array captured by a compiled closure becomes a constant of the program.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -68,6 +68,11 @@ def unplanned() -> PyTree:
     return {}
 
 
+def healthy(measures: Mapping[str, float]) -> Sequence[str]:
+    """The diagnosis of a method that knows of no failure."""
+    return ()
+
+
 class Method(NamedTuple):
     """A generative family with its networks, optimizers and settings bound."""
 
@@ -104,6 +109,16 @@ class Method(NamedTuple):
     """What a model is made of, by name, for editing, distillation and serving.
 
     walk: (key, state, n, given) -> n samples on a way from one random latent to another.
+    """
+
+    targets: tuple[str, ...] = ()
+    """The fields that one state generates, whichever is the data's target; () = the one that it was trained on."""
+
+    diagnose: Callable[[Mapping[str, float]], Sequence[str]] = healthy
+    """What the means of `evaluate` say is wrong with training, each as a line with what to try; on the host.
+
+    Measures may be missing. A failure is always told in the same words, by which the trainer knows it again: it prints
+    a line once in a run, and only where two evaluations in a row gave it, or the only one there is.
     """
 
 

@@ -35,6 +35,7 @@ from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample
 from aigc_jax.ops import adversarial
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import path_length as lengths
+from aigc_jax.ops.adversarial_diagnosis import diagnose
 from aigc_jax.ops.augmentations import AUGMENTATIONS, ada_probability
 from aigc_jax.ops.batch import count, draw, microbatches, per_example, spread
 from aigc_jax.ops.directions import closed_form_directions
@@ -316,4 +317,5 @@ def gan(
     if hasattr(generator.module, "latent_kernels"):
         parts["directions"] = directions
     read = getattr(generator.module, "reads", ())
-    return Method(init, step, evaluate, sample, functools.partial(plan, styled), read, parts)
+    found = functools.partial(diagnose, loss)
+    return Method(init, step, evaluate, sample, functools.partial(plan, styled), read, parts, found)

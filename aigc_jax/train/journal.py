@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from aigc_jax.errors import naming, optional
 from aigc_jax.train.workdir import Workdir, write_whole
+
+DIAGNOSIS = "diagnosis"  # the group of records of what is wrong with a run
 
 
 class Tracking(NamedTuple):
@@ -60,8 +62,7 @@ class Journal:
         if not self._chief:
             return
         record = {"step": step, "group": group, **{k: _finite(v) for k, v in values.items()}}
-        with naming(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self._record(record)
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(f"{group}/{name}", value, step)
@@ -85,6 +86,14 @@ class Journal:
 
             self._wandb.log({"samples": wandb.Image(str(path))}, step=step)
 
+    def diagnosis(self, step: int, lines: Sequence[str]) -> None:
+        """Records and says what is wrong with the run, but for what was told before."""
+        if not self._chief or not (new := [line for line in lines if line not in diagnosed(self._path)]):
+            return
+        self._record({"step": step, "group": DIAGNOSIS, "lines": new})
+        for line in new:
+            self.say(f"step {step}: {line}")
+
     def say(self, line: str) -> None:
         """A line on the console, above the bar."""
         if self._chief:
@@ -98,6 +107,10 @@ class Journal:
                     thing.close()
         if self._wandb is not None:
             self._wandb.finish()
+
+    def _record(self, record: Mapping[str, Any]) -> None:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
 
     def _pace(self, step: int) -> str:
         rate = (step - self.start) / max(time.monotonic() - self._since, 1e-9)
@@ -132,6 +145,12 @@ def measured(path: Path, step: int, group: str) -> dict[str, float]:
         if (record["step"], record["group"]) == (step, group):
             found |= {key: v for key, v in record.items() if key not in ("step", "group") and v is not None}
     return found
+
+
+def diagnosed(path: Path) -> dict[str, int]:
+    """What was told to be wrong with the run, and at which step."""
+    found = [record for record in read_metrics(path) if record["group"] == DIAGNOSIS]
+    return {line: record["step"] for record in found for line in record.get("lines", ())}
 
 
 def duration(seconds: float) -> str:

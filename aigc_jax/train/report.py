@@ -15,7 +15,7 @@ from aigc_jax.metrics.bootstrap import Interval
 from aigc_jax.metrics.meanings import meaning
 from aigc_jax.metrics.record import Protocol, Record, latest, read_records, same_protocol
 from aigc_jax.train import clock
-from aigc_jax.train.journal import duration, read_metrics
+from aigc_jax.train.journal import diagnosed, duration, read_metrics
 from aigc_jax.train.workdir import DAMAGED, Workdir, write_whole
 
 TAGS = {  # kind of a file -> how a page has it; other files of samples are for programs
@@ -118,6 +118,7 @@ def troubles(workdir: Workdir) -> list[str]:
         found.append(f"{skipped:,.0f} updates were skipped, since their gradients were not finite or far too large.")
     if left := _json(workdir.left_out):
         found.append(f"Training diverged and went back {len(left)} times, past the batches that it had read then.")
+    found += [f"Step {step:,}: {line}" for line, step in diagnosed(workdir.metrics).items()]
     if _json(_of(workdir.nearest, ".json")).get("alike"):
         found.append("All samples are the same.")
     return found

@@ -132,6 +132,19 @@ class Tasks:
         run = self._run
         figures = unless_asked(self._asked, lambda between: run.measured(state, between))
         self._keep(step, "", figures)
+        if self._regular(run.every(""), step):
+            self._diagnose(step)
+
+    def _diagnose(self, step: int) -> None:
+        """Tells what this evaluation and the regular one before it both find wrong; where only the last step is
+        evaluated, what that finds.
+        """
+        if jax.process_index():
+            return
+        every, split = self._run.every(""), self._run.evaluation.split
+        steps = ((step - 1) // every * every, step) if every else (step,)
+        found = [self._run.programs.method.diagnose(measured(self._workdir.metrics, at, split)) for at in steps]
+        self._journal.diagnosis(step, [line for line in found[-1] if line in found[0]])
 
     def _judge(self, name: str, step: int, state: State, sums: Sums) -> None:
         run = self._run

@@ -7,10 +7,11 @@ import numpy as np
 import optax
 import pytest
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Batch
 from aigc_jax.methods.gan import NETWORKS, gan
-from aigc_jax.nn import dcgan, mlp
+from aigc_jax.nn import dcgan, mlp, stylegan2
 from aigc_jax.ops import adversarial
 
 SHAPE = (4, 4, 1)
@@ -280,3 +281,147 @@ def test_a_penalty_is_one_more_loss_of_the_discriminator():
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found.grads, wanted)
         assert same(found.extra, after), "a penalty's passes move no statistics"
         assert (float(found.metrics["r1"]) > 0) == (step == 0)
+
+
+LABELLED = Batch(BATCH.target, {"label": jnp.arange(8) % 3})
+
+
+def conditional(kind):
+    """Networks that read three classes, trained by plain gradient descent."""
+    learners = networks(kind, optax.sgd(0.1), optax.sgd(0.1))
+    return {name: each._replace(module=each.module.clone(label_classes=3)) for name, each in learners.items()}
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_penalties_are_added_to_the_discriminators_loss_as_often_as_is_asked(every):
+    """A step by hand, with the weight that a lazy penalty has in its turn; none where it is not its turn."""
+    rate, r1, r2 = 0.1, 3.0, 2.0
+    learners = networks("mlp", FROZEN, optax.sgd(rate))
+    method, state = build(learners, loss="relativistic", r1=r1, r2=r2, penalty_every=every)
+    d = learners["discriminator"].module
+    fake = learners["generator"].module.apply({"params": state.params["generator"]}, manual_noise(KEY, 8)[0])
+
+    def squared_slopes(params, images):
+        slopes = jax.vmap(jax.grad(lambda image: d.apply({"params": params}, image[None])[0]))(images)
+        return jnp.mean(jnp.sum(slopes**2, axis=(1, 2, 3)))
+
+    def loss(params, weight):
+        real_logit, fake_logit = (d.apply({"params": params}, images) for images in (BATCH.target, fake))
+        penalty = r1 / 2 * squared_slopes(params, BATCH.target) + r2 / 2 * squared_slopes(params, fake)
+        return jnp.mean(jax.nn.softplus(fake_logit - real_logit)) + weight * penalty
+
+    before, step = state.params["discriminator"], jax.jit(method.step)
+    for number, weight in ((0, every), (1, 1 if every == 1 else 0)):
+        after, metrics = step(KEY, state.replace(step=jnp.int32(number)), BATCH)
+        slope = jax.grad(loss)(before, weight)
+        wanted = jax.tree.map(lambda p, s: p - rate * s, before, slope)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), after.params["discriminator"], wanted)
+        assert (metrics["penalty"] > 0) == (weight > 0)
+
+
+def test_clipping_keeps_the_discriminators_weights_within_their_bound():
+    """Arjovsky et al. 2017, algorithm 1; the generator's are free."""
+    method, state = build(networks("mlp"), loss="wasserstein", clip=0.02)
+    state, _ = jax.jit(method.step)(KEY, state, BATCH)
+    largest = {name: max(np.abs(w).max() for w in jax.tree.leaves(tree)) for name, tree in state.params.items()}
+    assert largest["discriminator"] == pytest.approx(0.02)
+    assert largest["generator"] > 0.1
+
+
+@pytest.mark.parametrize("kind", ["mlp", "dcgan"])
+def test_both_players_read_labels(kind):
+    method, state = build(conditional(kind), batch=LABELLED)
+    assert method.reads == ("label",)
+    after, _ = jax.jit(method.step)(KEY, state, LABELLED)
+    assert not same(state.params, after.params)
+    keys, plan = jax.random.split(KEY, 6), method.plan()
+    ones, twos = (method.sample(keys, after, {"label": jnp.full(6, label)}, plan) for label in (1, 2))
+    assert np.abs(ones - twos).max() > 1e-4
+    told = [
+        method.evaluate(KEY, after, LABELLED.replace(given={"label": jnp.full(8, label)}))["real_logit"].total
+        for label in (1, 2)
+    ]
+    assert np.abs(told[0] - told[1]).max() > 1e-3 * np.abs(told[0]).max()
+
+
+def test_variety_is_the_distance_of_samples_over_that_of_images():
+    """A generator of one image has none."""
+
+    class One(nn.Module):
+        @nn.compact
+        def __call__(self, z, given=None, train=False):
+            return jnp.zeros((len(z), *SHAPE)) + self.param("value", nn.initializers.ones, ())
+
+    learners = networks("mlp")
+    for module, wanted in ((One(), 0.0), (learners["generator"].module, None)):
+        method, state = build({**learners, "generator": learners["generator"]._replace(module=module)})
+        measure = method.evaluate(KEY, state, BATCH)["variety"]
+        fake = method.parts["render"](state, jax.random.normal(KEY, (8, 1, LATENT)), {})
+        by_hand = [np.linalg.norm(np.ravel(a - b)) for a, b in zip(fake, jnp.roll(fake, 1, axis=0), strict=True)]
+        np.testing.assert_allclose(measure.total, by_hand, atol=1e-5)
+        assert wanted is None or np.sum(measure.total) == wanted
+        assert np.sum(measure.weight) > 0
+
+
+@pytest.fixture(scope="module")
+def styled():
+    """(a GAN with styles, its step, its states before and after the first, that step's metrics)."""
+    generator = stylegan2.Generator(SHAPE, 4, 4, 1, 6, 2, 0.5, 0)
+    learners = networks("mlp")
+    learners = {**learners, "generator": learners["generator"]._replace(module=generator)}
+    kinds = {"augmentation": ("diff_translation",), "augmentation_target": 0.6, "augmentation_images": 80}
+    method, state = build(learners, path_length=2.0, path_length_every=2, **kinds)
+    step = jax.jit(method.step)
+    return method, step, state, *step(KEY, state, BATCH)
+
+
+def test_the_mean_path_length_moves_in_its_turns_alone(styled):
+    _, step, _, first, metrics = styled
+    length = float(metrics["path_length"]) / 2
+    assert length > 0
+    np.testing.assert_allclose(first.extra["path_length"], 0.01 * length, rtol=1e-5)
+    second, metrics = step(KEY, first.replace(step=jnp.int32(1)), BATCH)
+    assert metrics["path_length"] == 0
+    assert second.extra["path_length"] == first.extra["path_length"]
+
+
+def test_the_probability_of_augmentation_follows_the_discriminators_signs(styled):
+    """Eight images of eighty a step: up where the mean sign is above its target, down where it is below."""
+    _, step, before, *_ = styled
+    for p, logit, wanted in ((0.5, 50.0, 0.6), (0.5, -50.0, 0.4), (0.95, 50.0, 1.0), (0.05, -50.0, 0.0)):
+        weights = dict(before.params["discriminator"])
+        weights["Dense_1"] = {**weights["Dense_1"], "bias": jnp.full(1, logit)}
+        params = {**before.params, "discriminator": weights}
+        state = before.replace(params=params, extra={**before.extra, "augmentation": jnp.float32(p)})
+        after, metrics = step(KEY, state, BATCH)
+        assert float(after.extra["augmentation"]) == pytest.approx(wanted) == float(metrics["augmentation"])
+
+
+def test_psi_leads_to_the_image_of_the_mean_style(styled):
+    method, _, _, state, _ = styled
+    keys, sample = jax.random.split(KEY, 4), jax.jit(method.sample)
+    images = {psi: sample(keys, state, {}, method.plan(psi=psi)) for psi in (0.0, 0.5, 1.0)}
+    mean = state.extra["generator"]["styles"]["mean"]
+    w = jnp.broadcast_to(mean, (4, 4, 6))
+    np.testing.assert_allclose(images[0.0], method.parts["render"](state, w, {}), atol=1e-5)
+    spread = [np.std(images[psi], axis=0).mean() for psi in (0.0, 0.5, 1.0)]
+    assert spread[0] < 1e-6 < spread[1] < spread[2]
+
+
+def test_what_needs_styles_is_refused_without_them():
+    with pytest.raises(ConfigError, match='"method.path_length" is 2.0, and the generator has no styles'):
+        build(networks("mlp"), path_length=2.0)
+    method, _ = build(networks("mlp"))
+    with pytest.raises(ConfigError, match='"sample.psi" is 0.5, and the generator has no styles'):
+        method.plan(psi=0.5)
+    with pytest.raises(ConfigError, match='"method.augmentation" names nothing'):
+        build(networks("mlp"), augmentation_target=0.6)
+
+
+def test_directions_are_of_the_noise_and_not_of_the_label():
+    for learners, batch in ((conditional("mlp"), LABELLED), (networks("dcgan"), BATCH)):
+        method, state = build(learners, batch=batch)
+        kernel = np.asarray(state.ema["generator"]["Dense_0"]["kernel"])[:LATENT]
+        values, directions = method.parts["directions"](state)
+        np.testing.assert_allclose(np.sqrt(values), np.linalg.svd(kernel)[1], rtol=1e-4)
+        assert directions.shape == (LATENT, LATENT)
