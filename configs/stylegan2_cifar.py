@@ -24,9 +24,7 @@ get_config = Experiment(
     full={
         "data.batch_size": BATCH,
         "data.augment": (),
-        "networks.generator": dict(
-            size, name="stylegan2.Generator", width=512, depth=2, mixing=0.0, label_classes=0
-        ),
+        "networks.generator": dict(size, name="stylegan2.Generator", width=512, depth=2, mixing=0.0, label_classes=0),
         "networks.discriminator": dict(
             size, name="stylegan2.Discriminator", residual=False, group=32, label_depth=0, label_classes=0
         ),

@@ -16,9 +16,7 @@ SMALL = dict(image=(64, 64, 3), channels=16, most=128, halvings=4, width=128, de
 SIZES = {
     "cpu": dict(**SMALL, batch=32, precision="float32"),
     "gpu": dict(**SMALL | dict(channels=64, most=512, width=512), batch=64, precision="bfloat16"),
-    "tiny": dict(
-        image=(8, 8, 1), channels=2, most=4, halvings=1, width=4, depth=1, batch=4, precision="float32"
-    ),
+    "tiny": dict(image=(8, 8, 1), channels=2, most=4, halvings=1, width=4, depth=1, batch=4, precision="float32"),
 }
 STEPS = 16  # of a run: the interval of R1
 R1, PATH_LENGTH, PATH_LENGTH_EVERY, MIXING = 0.01, 2.0, 8, 0.9
