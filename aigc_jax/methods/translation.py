@@ -176,10 +176,11 @@ def translation(
             return fakes, {} if paired else translate(module, fakes, made)
 
         fakes, back = generator.predict(state, images, method=there_and_back, rngs={"dropout": key})
-        border, right = adversarial.threshold(loss), []
-        for each, real in ((images, True), (fakes, False)):
-            outputs = discriminator.predict(state, {to: view(images, to, each[to]) for to in made}, method=judge)
-            right += [per_example(jnp.mean, (output > border) == real) for output in outputs.values()]
+        on_real, on_fake = (
+            discriminator.predict(state, {to: view(images, to, each[to]) for to in made}, method=judge)
+            for each in (images, fakes)
+        )
+        right = [per_example(jnp.mean, adversarial.told_apart(loss, on_real[to], on_fake[to])) for to in made]
         names = {to: "l1" if paired else f"cycle_{to}" for to in made}
         found = fakes if paired else back
         measures = {name: per_example(jnp.mean, jnp.abs(found[to] - images[to])) for to, name in names.items()}
