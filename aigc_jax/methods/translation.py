@@ -53,7 +53,7 @@ def translation(
     *,
     fields: tuple[str, str],
     task: Literal["paired", "unpaired"],
-    loss: Literal["non_saturating", "minimax", "least_squares", "hinge"],
+    loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "relativistic"],
     l1: Amount = 0,
     cycle: Amount = 0,
     cycle_distance: Literal["l1", "mse"] = "l1",
@@ -68,7 +68,8 @@ def translation(
     task: paired = one way, with a discriminator of pairs; unpaired = both ways, with discriminators of single images.
     loss: the game (see `ops.adversarial`).
     l1: weight of the distance to the true image, of the paired task; 0 = none.
-    cycle: weight of the distance of an image from itself there and back, of the unpaired task; cycle_distance: which.
+    cycle: weight of the distance of an image from itself there and back, of the unpaired task.
+    cycle_distance: of values there and back: l1 = |.|, mse = its square.
     identity: weight of the distance of an image from itself as its own field's generator makes it; 0 = none.
     pool: generated images of each field that discriminators are shown again; 0 = none.
     """
@@ -176,10 +177,11 @@ def translation(
             return fakes, {} if paired else translate(module, fakes, made)
 
         fakes, back = generator.predict(state, images, method=there_and_back, rngs={"dropout": key})
-        border, right = adversarial.threshold(loss), []
-        for each, real in ((images, True), (fakes, False)):
-            outputs = discriminator.predict(state, {to: view(images, to, each[to]) for to in made}, method=judge)
-            right += [per_example(jnp.mean, (output > border) == real) for output in outputs.values()]
+        on_real, on_fake = (
+            discriminator.predict(state, {to: view(images, to, each[to]) for to in made}, method=judge)
+            for each in (images, fakes)
+        )
+        right = [per_example(jnp.mean, adversarial.told_apart(loss, on_real[to], on_fake[to])) for to in made]
         names = {to: "l1" if paired else f"cycle_{to}" for to in made}
         found = fakes if paired else back
         measures = {name: per_example(jnp.mean, jnp.abs(found[to] - images[to])) for to, name in names.items()}
