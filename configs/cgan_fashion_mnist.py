@@ -3,7 +3,7 @@
     python main.py --config=configs/cgan_fashion_mnist.py --workdir=runs/cgan
 
 The networks and settings of `dcgan_fashion_mnist`, where both read the label. Samples are of the classes in turn; of
-one: --config.sample.given=label=7.
+one: --config.sample.given=7.
 Hardware: 2 CPU cores. Time: about 20 minutes. Expected: garments of the class that is asked for.
 Measured: not yet measured.
 

@@ -103,5 +103,5 @@ if __name__ == "__main__":
     for density in DENSITIES[::-1]:
         for loss in LOSSES:
             rows[f"{density}/{loss}"] = {**row_of(train(density, loss, runs)), "run": loss}
-            KEPT.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    KEPT.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), rows), "utf-8")
