@@ -13,6 +13,8 @@ VERSION = next(
 
 EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
 
+EMOJI = ["resvg-py>=0.5"]  # draws SVG
+
 setup(
     name="aigc_jax",
     version=VERSION,
@@ -48,8 +50,10 @@ setup(
     entry_points={"console_scripts": ["aigc_jax = aigc_jax.__main__:process"]},
     extras_require={
         "evaluate": EVALUATE,
+        "emoji": EMOJI,
         "test": [
             *EVALUATE,
+            *EMOJI,
             "pytest>=8.3",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.7",

@@ -66,7 +66,7 @@ def build(
     batch_size = check(section.pop("batch_size", None), Size, "data.batch_size")
     recall = recall and kept is not None  # a run from before that was kept needs its data
     if kept is not None and recall:
-        data = recalled(kept)
+        data = dataclasses.replace(recalled(kept), target=section.get("target", kept.target))
     else:
         data = catalogue.load(section, Path(data_dir) if data_dir else None)
         data = under(data, kept) if kept else data

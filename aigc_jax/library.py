@@ -18,7 +18,7 @@ from aigc_jax.errors import NotAtHand, UserError
 from aigc_jax.method import State
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING, Run, Sampling
-from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
+from aigc_jax.train.workdir import ANY_TARGET, Workdir
 
 ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
 SEEDS = 2**32
@@ -35,7 +35,7 @@ def opened(workdir: str | os.PathLike[str], settings: Mapping[str, Any]) -> tupl
     recorded = experiments.recorded(folder.config)
     config = experiments.updated(recorded, {**({} if spread else ALONE), **settings}).to_dict()
     devices = None if spread else jax.local_devices()[:1]
-    folder.check(config, MAY_CHANGE_AFTER)
+    folder.check(config, ANY_TARGET)
     try:
         run = build(config, devices=devices, kept=folder.kept(), recall=True)
     except NotAtHand:

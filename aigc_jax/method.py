@@ -111,6 +111,9 @@ class Method(NamedTuple):
     walk: (key, state, n, given) -> n samples on a way from one random latent to another.
     """
 
+    targets: tuple[str, ...] = ()
+    """The fields that one state generates, whichever is the data's target; () = the one that it was trained on."""
+
     diagnose: Callable[[Mapping[str, float]], Sequence[str]] = healthy
     """What the means of `evaluate` say is wrong with training, each as a line with what to try; on the host.
 

@@ -24,12 +24,12 @@ def _run(asked: command.CommandLine, began: float) -> None:
     command.prepare_jax(asked.distributed)
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
     from aigc_jax.train import loop, trained
-    from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
+    from aigc_jax.train.workdir import ANY_TARGET, Workdir
 
     workdir = Workdir(asked.workdir)
     kept = workdir.kept()
     if recall := asked.mode == "sample" and kept is not None:  # the data need not be there
-        workdir.check(asked.config, MAY_CHANGE_AFTER)
+        workdir.check(asked.config, ANY_TARGET)
     try:
         made = build(asked.config, asked.data_dir, kept=kept, recall=recall)
     except NotAtHand:  # as of sample.given=split:test

@@ -5,20 +5,24 @@ import functools
 import gzip
 import importlib
 import importlib.util
+import json
 import re
 import shutil
 import socket
+import string
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFont
 
 ROOT = Path(__file__).parent.parent
 # A file that a page prints, for its reader to write.
 PRINTED_FILE = re.compile(r'^```python title="(?P<path>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
+FILLS = {"noto": "#f80", "twemoji": "#fc4", "openmoji": "#fd0", "fluent": "#c0f"}  # of small emoji
+LETTERS = string.ascii_letters + string.digits + string.punctuation
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
 
 
@@ -72,6 +76,41 @@ def write_images(folder: Path, count: int = 40, side: int = 32) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.randint(0, 256, (side, side, 3), np.uint8)).save(path)
     return folder
+
+
+def write_emoji(folder: Path, count: int = 100) -> Path:
+    """A folder node_modules with the packages of emoji: discs, of the same place and size in all styles."""
+    from aigc_jax.data.emoji import STYLES  # brings TFDS
+
+    random = np.random.RandomState(0)
+    codes = [f"{0x1F300 + i:x}" for i in range(count)]
+    discs = [f'cx="{x}" cy="{y}" r="{r}"' for x, y, r in random.randint(10, 22, (count, 3)) // [1, 1, 2]]
+    for style, package in STYLES.items():
+        fill = 'fill="none" stroke="black"' if style == "line" else f'fill="{FILLS[style]}"'
+        icons = {f"disc-{code}": {"body": f"<circle {disc} {fill}/>"} for code, disc in zip(codes, discs, strict=True)}
+        _write_json(folder / package.name / "icons.json", {"icons": icons, "width": 32, "height": 32})
+        _write_json(folder / package.name / "chars.json", {code: f"disc-{code}" for code in codes})
+    named = [
+        {"hexcode": code.upper(), "label": f"disc {i}", "group": 0, "subgroup": i % 20} for i, code in enumerate(codes)
+    ]
+    _write_json(folder / "emojibase-data" / "en" / "data.json", named)
+    groups = {"groups": {"0": "discs", "2": "component"}, "subgroups": {str(i): f"discs-{i}" for i in range(20)}}
+    _write_json(folder / "emojibase-data" / "meta" / "groups.json", groups)
+    return folder
+
+
+def write_fonts(folder: Path) -> list[Path]:
+    """Two files of the font that Pillow brings, which has `LETTERS`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "one.ttf", folder / "other.ttf"]
+    for path in paths:
+        path.write_bytes(ImageFont.load_default(10).path.getvalue())
+    return paths
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), "utf-8")
 
 
 def write_texts(folder: Path, count: int = 120) -> Path:

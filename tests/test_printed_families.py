@@ -27,19 +27,24 @@ from aigc_jax.build import build
 from aigc_jax.config import NETWORK
 from aigc_jax.data.grid import GAP, LOOKABLE
 from aigc_jax.data.rows import shown
+from aigc_jax.errors import UserError
 from aigc_jax.train import loop
 from aigc_jax.train import trained as finished
 from aigc_jax.train.run import JUDGING
 from aigc_jax.train.workdir import Workdir
 
+KEY = jax.random.key(0)
 PAGES = ("add-a-family", "image-pairs", "add-a-codec", "add-an-adapter", "weights")
 SMALL = {"networks.net": dict(name="mlp.Denoiser", width=8, blocks=1, octaves=1)}  # a U-Net compiles long
-BANDS = {"codec": {"name": "haar"}, "encoders": {"coarse": {"name": "haar"}}}  # of both images of a pair
-UNPAIRED = {"data.name": "unpaired_digits", "data.rounds": 3, "method.source": "negative"}
+BANDS = {  # of both images of a pair, of 4 x 4 each
+    "codec": {"name": "haar"},
+    "encoders": {"coarse": {"name": "haar"}},
+    "networks.discriminator.layers": 0,
+}
 FAMILIES = {  # case -> (configuration, dotted key -> what is changed in its tiny twin)
     "flow": ("realnvp_digits", {}),
     "pairs": ("pix2pix_digits", {}),
-    "unpaired": ("pix2pix_digits", UNPAIRED),
+    "unpaired": ("cyclegan_digits", {"data.rounds": 3}),
     "bands": ("pix2pix_digits", BANDS),
     "codec": ("ddpm_haar", SMALL),
     "latents": ("ddpm_latents", {"frozen.codec.weights": "run:{vae}#net"}),
@@ -93,7 +98,7 @@ def only(*cases):
     return pytest.mark.parametrize("trained", marked, indirect=True)
 
 
-@only("pairs")
+@only("pairs", "unpaired")
 def test_pmap_trains_what_one_device_does(trained):
     contract.check_parallel(trained, {"compile": "pmap"})
 
@@ -127,6 +132,41 @@ def test_an_image_meets_another_one_in_each_round_and_the_same_after_a_resume(tr
     assert {"image", "negative"} == next(trained.run.samples(trained.state, 5, 1)).keys(), "there is no truth to show"
 
 
+def towards(trained, field, given):
+    """The run with another target, of an image file, without its data."""
+    config = {**trained.config, "data": {**trained.config["data"], "target": field}}
+    config["sample"] = {**config["sample"], "given": str(given)}
+    return build(config, devices=jax.devices()[:1], kept=trained.workdir.kept(), recall=True)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    file = tmp_path / "picture.png"
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4).save(file)
+    return file
+
+
+@only("unpaired")
+def test_a_run_of_unpaired_images_samples_either_field(trained, picture):
+    """With the same weights: what is made of the picture depends on the field that it is taken for."""
+    made = {}
+    for field in ("image", "negative"):
+        run = towards(trained, field, picture)
+        state = finished.restore(run, trained.workdir)
+        made[field] = next(run.samples(state, 1, 1))[field]
+        learnt = trained.run.programs.method.sample(
+            run.programs.keys(1, 0, np.arange(1)), state, run.data.conditions(KEY, run.asked(1).rows), run.plan
+        )
+        np.testing.assert_allclose(made[field].astype(int), run.data.made.stored(np.asarray(learnt)), atol=1)
+    assert not np.array_equal(made["image"], made["negative"])
+
+
+@only("pairs")
+def test_a_run_of_pairs_samples_its_own_target_alone(trained, picture):
+    with pytest.raises(UserError, match=r"data\.target differ"):
+        finished.restore(towards(trained, "coarse", picture), trained.workdir)
+
+
 @only("pairs")
 def test_the_measure_of_pairs_is_that_of_what_is_shown(files, trained):
     """Of the test split's coarse images in their order: 10 log10(255² / mean squared error), in grey levels."""
@@ -141,7 +181,7 @@ def test_the_measure_of_pairs_is_that_of_what_is_shown(files, trained):
 @only("bands")
 def test_what_is_given_is_encoded_too(trained):
     described = trained.run.programs.described
-    assert described.params["generator"]["Halve_0"]["kernel"].shape[2] == 4, "four bands are read"
+    assert described.params["generator"]["image"]["Halve_0"]["kernel"].shape[2] == 4, "four bands are read"
     samples, _ = contract.sampled(trained.run, trained.state)
     assert samples.shape[1:] == (8, 8, 1)
 
@@ -207,4 +247,4 @@ def test_the_printed_tests_pass(files):
         if name.partition(".")[0] == "tests":
             del sys.modules[name]
     assert hasattr(sys.modules["codecs"], "Codec")
-    assert heard.files == {path.name for path in tests} and len(tests) == 4
+    assert heard.files == {path.name for path in tests} and len(tests) == 3

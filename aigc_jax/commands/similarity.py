@@ -1,4 +1,4 @@
-"""Compare images pair by pair: PSNR, SSIM, LPIPS.
+"""Compare images pair by pair: L1, PSNR, SSIM, LPIPS.
 
     aigc_jax similarity ONE OTHER --measures psnr ssim lpips_alex
 
@@ -39,6 +39,7 @@ def _lpips(kind: lpips.Kind) -> Pairwise:
 
 
 MEASURES: dict[str, Callable[[], Pairwise]] = {
+    "l1": lambda: Pairwise("L1", similarity.l1),
     "psnr": lambda: Pairwise("PSNR", similarity.psnr),
     "ssim": lambda: Pairwise("SSIM", similarity.ssim),
     **{f"lpips_{kind}": partial(_lpips, kind) for kind in get_args(lpips.Kind)},

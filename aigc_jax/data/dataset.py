@@ -96,7 +96,7 @@ class DataSet:
     notes: what was read, changed and left out, a line each;
     changed: what is new since the run was trained, a line each (`data.meaning`);
     at_hand: whether the splits hold the examples, and not only their shapes;
-    paired: whether a row's target is the true one for what the row gives.
+    unpaired: the splits in which a row's target is not the true one for what the row gives.
     """
 
     name: str
@@ -108,7 +108,7 @@ class DataSet:
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     at_hand: bool = True
-    paired: bool = True
+    unpaired: tuple[str, ...] = ()
 
     @property
     def made(self) -> Field:

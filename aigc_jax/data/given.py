@@ -110,9 +110,10 @@ def _of_split(data: DataSet, reads: Sequence[str], split: str, n: int) -> Asked:
     if not fields:
         raise UserError(f"This model is given no field of the data, such as those of split:{split}.", code=2)
     found = _row_numbers(data, split, np.arange(n))
+    truth = None if split in data.unpaired else found[data.target]
     size = len(data.splits[split])
     lines = [{name: f"{split}:{i % size}" for name in fields} for i in range(n)]
-    return Asked({name: found[name] for name in fields}, found[data.target] if data.paired else None, lines)
+    return Asked({name: found[name] for name in fields}, truth, lines)
 
 
 def _lines(path: Path, reads: Sequence[str]) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import naming
 
+CHARACTER = "character"  # the field of the character that an image shows
 TRUTH = "truth"  # in rows of samples: the targets that the data have for what was given
 
 

@@ -1,8 +1,9 @@
 """Generated images held against real ones: the measures that a configuration may name under `evals.<name>.measures`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from scipy.special import softmax
@@ -10,12 +11,12 @@ from scipy.special import softmax
 from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
-from aigc_jax.metrics import kernel, manifold, scores
+from aigc_jax.metrics import kernel, manifold, scores, similarity
 from aigc_jax.metrics.bootstrap import Estimate, mean
+from aigc_jax.metrics.features import lpips
 from aigc_jax.metrics.features.catalogue import extractor
 from aigc_jax.metrics.features.extractor import Answers, Extractor, remembered
 from aigc_jax.metrics.frechet import Moments, frechet, moments
-from aigc_jax.metrics.similarity import psnr, ssim
 
 KID_SUBSETS, KID_SIZE = 100, 1000  # Bińkowski et al. 2018, section 4
 SCORE_SPLITS = 10  # Salimans et al. 2016, section 4
@@ -147,17 +148,27 @@ def _labels(made: Seen) -> np.ndarray:
     return made.labels
 
 
-def _paired(name: str, similarity: Callable[[np.ndarray, np.ndarray], Estimate]) -> Measure:
+def _paired(name: str, between: Callable[[np.ndarray, np.ndarray], Estimate], **settings: Any) -> Measure:
     def estimate(real: Seen, made: Seen) -> tuple[Estimate, ...]:
         if made.pairs is None:
             raise UserError(f"{name} needs the true targets of what samples are generated from.")
-        return (similarity(*made.pairs),)
+        return (between(*made.pairs),)
 
-    return Measure((name,), {}, estimate, paired=True)
+    return Measure((name,), settings, estimate, paired=True)
 
 
-PAIRED: Mapping[str, Measure] = {"psnr": _paired("PSNR", psnr), "ssim": _paired("SSIM", ssim)}
-"""Of images and their true targets; they need no extractor."""
+def _lpips(kind: lpips.Kind, weights: Path | None) -> Measure:
+    variables, sha256 = lpips.load(kind, weights)
+    return _paired(f"LPIPS-{kind}", partial(similarity.lpips, kind=kind, variables=variables), weights_sha256=sha256)
+
+
+PAIRED: Mapping[str, Callable[[Path | None], Measure]] = {
+    "l1": lambda weights: _paired("L1", similarity.l1),
+    "psnr": lambda weights: _paired("PSNR", similarity.psnr),
+    "ssim": lambda weights: _paired("SSIM", similarity.ssim),
+    **{f"lpips_{kind}": partial(_lpips, kind) for kind in get_args(lpips.Kind)},
+}
+"""The folder of weights -> the measure of images and their true targets. They need no extractor."""
 MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
     "frechet": _distance,
     "kid": _kid,
@@ -175,12 +186,13 @@ NOTHING = Answers(np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))  #
 
 def measures_of(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], Sight]:
     """See `measure`. field: of any images."""
-    found = named(wanted.measures, {**MEASURES, **PAIRED})
-    of_pairs = any(isinstance(each, Measure) for each in found)
-    using = None
-    if not all(isinstance(each, Measure) for each in found):
-        using = extractor(wanted.extractor, wanted.weights)
-    chosen = [each if isinstance(each, Measure) else each(using, wanted.samples) for each in found]
+    names = list(named(wanted.measures, {name: name for name in (*MEASURES, *PAIRED)}))
+    of_pairs = any(name in PAIRED for name in names)
+    using = extractor(wanted.extractor, wanted.weights) if any(name in MEASURES for name in names) else None
+    chosen = [
+        MEASURES[name](using, wanted.samples) if using and name in MEASURES else PAIRED[name](wanted.weights)
+        for name in names
+    ]
 
     def see(rows: Mapping[str, np.ndarray], real: bool) -> Seen:
         answers = remembered(using, rows[name], wanted.cache if real else None) if using else NOTHING

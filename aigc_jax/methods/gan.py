@@ -318,4 +318,4 @@ def gan(
         parts["directions"] = directions
     read = getattr(generator.module, "reads", ())
     found = functools.partial(diagnose, loss)
-    return Method(init, step, evaluate, sample, functools.partial(plan, styled), read, parts, found)
+    return Method(init, step, evaluate, sample, functools.partial(plan, styled), read, parts, diagnose=found)

@@ -1,4 +1,4 @@
-"""Similarity of pairs of images: means of PSNR, SSIM and LPIPS.
+"""Similarity of pairs of images: means of the L1 distance, PSNR, SSIM and LPIPS.
 
 SSIM: Wang et al. 2004 (Image quality assessment: from error visibility to structural similarity), section III, with
 the Gaussian window of 11 × 11 and standard deviation 1.5, over the places where the whole window fits, and over each
@@ -23,6 +23,14 @@ Similarity = Callable[[Array, Array], Array]
 
 WINDOW = 11
 BATCH = 64  # pairs
+
+
+def l1(one: np.ndarray, other: np.ndarray) -> Estimate:
+    """The mean absolute difference, 0 … 1, of pairs [N, H, W, C] in 0 … 255.
+
+    Raises UserError for what are no such pairs.
+    """
+    return mean(_of_pairs(lambda *pair: jnp.mean(jnp.abs(pair[0] - pair[1]), (1, 2, 3)), one, other, np.float32))
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> Estimate:

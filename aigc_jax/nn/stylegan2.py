@@ -182,7 +182,7 @@ class Discriminator(nn.Module):
     channels: Size  # of the finest grid, twice as many for each halving: the dial of the size
     most: Size  # channels of any grid
     halvings: Count  # of an image's sides, down to the coarsest grid
-    residual: bool
+    residual: bool  # with a shortcut beside every halving (section 4.1)
     group: Size  # examples whose deviation is a feature
     label_depth: Count  # layers of the network whose output features are projected on, where it reads labels
     label_classes: Count  # of the labels that it reads; 0 = it reads none

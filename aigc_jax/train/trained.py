@@ -18,7 +18,7 @@ from aigc_jax.metrics.record import Figure
 from aigc_jax.train import about, manifest, records, report
 from aigc_jax.train.checkpoint import Checkpoints
 from aigc_jax.train.run import Run
-from aigc_jax.train.workdir import MAY_CHANGE_AFTER, Workdir
+from aigc_jax.train.workdir import ANY_TARGET, MAY_CHANGE_AFTER, Workdir
 
 READ = ("params", "ema", "extra")  # what evaluating and sampling read of a checkpoint
 
@@ -103,7 +103,7 @@ def restore(run: Run, workdir: Workdir) -> State:
     nothing measures a `checkpoint.best` that is not the one of training.
     """
     checkpoints, step = preferred(run.checkpoints, workdir)
-    changed = workdir.check(run.config, MAY_CHANGE_AFTER)
+    changed = workdir.check(run.config, ANY_TARGET if run.programs.method.targets else MAY_CHANGE_AFTER)
     workdir.check_data(run.data)
     for line in run.data.changed:
         print(line)

@@ -34,6 +34,9 @@ MAY_CHANGE = re.compile(
 MAY_CHANGE_AFTER = re.compile(rf"method\.|{MAY_CHANGE.pattern}")
 """Those that may differ on evaluating and sampling: the method's too, such as a sampler's steps."""
 
+ANY_TARGET = re.compile(rf"data\.target$|{MAY_CHANGE_AFTER.pattern}")
+"""Those of a model that generates either of two fields: `Method.targets`."""
+
 LEASE = 100.0  # seconds after which a file server releases the locks of a dead machine
 
 DAMAGED = (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError)

@@ -51,9 +51,25 @@ def test_schedules_warm_up_and_end(schedule):
     np.testing.assert_allclose(schedule_of(110), 2.0 if schedule == "constant" else 2 * FINAL_RATE, rtol=1e-6)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "trapezoid"])
 @pytest.mark.parametrize(("warmup", "steps"), [(0, 20), (1, 20), (5, 20), (30, 20), (20, 20)])
 def test_the_rate_that_is_logged_is_the_one_that_is_used(schedule, warmup, steps):
     used = rate(2.0, schedule, warmup, steps)
     said = [rate_at(2.0, schedule, warmup, steps, done) for done in range(25)]
-    np.testing.assert_allclose(said, [used(done) for done in range(25)], rtol=1e-5)
+    np.testing.assert_allclose(said, [used(done) for done in range(25)], rtol=1e-5, atol=1e-6)
+
+
+def test_a_trapezoid_is_constant_for_one_half_and_then_falls_to_0():
+    """CycleGAN (Zhu et al. 2017, section 4): the same rate for 100 epochs, and linearly to zero over the next 100."""
+    used = rate(2e-4, "trapezoid", 0, 200)
+    found = [used(done) for done in (0, 99, 100, 150, 175, 200)]
+    np.testing.assert_allclose(found, [2e-4, 2e-4, 2e-4, 1e-4, 5e-5, 0], rtol=1e-5)
+
+
+def test_rmsprop_is_tieleman_and_hintons():
+    gradients = [np.array([[1.0, -2.0]]), np.array([[0.5, 3.0]]), np.array([[-1.0, 0.1]])]
+    w, square = np.array([[0.3, 0.4]]), 0.0
+    for g in gradients:
+        square = 0.99 * square + 0.01 * g**2
+        w = w - 0.1 * g / (np.sqrt(square) + 1e-8)
+    np.testing.assert_allclose(walk("rmsprop", gradients, [[0.3, 0.4]]), w, rtol=1e-5)

@@ -7,7 +7,7 @@ the `weights_sha256` of the arrays.
 import hashlib
 import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,8 +45,13 @@ def place(folder: Path | None, name: str) -> Path:
     return folder / f"{name}.safetensors"
 
 
-def arrays(files: Sequence[Path], sources: Sequence[PublishedFile]) -> dict[str, np.ndarray]:
-    """The needed arrays of published files, given in any order. Raises UserError for other files."""
+def arrays(
+    files: Sequence[Path], sources: Sequence[PublishedFile], read: Callable[[Path], Weights] = state.load
+) -> dict[str, np.ndarray]:
+    """The needed arrays of published files, given in any order. Raises UserError for other files.
+
+    read: of a file whose SHA-256 is right.
+    """
     given = {_sha256(file): file for file in files}
     for source in sources:
         if source.sha256 not in given:
@@ -55,7 +60,7 @@ def arrays(files: Sequence[Path], sources: Sequence[PublishedFile]) -> dict[str,
     return {
         name: array
         for source in sources
-        for name, array in state.load(given[source.sha256]).items()
+        for name, array in read(given[source.sha256]).items()
         if name.startswith(source.prefix)
     }
 
@@ -67,7 +72,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _installed(sources: Sequence[PublishedFile]) -> list[Path]:
+def installed(sources: Sequence[PublishedFile]) -> list[Path]:
     """The published files where installed packages have all of them, else []. It imports no package."""
     files = []
     for source in sources:
@@ -99,7 +104,7 @@ def load(path: Path, sources: Sequence[PublishedFile]) -> tuple[dict[str, np.nda
 
     again = f"aigc_jax convert {' '.join(source.file for source in sources)} --name {path.stem}"
     if not path.is_file():
-        if files := _installed(sources):
+        if files := installed(sources):
             weights = arrays(files, sources)
             with suppress(OSError):  # of a full or read-only disk: they are read again next time
                 save(path, weights, sources)

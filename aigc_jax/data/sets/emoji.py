@@ -1,0 +1,56 @@
+"""Emoji in up to five drawn styles, with their subgroups as classes: 1,586 that all styles draw.
+
+Packages and rules: `data/emoji.py`. Emoji are split by their code points over all styles, about 85 / 5 / 10: whatever
+the styles, an emoji is in one split, and those that differ in gender alone are together.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from aigc_jax.data.dataset import DataSet
+from aigc_jax.data.emoji import Drawings, Emoji, Library, Row, Side, StyleName, by_hash, counts
+from aigc_jax.data.fields.pixels import Augment
+from aigc_jax.data.files import some
+from aigc_jax.data.images import image_dataset
+from aigc_jax.data.store import image_sources
+from aigc_jax.ranges import NotEmpty
+
+
+class EmojiDrawings(Drawings):
+    """Drawings, the styles of an emoji one after the other."""
+
+
+def load(
+    *,
+    data_dir: Path,
+    path: str,
+    styles: Annotated[tuple[StyleName, ...], NotEmpty()],
+    image_size: Side,
+    augment: tuple[Augment, ...],
+) -> DataSet:
+    """The drawings, in memory.
+
+    path: the folder node_modules that holds the packages; styles: which are drawn; image_size: side of the squares;
+    augment: what is done to training images.
+    """
+    library = Library(path, tuple(dict.fromkeys(styles)))
+    splits = by_hash(library.emoji, key=lambda emoji: emoji.family)
+    rows = {
+        split: [Row((library.svg(style, emoji),), emoji) for emoji in members for style in library.styles]
+        for split, members in splits.items()
+    }
+    builder = library.prepared(EmojiDrawings, ("image",), rows, image_size, data_dir)
+    notes = [
+        f"Read: {len(library.emoji):,} emoji, each drawn in {', '.join(library.styles)}; split by their code points "
+        f"({counts(splits)})."
+    ]
+    if untrained := [name for name in library.class_names if name not in _subgroups(splits["train"])]:
+        notes.append(f"Classes of which no image is in train: {some(untrained)}.")
+    shape = (image_size, image_size, 3)
+    sources = image_sources(builder, shape)
+    folder = Path(builder.data_dir)
+    return image_dataset("emoji", sources, shape, library.class_names, folder, augment=augment, notes=tuple(notes))
+
+
+def _subgroups(members: list[Emoji]) -> set[str]:
+    return {emoji.subgroup for emoji in members}

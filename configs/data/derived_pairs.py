@@ -1,0 +1,27 @@
+"""Edges of emoji, and the emoji: pairs that are derived from any set of images, `--config.data.of.name=…`.
+
+Other pairs: `--config.data.derive=grey` or `small`.
+
+Table: edges, grey or small copies of any set of images | as that set: `--config.data.of.name=…`
+表: 任意图像数据集的边缘图、灰度图或缩小图 | 同该数据集：`--config.data.of.name=…`
+"""
+
+from aigc_jax.experiments import Experiment
+
+get_config = Experiment(
+    full=dict(
+        data=dict(
+            name="derived_pairs",
+            of=dict(
+                name="emoji",
+                path="node_modules",
+                styles=("noto", "twemoji", "openmoji", "fluent"),
+                image_size=64,
+                augment=("flip",),
+            ),
+            derive="edges",
+        ),
+        evals=dict(pairs=dict(samples=600, measures=("psnr", "ssim"), given="split:test")),
+    ),
+    tiny={"data.of.image_size": 16, "evals.pairs.samples": 4},
+)

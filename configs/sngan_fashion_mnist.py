@@ -1,0 +1,32 @@
+"""SN-GAN on Fashion-MNIST (Miyato et al. 2018, arXiv:1802.05957).
+
+    python main.py --config=configs/sngan_fashion_mnist.py --workdir=runs/sngan
+
+The networks of `wgan_gp_fashion_mnist`, with every kernel of the discriminator divided by its largest singular value;
+the paper's hinge loss and Adam without momentum. One update of the discriminator a step in place of five: more steps of
+the generator in the same time.
+With classes (Miyato & Koyama 2018, arXiv:1802.05637): --config.networks.generator.label_classes=10
+--config.networks.discriminator.label_classes=10 --config.sample.given=each.
+Size: networks.generator.channels and networks.discriminator.channels.
+Hardware: 2 CPU cores. Time: about 20 minutes. Expected: garments whose outlines are clear.
+Measured: not yet measured.
+
+Table: GAN | SN-ResNet, hinge loss | Fashion-MNIST | not yet measured
+表: GAN | SN-ResNet、合页损失 | Fashion-MNIST | 尚未测量
+"""
+
+from aigc_jax.experiments import Experiment
+
+adversary = dict(learning_rate=2e-4, b1=0.0, b2=0.9)
+
+get_config = Experiment(
+    start="wgan_gp_fashion_mnist",
+    without=("method.gradient_penalty",),
+    full={
+        "networks.discriminator.spectral": True,
+        "optimizers.generator": adversary,
+        "optimizers.discriminator": adversary,
+        "method.loss": "hinge",
+        "train.steps": 3200,
+    },
+)

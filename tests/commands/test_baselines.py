@@ -1,0 +1,46 @@
+"""Baselines of pairs against their definitions."""
+
+import numpy as np
+import pytest
+from printing import printing
+
+from aigc_jax import command
+from aigc_jax.data.catalogue import default_data_dir
+from aigc_jax.data.sets import digits
+from aigc_jax.evaluate.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    with printing(tmp_path_factory.mktemp("printed")) as write:
+        yield write("docs/image-pairs.md")
+
+
+def guarded(*arguments):
+    return command.guarded(main, ["baselines", *map(str, arguments)])
+
+
+def test_copies_and_means(files, tmp_path, capsys):
+    """Of the coarse digits: the L1 distance of 8 test pairs, in 0 … 1."""
+    changed = tmp_path / "l1.py"
+    text = files["configs/pix2pix_digits.py"].read_text("utf-8")
+    changed.write_text(text.replace("full=dict(", 'full=dict(evals=dict(pairs=dict(measures=("l1", "psnr"))),', 1))
+    assert guarded(f"{changed}:tiny") == 0
+    lines = capsys.readouterr().out.splitlines()
+    titles = [line for line in lines if line.endswith(":")]
+    assert titles == [f"pairs, {what}:" for what in ("a copy of coarse", "the mean image", "the mean colour")]
+    found = [float(line.split()[1]) for line in lines if line.startswith("L1")]
+    data = digits.load(data_dir=default_data_dir())
+    train, test = (source[np.arange(len(source))]["image"].astype(float) for source in data.splits.values())
+    test = test[:8]
+    blocks = np.rint(test.reshape(8, 4, 2, 4, 2, 1).mean((2, 4))).repeat(2, 1).repeat(2, 2)
+    image, colour = np.rint(train.mean(0)), np.rint(train.mean())
+    expected = [np.abs(test - made).mean() / 255 for made in (blocks, image, colour)]
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert expected[0] < expected[1] < expected[2]
+
+
+def test_a_configuration_without_pairs_is_refused(capsys):
+    assert guarded("configs/ddpm_digits.py:tiny") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "configs/ddpm_digits.py:tiny has no evaluation of pairs" in line

@@ -1,0 +1,3 @@
+"""Two folders of random images."""
+
+from small.paired_folders import section as section
