@@ -14,6 +14,7 @@ VERSION = next(
 EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
 
 EMOJI = ["resvg-py>=0.5"]  # draws SVG
+OCR = ["rapidocr-onnxruntime==1.4.4 ; python_version < '3.13'", "onnxruntime>=1.20"]  # the reader; what runs it
 
 setup(
     name="aigc_jax",
@@ -51,6 +52,7 @@ setup(
     extras_require={
         "evaluate": EVALUATE,
         "emoji": EMOJI,
+        "ocr": OCR,
         "test": [
             *EVALUATE,
             *EMOJI,

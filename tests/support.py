@@ -11,6 +11,7 @@ import shutil
 import socket
 import string
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,10 @@ def write_emoji(folder: Path, count: int = 100) -> Path:
     return folder
 
 
-def write_fonts(folder: Path) -> list[Path]:
-    """Two files of the font that Pillow brings, which has `LETTERS`."""
+def write_fonts(folder: Path, names: Sequence[str] = ("one", "other")) -> list[Path]:
+    """Files of these names with the font that Pillow brings, which has `LETTERS`."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "one.ttf", folder / "other.ttf"]
+    paths = [folder / f"{name}.ttf" for name in names]
     for path in paths:
         path.write_bytes(ImageFont.load_default(10).path.getvalue())
     return paths

@@ -20,12 +20,14 @@ class Asked(NamedTuple):
     """What n samples are to be generated from, the first ones the same for any n.
 
     rows: field -> stored rows [n, ...]; KNOWN: the beginnings of targets, stored as they are. truth: the true targets
-    of these rows, stored; None = they are not of the data. lines: what was asked for each, field -> text.
+    of these rows, stored; None = they are not of the data. lines: what was asked for each, field -> text. beside: the
+    classes that the data have for them and the model does not read, such as the character that an image shows.
     """
 
     rows: Mapping[str, np.ndarray]
     truth: np.ndarray | None
     lines: Sequence[Mapping[str, str]]
+    beside: Mapping[str, np.ndarray] = {}
 
 
 def asked(data: DataSet, reads: Sequence[str], text: str, n: int, seed: int, heldout: str) -> Asked:
@@ -113,7 +115,8 @@ def _of_split(data: DataSet, reads: Sequence[str], split: str, n: int) -> Asked:
     truth = None if split in data.unpaired else found[data.target]
     size = len(data.splits[split])
     lines = [{name: f"{split}:{i % size}" for name in fields} for i in range(n)]
-    return Asked({name: found[name] for name in fields}, truth, lines)
+    beside = {name: found[name] for name, field in data.given.items() if name not in fields and field.kind == "labels"}
+    return Asked({name: found[name] for name in fields}, truth, lines, {} if truth is None else beside)
 
 
 def _lines(path: Path, reads: Sequence[str]) -> list[dict[str, str]]:
@@ -165,7 +168,9 @@ def _rest(
     if any(found is None for found in drawn.values()):
         of_data = _of_split(data, left, heldout, n)
         lines = [{**line, **more} for line, more in zip(lines, of_data.lines, strict=True)]
-        return Asked({**rows, **of_data.rows}, None if rows else of_data.truth, lines)
+        if not rows:
+            return of_data._replace(lines=lines)
+        return Asked({**rows, **of_data.rows}, None, lines)
     found = {name: x for name, x in drawn.items() if x is not None}
     said = {name: data.fields[name].values(x) for name, x in found.items()}
     lines = [{**line, **{name: str(each[i]) for name, each in said.items()}} for i, line in enumerate(lines)]

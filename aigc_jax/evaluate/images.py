@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import UserError
+from aigc_jax.evaluate.characters import OCR, Written, joined, measure_ocr, written
 from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
 from aigc_jax.metrics import kernel, manifold, scores, similarity
 from aigc_jax.metrics.bootstrap import Estimate, mean
@@ -26,12 +27,19 @@ class Seen:
     """What an extractor says of a set of images, and of which class each is meant to be (int [N], or None).
 
     pairs: (the images, their true targets), uint8 [N, H, W, C] each, where measures hold them against each other.
+    written: the images and the characters that they show, where a measure reads them.
     """
 
-    def __init__(self, answers: Answers, labels: np.ndarray | None, pairs: tuple[np.ndarray, np.ndarray] | None = None):
+    def __init__(
+        self,
+        answers: Answers,
+        labels: np.ndarray | None,
+        pairs: tuple[np.ndarray, np.ndarray] | None = None,
+        written: Written | None = None,
+    ):
         self.answers = answers
         self.features, self.logits = answers
-        self.labels, self.pairs = labels, pairs
+        self.labels, self.pairs, self.written = labels, pairs, written
 
     def __len__(self) -> int:
         return len(self.features)
@@ -167,8 +175,9 @@ PAIRED: Mapping[str, Callable[[Path | None], Measure]] = {
     "psnr": lambda weights: _paired("PSNR", similarity.psnr),
     "ssim": lambda weights: _paired("SSIM", similarity.ssim),
     **{f"lpips_{kind}": partial(_lpips, kind) for kind in get_args(lpips.Kind)},
+    OCR: lambda weights: measure_ocr(),
 }
-"""The folder of weights -> the measure of images and their true targets. They need no extractor."""
+"""The folder of weights -> the measure of images and what they should be. They need no extractor."""
 MEASURES: Mapping[str, Callable[[Extractor, int], Measure]] = {
     "frechet": _distance,
     "kid": _kid,
@@ -197,7 +206,8 @@ def measures_of(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], S
     def see(rows: Mapping[str, np.ndarray], real: bool) -> Seen:
         answers = remembered(using, rows[name], wanted.cache if real else None) if using else NOTHING
         pairs = (rows[name], rows[TRUTH]) if of_pairs and TRUTH in rows else None
-        return Seen(answers, np.asarray(rows["label"], int) if "label" in rows else None, pairs)
+        shown = written(rows, name, wanted.meanings) if OCR in names else None
+        return Seen(answers, np.asarray(rows["label"], int) if "label" in rows else None, pairs, shown)
 
     def join(parts: Sequence[Seen]) -> Seen:
         answers = Answers(*map(np.concatenate, zip(*(part.answers for part in parts), strict=True)))
@@ -205,6 +215,7 @@ def measures_of(field: Any, name: str, wanted: Wanted) -> tuple[list[Measure], S
         pairs = [part.pairs for part in parts if part.pairs is not None]
         images, truth = (list(each) for each in zip(*pairs, strict=True)) if pairs else ([], [])
         together = (np.concatenate(images), np.concatenate(truth)) if pairs else None
-        return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None, together)
+        shown = joined([part.written for part in parts])
+        return Seen(answers, np.concatenate(labels) if len(labels) == len(parts) else None, together, shown)
 
     return chosen, Sight(see, join, using)

@@ -188,6 +188,7 @@ def build_judge(
     module = f"aigc_jax.evaluate.{data.made.kind}"
     if importlib.util.find_spec(module) is None:
         raise ConfigError(f"Nothing measures samples of {data.name} ({data.made.kind}): leave {where or 'it'} out.")
-    wanted = Wanted(min(count, len(data.splits[split])), measures, using, weights, cache)
+    meanings = {name: field.meanings for name, field in data.fields.items()}
+    wanted = Wanted(min(count, len(data.splits[split])), measures, using, weights, cache, meanings)
     chosen, sight = importlib.import_module(module).measures_of(data.made, data.target, wanted)
     return Judge(data, split, heldout, count, chosen, sight, where)

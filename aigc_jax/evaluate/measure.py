@@ -51,6 +51,7 @@ class Wanted(NamedTuple):
     extractor: str  # of images' features
     weights: Path | None  # folder of the extractors' files
     cache: Path | None  # folder of their answers about real images
+    meanings: Mapping[str, Sequence[str]]  # field -> what its numbers mean: `Field.meanings`
 
 
 ALSO_CALLED = {

@@ -37,6 +37,10 @@ MEANINGS = {  # of a name, or of all names that begin so
     "cross_entropy": (LOWER, "how surprised the network is by the right classes of unseen examples, in nats"),
     "PSNR": (HIGHER, "how near images are to their targets, in decibels"),
     "SSIM": (HIGHER, "how like the structure of images is to that of their targets; 1 = the same"),
+    "OCR-": (
+        HIGHER,
+        "the share of characters that a reader of print reads rightly; see what it reads of the data",
+    ),
     "LPIPS-": (LOWER, "how far images look from their targets to a network; 0 = the same"),
 }
 

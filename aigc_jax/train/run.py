@@ -206,7 +206,7 @@ class Run(NamedTuple):
         """Samples in batches, as rows of the data set: the target, what it was generated from, and TRUTH.
 
         Each is a function of the stream, the seed and its number, whatever the batches. TRUTH is the target that the
-        data have for what was given, where what was given is of the data.
+        data have for what was given, where what was given is of the data; the row's classes stand beside it then.
         """
         size, wanted = min(self.evaluation.batch_size, count), self.asked(count, seed)
         for start in range(0, count, size):
@@ -217,6 +217,7 @@ class Run(NamedTuple):
             rows = {name: given[name][: len(made)] for name in given if name != KNOWN}
             if wanted.truth is not None:
                 rows[TRUTH] = wanted.truth[start : start + len(made)]
+            rows |= {name: each[start : start + len(made)] for name, each in wanted.beside.items()}
             yield {**rows, self.data.target: self.data.made.stored(made)}
 
     def _agreed(self, late: bool) -> bool:

@@ -21,7 +21,7 @@ get_config = Experiment(
             ),
             derive="edges",
         ),
-        evals=dict(pairs=dict(samples=600, measures=("psnr", "ssim"), given="split:test")),
+        evals=dict(pairs=dict(samples=600, measures=("l1", "psnr", "ssim"), given="split:test")),
     ),
     tiny={"data.of.image_size": 16, "evals.pairs.samples": 4},
 )

@@ -14,7 +14,7 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="emoji_pairs", path="node_modules", image_size=64, augment=("flip",)),
-        evals=dict(pairs=dict(samples=100, measures=("psnr", "ssim"), given="split:test")),
+        evals=dict(pairs=dict(samples=100, measures=("l1", "psnr", "ssim"), given="split:test")),
     ),
     tiny={"data.image_size": 16, "evals.pairs.samples": 4},
 )

@@ -21,7 +21,7 @@ get_config = Experiment(
             rounds=4,
             augment=("flip",),
         ),
-        evals=dict(pairs=dict(samples=100, measures=("psnr", "ssim"), given="split:test")),
+        evals=dict(pairs=dict(samples=100, measures=("l1", "psnr", "ssim"), given="split:test")),
     ),
     tiny={"data.image_size": 16, "data.rounds": 2, "evals.pairs.samples": 4},
 )

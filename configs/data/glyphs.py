@@ -16,7 +16,7 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="glyphs", fonts=("noto_sans", "wenkai"), characters="gb2312", image_size=64),
-        evals=dict(pairs=dict(samples=600, measures=("psnr", "ssim", "ocr"), given="split:test")),
+        evals=dict(pairs=dict(samples=600, measures=("l1", "psnr", "ssim", "ocr"), given="split:test")),
     ),
     tiny={"data.image_size": 16, "evals.pairs.samples": 4, "evals.pairs.measures": ("psnr",)},
 )

@@ -7,6 +7,7 @@ import pytest
 from support import LETTERS, write_fonts
 
 from aigc_jax.data import catalogue, fonts
+from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fonts import FONTS, Font, found, glyph, has
 from aigc_jax.data.sets.glyphs import characters_of
 from aigc_jax.errors import ConfigError, UserError
@@ -104,6 +105,14 @@ def test_fonts_that_do_not_work(files, data_dir, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="apt-get install fonts-lxgw-wenkai"):
         found("wenkai")
     assert found(f"{files[0]}:0")[0] == "one_0"
+
+
+def test_thousands_of_characters_are_counted_and_not_listed(files, data_dir):
+    data = load(files, data_dir)
+    assert "A 1" in data.fields["character"].describe(data.splits["train"], "character")
+    many = Label((*data.fields["character"].names, *map(str, range(300))))
+    wanted = f"; {len(data.splits['train']):,} of {len(LETTERS) + 300:,} classes"
+    assert many.describe(data.splits["train"], "character") == wanted
 
 
 @pytest.mark.skipif(not FONTS["wenkai"].path.is_file(), reason="apt-get install fonts-lxgw-wenkai")

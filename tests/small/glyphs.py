@@ -4,4 +4,4 @@ from support import LETTERS, write_fonts
 
 
 def section(data, folder):
-    return {**data, "fonts": tuple(map(str, write_fonts(folder))), "characters": LETTERS}
+    return {**data, "fonts": tuple(map(str, write_fonts(folder, data["fonts"]))), "characters": LETTERS}

@@ -13,6 +13,8 @@ from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import UserError
 from aigc_jax.method import Array, Key
 
+LISTED = 200  # classes whose counts a line gives
+
 
 @dataclass(frozen=True)
 class Label(Field):
@@ -48,10 +50,12 @@ class Label(Field):
         return Exhibit.text("".join(f"{name}\n" for name in values))
 
     def describe(self, source: Source, name: str) -> str:
-        """How many there are of each class."""
+        """How many there are of each class, or of how many classes."""
         if source.arrays is None:
             return ""
         counts = Counter(source.arrays[name].tolist())
+        if len(self.names) > LISTED:
+            return f"; {len(counts):,} of {len(self.names):,} classes"
         return "; " + ", ".join(f"{each} {counts[i]:,}" for i, each in enumerate(self.names))
 
     def parse(self, text: str, n: int) -> np.ndarray:
