@@ -19,7 +19,6 @@ sys.path.insert(0, str(ROOT))
 
 from aigc_jax.commands.points import FORMS, row_of  # noqa: E402
 from aigc_jax.ops import densities  # noqa: E402
-from aigc_jax.train.journal import duration  # noqa: E402
 
 PAGE, KEPT = ROOT / "docs/ground-truth.md", ROOT / "docs/ground-truth-losses.json"
 OPENS, CLOSES = "<!-- losses -->\n", "<!-- end of losses -->"
@@ -74,12 +73,12 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
         found = {loss: rows[f"{density}/{loss}"] for loss in LOSSES if f"{density}/{loss}" in rows}
         lines = [
             f"### {density}: {densities.density(density).components} modes\n",
-            "| loss, and what is added | modes | JS, bits | surprise, bits | off the data | trained in |",
-            "|---|---|---|---|---|---|",
+            "| loss, and what is added | modes | JS, bits | surprise, bits | off the data |",
+            "|---|---|---|---|---|",
         ]
         for loss, row in found.items():
             cells = [_cell(row, name) for name in ("modes", "JS", "surprise", "off_data")]
-            lines.append(f"| {loss} | {' | '.join(cells)} | {duration(row['seconds'])} |")
+            lines.append(f"| {loss} | {' | '.join(cells)} |")
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
 
