@@ -5,8 +5,8 @@
     pip install 'aigc_jax[emoji]'
 
 Table: emoji in four styles | `npm install` of five packages, which the head of
-[configs/data/emoji.py](configs/data/emoji.py) names: 30 MB
-表: 四种画风的表情符号 | `npm install` 五个包，见 [configs/data/emoji.py](configs/data/emoji.py) 的开头：30 MB
+[configs/data/emoji.py](configs/data/emoji.py) names; 100 MB on disk
+表: 四种画风的表情符号 | `npm install` 五个包，见 [configs/data/emoji.py](configs/data/emoji.py) 的开头；占 100 MB
 """
 
 from aigc_jax.experiments import Experiment
