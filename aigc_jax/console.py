@@ -80,9 +80,9 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def overview() -> str:
-    """The help of the whole, on one screen."""
+    """The help of the whole: a line for each command."""
     groups = ["\n".join(f"  {f'{verb} {takes}':<33}{does}" for verb, (takes, does) in verbs.items()) for verbs in VERBS]
-    return f"usage: {PROGRAM} COMMAND ...      ({PROGRAM} COMMAND --help says more)\n" + "\n".join(groups)
+    return f"usage: {PROGRAM} COMMAND ...      ({PROGRAM} COMMAND --help says more)\n" + "\n\n".join(groups)
 
 
 def main(argv: Sequence[str], began: float) -> None:

@@ -18,7 +18,7 @@ from aigc_jax.ops import latent, projection
 from aigc_jax.ops.platform import program
 from aigc_jax.train.run import SAMPLING, WALKING, Run
 
-STYLED = ("draw", "style", "render", "directions")  # the parts of a method whose latent space can be worked in
+STYLED = ("draw", "style", "render")  # the parts of a method whose latent space can be worked in
 CENTRING, SEARCHING = 2**31 + 16, 2**31 + 17  # streams of random keys, beside those of `train.run`
 CENTRE = 10_000  # draws that the mean of w is taken over
 SHOWN = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # shares of a search's steps after which it is looked at
@@ -107,20 +107,21 @@ class LatentSpace:
 
         self._render_rows = render
         self._draw, self._style, self._render = program(parts["draw"]), program(style), program(render)
-        self._centre, self._directions = program(centre), program(parts["directions"])
+        self._centre = program(centre)
         with jax.set_mesh(programs.layout.mesh):
-            z = self._draw(programs.keys(SAMPLING, 0, np.arange(1)))
+            z = parts["draw"](programs.keys(SAMPLING, 0, np.arange(1)))
             _, self.layers, self.width = jax.eval_shape(style, self._state, z, run.asked(1).rows, np.float32(1)).shape
 
     def draw(self, n: int, seed: int) -> np.ndarray:
-        """The noise of n images, float32 [n, latent]; the first ones are the same for any n."""
+        """The noise of the first n samples of `aigc_jax sample`, float32 [n, latent]."""
         programs = self.run.programs
         with jax.set_mesh(programs.layout.mesh):
-            return jax.device_get(self._draw(programs.keys(SAMPLING, seed, np.arange(n))))
+            keys = programs.keys(SAMPLING, seed, np.arange(n))
+            return jax.device_get(self._draw(keys, self.run.plan["truncation"]))
 
     def style(self, z: np.ndarray, rows: Stored) -> np.ndarray:
         """The styles of noise [n, latent], drawn towards their mean as `sample.psi` says: w."""
-        psi = self.run.plan.get("psi", np.float32(1))
+        psi = self.run.plan["psi"]
         return self._in_batches(lambda z, rows: self._style(self._state, z, rows, psi), z, rows)
 
     def render(self, w: np.ndarray, rows: Stored) -> np.ndarray:
@@ -140,9 +141,15 @@ class LatentSpace:
         return w.reshape(ways, n, *w.shape[1:])
 
     def directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """(eigenvalues [width], unit vectors [width, width], one a row): see `ops.directions`."""
+        """(eigenvalues [width], unit vectors [width, width], one a row): see `ops.directions`.
+
+        Raises UserError where it is not known which weights read the latent.
+        """
+        found = self.run.programs.method.parts.get("directions")
+        if found is None:
+            raise UserError("The generator does not say which of its weights read the latent: give it latent_kernels.")
         with jax.set_mesh(self.run.programs.layout.mesh):
-            return jax.device_get(self._directions(self._state))
+            return jax.device_get(program(found)(self._state))
 
     def centre(self, rows: Stored) -> Centre:
         """The mean of the styles of random noise. rows: of one image."""

@@ -118,7 +118,7 @@ class Method(NamedTuple):
     """What the means of `evaluate` say is wrong with training, each as a line with what to try; on the host.
 
     Measures may be missing. A failure is always told in the same words, by which the trainer knows it again: it prints
-    a line once in a run, and only where two evaluations in a row gave it, or the only one there is.
+    a line once in a run, after some hundred steps, where two evaluations in a row gave it or the only one there is.
     """
 
 

@@ -56,10 +56,12 @@ get_config = Experiment(
         checkpoint=dict(every=2000),
     ),
     tiny={
+        "networks.generator.halvings": 1,
         "networks.generator.channels": 2,
         "networks.generator.most": 4,
         "networks.generator.width": 4,
         "networks.generator.depth": 1,
+        "networks.discriminator.halvings": 1,
         "networks.discriminator.channels": 2,
         "networks.discriminator.most": 4,
         "method.latent": 4,

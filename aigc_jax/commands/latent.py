@@ -27,6 +27,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from aigc_jax import library, places
+from aigc_jax.build import planned
 from aigc_jax.data import pictures
 from aigc_jax.data.dataset import Field
 from aigc_jax.data.exhibit import Exhibit
@@ -137,23 +138,16 @@ def _layers(text: str) -> range:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the pictures, and says where. Raises UserError."""
-    settings = {"sample.given": options.given} if options.given else {}
+    run, state = library.opened(options.run, {"sample.given": options.given} if options.given else {})
     if options.psi is not None:
-        settings["sample.psi"] = options.psi
-    options.act(options, *library.opened(options.run, settings))
-
-
-def _space(options: argparse.Namespace, run: Run, state: State) -> LatentSpace:
-    space = LatentSpace(run, state)
-    if options.psi is not None and space.layers < 2:
-        raise UserError(f"--psi is of styles, and the generator of {options.run} has none: leave it out.", code=2)
-    return space
+        run = run._replace(plan=planned(run.programs.method, {**run.config["sample"], "psi": options.psi}))
+    options.act(options, run, state)
 
 
 def _walk(options: argparse.Namespace, run: Run, state: State) -> None:
     n = options.frames
     if options.of or has_styles(run):
-        space = _space(options, run, state)
+        space = LatentSpace(run, state)
         if options.of:
             ends = _styles(space, options.of, at_least=2)
             w = np.stack([latent.line(*pair, n) for pair in pairwise(ends)])
@@ -173,7 +167,7 @@ def _walk(options: argparse.Namespace, run: Run, state: State) -> None:
 
 
 def _mix(options: argparse.Namespace, run: Run, state: State) -> None:
-    space = _space(options, run, state)
+    space = LatentSpace(run, state)
     if space.layers < 2:
         raise UserError(f"The generator of {options.run} has no layers of styles to mix, as a StyleGAN2 has.")
     coarse = options.coarse or space.layers // 2
@@ -194,7 +188,7 @@ def _mix(options: argparse.Namespace, run: Run, state: State) -> None:
 
 
 def _project(options: argparse.Namespace, run: Run, state: State) -> None:
-    space, count = _space(options, run, state), len(options.images)
+    space, count = LatentSpace(run, state), len(options.images)
     if run.reads and not options.given:
         raise UserError(f"Images are generated from their {', '.join(run.reads)}: say it with --given=….", code=2)
     given = np.concatenate([_read(path, run.data.made) for path in options.images])
@@ -216,7 +210,7 @@ def _project(options: argparse.Namespace, run: Run, state: State) -> None:
 
 
 def _directions(options: argparse.Namespace, run: Run, state: State) -> None:
-    space = _space(options, run, state)
+    space = LatentSpace(run, state)
     count = options.directions or min(USUAL, space.width)
     if count > space.width:
         raise UserError(f"--directions is {count}, and a style has {space.width} of them.", code=2)

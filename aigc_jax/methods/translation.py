@@ -53,7 +53,7 @@ def translation(
     *,
     fields: tuple[str, str],
     task: Literal["paired", "unpaired"],
-    loss: Literal["non_saturating", "minimax", "least_squares", "hinge"],
+    loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "relativistic"],
     l1: Amount = 0,
     cycle: Amount = 0,
     cycle_distance: Literal["l1", "mse"] = "l1",
@@ -68,7 +68,8 @@ def translation(
     task: paired = one way, with a discriminator of pairs; unpaired = both ways, with discriminators of single images.
     loss: the game (see `ops.adversarial`).
     l1: weight of the distance to the true image, of the paired task; 0 = none.
-    cycle: weight of the distance of an image from itself there and back, of the unpaired task; cycle_distance: which.
+    cycle: weight of the distance of an image from itself there and back, of the unpaired task.
+    cycle_distance: of values there and back: l1 = |.|, mse = its square.
     identity: weight of the distance of an image from itself as its own field's generator makes it; 0 = none.
     pool: generated images of each field that discriminators are shown again; 0 = none.
     """

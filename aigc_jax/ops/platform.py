@@ -34,7 +34,8 @@ def single_cpu() -> bool:
 def grouped_convolution() -> bool:
     """True where XLA has a convolution in groups with a right and fast gradient.
 
-    Over a mesh that splits the batch, the kernel's gradient is wrong (jax 0.10.2). CPUs have no fast one.
+    Where one axis of a mesh splits the batch and another does not, XLA counts the kernel's gradient once for each
+    device of the other (jax 0.10.2). CPUs have no fast one.
     """
     return jax.default_backend() != "cpu" and jax.sharding.get_abstract_mesh().size <= 1
 

@@ -21,6 +21,7 @@ from aigc_jax.train.stopping import Abandoned, StopRequest, unless_asked
 from aigc_jax.train.workdir import Workdir
 
 FIRST_JUDGING = 2  # the number of the first task that measures samples: it may take as long as it likes at the end
+SETTLED = 500  # steps after which a network has left its first weights, and may be said to fail
 
 
 class Unsound(Exception):
@@ -139,7 +140,7 @@ class Tasks:
         """Tells what this evaluation and the regular one before it both find wrong; where only the last step is
         evaluated, what that finds.
         """
-        if jax.process_index():
+        if jax.process_index() or step < SETTLED:
             return
         every, split = self._run.every(""), self._run.evaluation.split
         steps = ((step - 1) // every * every, step) if every else (step,)

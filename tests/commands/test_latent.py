@@ -13,7 +13,7 @@ from PIL import Image
 from support import load_config
 
 from aigc_jax import command, console, library
-from aigc_jax.build import build
+from aigc_jax.build import build, planned
 from aigc_jax.commands.latent import DISTANCES
 from aigc_jax.errors import UserError
 from aigc_jax.latent_space import LatentSpace, walks
@@ -22,6 +22,7 @@ from aigc_jax.metrics.features import lpips
 from aigc_jax.ops.directions import closed_form_directions
 from aigc_jax.train import loop
 from aigc_jax.train.programs import Programs
+from aigc_jax.train.run import SAMPLING
 from aigc_jax.train.workdir import Workdir
 
 SIDE, LAYERS, WIDTH = 8, 4, 3  # of the images; of the styles
@@ -37,7 +38,7 @@ def striped() -> Method:
         params = {"generator": {"params": {"kernel": jnp.asarray(kernel)}}}
         return State(jnp.int32(0), params, {}, {}, {}, frozen)
 
-    def draw(keys):
+    def draw(keys, truncation=10.0):
         return jax.vmap(lambda key: jax.random.normal(key, (WIDTH,)))(keys)
 
     def style(state, z, given, psi):
@@ -62,7 +63,7 @@ def stand_in():
     made = run.programs
     example = {"image": jax.ShapeDtypeStruct((8, SIDE, SIDE, 1), np.uint8), "label": jax.ShapeDtypeStruct((8,), int)}
     programs = Programs(striped(), made.codec, run.data, made.layout, example, (), 0, {}, 0.0)
-    run = run._replace(programs=programs, plan={"psi": np.float32(PSI)}, reads=("label",))
+    run = run._replace(programs=programs, plan={"psi": np.float32(PSI), "truncation": np.float32(10)}, reads=("label",))
     return run, programs.init()
 
 
@@ -239,6 +240,42 @@ def test_a_family_without_styles_walks_too(trained):
     pages = [cells(folder / f"latent/walk_00000004{number}.png", 3, 28) for number in ("", "_2")]
     assert all(page.shape == (2, 3, 28, 28) for page in pages) and np.any(pages[0] != pages[1])
     assert len(list((folder / "latent").iterdir())) == 4
+
+
+def test_the_tools_work_on_a_generator_without_styles(trained, tmp_path, capsys):
+    folder = trained("cgan_fashion_mnist")
+    options = f"--out={tmp_path}", "--given=3"
+    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(tmp_path / "eye.png")
+    assert latent("walk", folder, "--ways=1", "--frames=3", *options) == 0
+    assert latent("project", folder, tmp_path / "eye.png", "--steps=4", *options) == 0
+    assert latent("directions", folder, "--directions=1", *options) == 0
+    assert latent("directions", folder, f"--of={tmp_path / 'project_00000004.npz'}", *options) == 0
+    pages = {"walk_00000004": (1, 3), "directions_00000004": (1, 7), "directions_00000004_2": (4, 7)}
+    for page, (rows, columns) in {**pages, "project_00000004": (1, 6)}.items():
+        found = cells(tmp_path / f"{page}.png", columns, 28)
+        assert len(found) == rows and np.ptp(found) > 0
+    capsys.readouterr()
+    assert latent("mix", folder, *options) == 1 and latent("walk", folder, "--psi=0.5", *options) == 2
+    none, no_styles = capsys.readouterr().err.splitlines()
+    assert "has no layers of styles to mix, as a StyleGAN2 has" in none and "the generator has no styles" in no_styles
+
+
+def test_they_work_on_a_stylegan2(trained, tmp_path):
+    folder, out = trained("stylegan2_fashion_mnist"), f"--out={tmp_path}"
+    assert latent("mix", folder, "--rows=2", "--columns=2", "--psi=0.5", out) == 0
+    assert latent("directions", folder, "--directions=1", out) == 0
+    page = cells(tmp_path / "mix_00000004.png", 3, 28)
+    assert len(page) == 3 and np.all(page[0, 0] == 255) and np.ptp(page[1:]) > 0
+
+
+@pytest.mark.parametrize("name", ["cgan_fashion_mnist", "stylegan2_fashion_mnist"])
+def test_random_images_are_the_samples_of_the_seed(trained, name):
+    run, state = library.opened(trained(name), {})
+    run = run._replace(plan=planned(run.programs.method, {"truncation": 0.5}))
+    space, rows = LatentSpace(run, state), run.asked(3, 5).rows
+    images = space.render(space.style(space.draw(3, 5), rows), rows)
+    (sampled,) = (each["image"] for each in run.samples(state, 3, SAMPLING, 5))
+    assert np.abs(images.astype(int) - sampled).max() <= 1 and np.ptp(images) > 0
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """The networks of R3GAN: sizes, and how they begin."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.nn import r3gan
@@ -115,3 +118,10 @@ def test_a_label_decides_what_is_generated_and_judged():
         variables = net.init(jax.random.key(2), inputs, LABELS)
         assert np.abs(net.apply(variables, inputs, LABELS) - net.apply(variables, inputs, other)).max() > 1e-3
     assert generator().reads == discriminator().reads == ()
+
+
+def test_one_kernel_reads_the_noise_and_then_the_label():
+    shapes = jax.eval_shape(generator(3).init, jax.random.key(2), NOISE, LABELS)["params"]
+    flat = traverse_util.flatten_dict(shapes, sep="/")
+    (kernel,) = (leaf for path, leaf in flat.items() if re.search(r3gan.Generator.latent_kernels, path))
+    assert kernel.shape == (NOISE.shape[1] + r3gan.EMBEDDED, 8)

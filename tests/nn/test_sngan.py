@@ -1,9 +1,12 @@
 """The residual networks of SN-GAN: sizes, classes, and the cheap forms of their convolutions."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 from jax import lax
 
 from aigc_jax.errors import ConfigError
@@ -157,3 +160,9 @@ def test_images_stay_within_their_range(variables):
     loud = {**variables[0], "params": jax.tree.map(lambda x: 10 * x, variables[0]["params"])}
     images = generator().apply(loud, NOISE, LABELS)
     assert np.abs(images).max() <= 1 and images.dtype == jnp.float32
+
+
+def test_one_kernel_reads_the_noise(variables):
+    flat = traverse_util.flatten_dict(variables[0]["params"], sep="/")
+    (kernel,) = (leaf for path, leaf in flat.items() if re.search(sngan.Generator.latent_kernels, path))
+    assert kernel.shape == (NOISE.shape[1], 2 * 2 * 8)

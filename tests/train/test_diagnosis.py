@@ -13,10 +13,17 @@ from support import load_config, on_small_data
 from aigc_jax.build import build
 from aigc_jax.nn import mlp
 from aigc_jax.ops.adversarial_diagnosis import COLLAPSED, DISCRIMINATOR_WON
-from aigc_jax.train import loop, report
+from aigc_jax.train import loop, report, tasks
 from aigc_jax.train.workdir import Workdir
 
+pytestmark = pytest.mark.usefixtures("at_once")
 FAILURE, OTHER = "It fails: try another.", "It fails otherwise: try a third."
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """A run may be said to fail from its first step on."""
+    monkeypatch.setattr(tasks, "SETTLED", 0)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,12 @@ def test_what_goes_well_or_passes_is_not_told(scripted, tmp_path, capsys, script
 def test_where_only_the_last_step_is_evaluated_that_decides(scripted, tmp_path, capsys):
     train(scripted([FAILURE], every=0), tmp_path / "run")
     assert told(capsys, FAILURE) == [f"step 6: {FAILURE}"]
+
+
+def test_first_steps_are_no_failure(scripted, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tasks, "SETTLED", 5)
+    train(scripted(*[[FAILURE]] * 6), tmp_path / "run")
+    assert told(capsys, FAILURE) == [f"step 5: {FAILURE}"]
 
 
 @pytest.mark.parametrize(("newest", "again"), [(4, []), (1, [f"step 2: {FAILURE}"])])

@@ -1,0 +1,36 @@
+"""StyleGAN2-ADA on emoji of four drawn styles at 64 x 64 (Karras et al. 2020, arXiv:1912.04958 and 2006.06676).
+
+    python main.py --config=configs/stylegan2_emoji.py --workdir=runs/stylegan2_emoji
+
+configs/stylegan2_fashion_mnist.py with four doublings of a grid of 4 x 4. The discriminator sees images that are
+transformed, by the probability that keeps the mean sign of its logits on real ones at 0.6: it has few to learn from.
+configs/data/emoji.py names the packages that the data are in.
+On a GPU: networks.*.channels=64, most=512, width=512, data.batch_size=64, train.steps_per_call=16.
+Hardware: 2 CPU cores. Time: STEPS
+Expected: flat colours with outlines, faces and signs; many odd ones.
+Measured: not yet measured.
+
+Table: GAN | StyleGAN2-ADA | emoji, 64 × 64 | not yet measured
+表: GAN | StyleGAN2-ADA | 表情符号，64 × 64 | 尚未测量
+"""
+
+from aigc_jax.experiments import Experiment
+
+size = dict(channels=8, most=128, halvings=4, label_classes=0)
+
+get_config = Experiment(
+    start=("stylegan2_fashion_mnist", "data/emoji"),
+    full={
+        "data.batch_size": 16,
+        "networks.generator": dict(size, name="stylegan2.Generator", width=128, depth=2, mixing=0.9),
+        "networks.discriminator": dict(size, name="stylegan2.Discriminator", residual=True, group=4, label_depth=0),
+        "method.latent": 128,
+        "method.r1": 0.05,
+        "method.augmentation": ("ada_blit", "ada_geometry", "ada_color"),
+        "method.augmentation_target": 0.6,
+        "method.augmentation_images": 100_000,
+        "train.steps": 8000,
+        "sample.every": 1000,
+        "checkpoint.every": 1000,
+    },
+)
