@@ -1,4 +1,4 @@
-"""Emoji in four drawn styles, 64 x 64: 1,586 of each, in 94 subgroups. 600 samples judged, as many as test images.
+"""Emoji in four drawn styles, 64 x 64: 1,586 of each, in 94 subgroups. 600 samples judged.
 
     npm install @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 @iconify-json/openmoji@1.2.29 \\
         @iconify-json/fluent-emoji-flat@1.2.6 emojibase-data@17.0.0
