@@ -1,12 +1,12 @@
-"""Emoji in four drawn styles, 64 x 64: 1,586 of each, in 94 subgroups. 600 samples judged, as many as test images.
+"""Emoji in four drawn styles, 64 x 64: 1,586 of each, in 94 subgroups. 600 samples judged.
 
     npm install @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 @iconify-json/openmoji@1.2.29 \\
         @iconify-json/fluent-emoji-flat@1.2.6 emojibase-data@17.0.0
     pip install 'aigc_jax[emoji]'
 
 Table: emoji in four styles | `npm install` of five packages, which the head of
-[configs/data/emoji.py](configs/data/emoji.py) names: 30 MB
-表: 四种画风的表情符号 | `npm install` 五个包，见 [configs/data/emoji.py](configs/data/emoji.py) 的开头：30 MB
+[configs/data/emoji.py](configs/data/emoji.py) names; 100 MB on disk
+表: 四种画风的表情符号 | `npm install` 五个包，见 [configs/data/emoji.py](configs/data/emoji.py) 的开头；占 100 MB
 """
 
 from aigc_jax.experiments import Experiment
