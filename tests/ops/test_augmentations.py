@@ -219,16 +219,16 @@ def test_colours_of_two_channels_are_refused():
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_those_of_the_linear_part(name):
     """Each pixel's gradient is what the result changes by, and no pixel that is seen goes without."""
-    images, weights = some(3, 6, 6, 3), some(3, 6, 6, 3) + 2
+    images, weights = some(2, 5, 5, 3), some(2, 5, 5, 3) + 2
 
     @jax.jit
     def total(images):
         return jnp.sum(weights * AUGMENTATIONS[name](KEY, images, 0.8))
 
-    basis = np.eye(images[0].size, dtype=np.float32).reshape(-1, 6, 6, 3)
+    basis = np.eye(images[0].size, dtype=np.float32).reshape(-1, 5, 5, 3)
     both = np.broadcast_to(basis[:, None], (len(basis), *images.shape))
     # One image at a time, so that the differences are its own.
-    apart = np.concatenate([both * (np.arange(3) == i)[:, None, None, None] for i in range(3)])
+    apart = np.concatenate([both * (np.arange(2) == i)[:, None, None, None] for i in range(2)])
     changes = jax.vmap(total)(apart) - total(jnp.zeros_like(images))
     gradients = jax.grad(total)(images)
     np.testing.assert_allclose(gradients, np.asarray(changes).reshape(images.shape), atol=2e-3)
