@@ -210,7 +210,11 @@ def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
             continue
         begun = len(rest) == 1 and first in NAMED and not beside
         others = [*config.get(first, {})] if begun else beside
-        if not (begun or beside) or get_close_matches(rest[0] if begun else leaf, others, n=1, cutoff=ALIKE):
+        asked = rest[0] if begun else leaf
+        # `augmentation` beside `augmentation_target` is another key, and no slip of the fingers.
+        alike = get_close_matches(asked, others, n=len(others) or 1, cutoff=ALIKE)
+        slips = [other for other in alike if not (other.startswith(f"{asked}_") or asked.startswith(f"{other}_"))]
+        if not (begun or beside) or slips:
             continue
         place = config
         with config.unlocked():

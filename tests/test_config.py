@@ -252,3 +252,13 @@ def test_a_command_line_may_begin_an_evaluation_or_an_adapter():
     for wrong, said in (("evals.qualty.samples=9", "evals.qualty"), ("optimizer.net.b1=0.5", "optimizer")):
         with pytest.raises(ConfigError, match=f'no configuration key "{said}'):
             experiments.changed(experiments.load("gpt_sentences"), ["train", f"--config.{wrong}"])
+
+
+def test_keys_that_continue_one_another_are_no_slips():
+    """A family reads `augmentation` and `augmentation_target`: one may be given beside the other."""
+    keys = {"augmentation": ("ada_blit",), "augmentation_target": 0.5, "r1": 1.0, "penalty_every": 4}
+    given = [f"--config.method.{key}={value}" for key, value in keys.items()]
+    found = experiments.changed(experiments.load("gan_fashion_mnist"), ["train", *given])
+    assert {key: found.method[key] for key in keys} == keys
+    with pytest.raises(ConfigError, match='no configuration key "method.latents"'):
+        experiments.changed(experiments.load("gan_fashion_mnist"), ["train", "--config.method.latents=4"])

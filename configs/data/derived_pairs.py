@@ -21,7 +21,10 @@ get_config = Experiment(
             ),
             derive="edges",
         ),
-        evals=dict(pairs=dict(samples=600, measures=("l1", "psnr", "ssim"), given="split:test")),
+        evals=dict(
+            quality=dict(samples=0, extractor="", measures=()),  # pairs are held against their true images
+            pairs=dict(samples=600, measures=("l1", "psnr", "ssim"), given="split:test"),
+        ),
     ),
-    tiny={"data.of.image_size": 16, "evals.pairs.samples": 4},
+    tiny={"data.of.image_size": 16, "evals.quality.samples": 0, "evals.pairs.samples": 4},
 )

@@ -14,7 +14,10 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="emoji_pairs", path="node_modules", image_size=64, augment=("flip",)),
-        evals=dict(pairs=dict(samples=100, measures=("l1", "psnr", "ssim"), given="split:test")),
+        evals=dict(
+            quality=dict(samples=0, extractor="", measures=()),  # pairs are held against their true images
+            pairs=dict(samples=244, measures=("l1", "psnr", "ssim"), given="split:test"),
+        ),
     ),
-    tiny={"data.image_size": 16, "evals.pairs.samples": 4},
+    tiny={"data.image_size": 16, "evals.quality.samples": 0, "evals.pairs.samples": 4},
 )

@@ -16,7 +16,15 @@ from aigc_jax.experiments import Experiment
 get_config = Experiment(
     full=dict(
         data=dict(name="glyphs", fonts=("noto_sans", "wenkai"), characters="gb2312", image_size=64),
-        evals=dict(pairs=dict(samples=600, measures=("l1", "psnr", "ssim", "ocr"), given="split:test")),
+        evals=dict(
+            quality=dict(samples=0, extractor="", measures=()),  # pairs are held against their true images
+            pairs=dict(samples=600, measures=("l1", "psnr", "ssim", "ocr"), given="split:test"),
+        ),
     ),
-    tiny={"data.image_size": 16, "evals.pairs.samples": 4, "evals.pairs.measures": ("psnr",)},
+    tiny={
+        "data.image_size": 16,
+        "evals.quality.samples": 0,
+        "evals.pairs.samples": 4,
+        "evals.pairs.measures": ("psnr",),
+    },
 )

@@ -15,7 +15,10 @@ get_config = Experiment(
         data=dict(
             name="paired_folders", path=REQUIRED, kinds=("A", "B"), image_size=64, colour=True, augment=("flip",)
         ),
-        evals=dict(pairs=dict(samples=100, measures=("l1", "psnr", "ssim"), given="split:test")),
+        evals=dict(
+            quality=dict(samples=0, extractor="", measures=()),  # pairs are held against their true images
+            pairs=dict(samples=100, measures=("l1", "psnr", "ssim"), given="split:test"),
+        ),
     ),
-    tiny={"data.image_size": 16, "evals.pairs.samples": 4},
+    tiny={"data.image_size": 16, "evals.quality.samples": 0, "evals.pairs.samples": 4},
 )
