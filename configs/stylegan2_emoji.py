@@ -6,8 +6,8 @@ configs/stylegan2_fashion_mnist.py with four doublings of a grid of 4 x 4. The d
 transformed, by the probability that keeps the mean sign of its logits on real ones at 0.6: it has few to learn from.
 configs/data/emoji.py names the packages that the data are in.
 On a GPU: networks.*.channels=64, most=512, width=512, data.batch_size=64, train.steps_per_call=16.
-Hardware: 2 CPU cores. Time: chosen for 20 minutes. The parts of a step, without the
-transformations, took about 170 ms of processor time on shared cores, and a step has to take 150 ms of two cores.
+Hardware: 2 CPU cores. Time: chosen for 20 minutes by the parts of a step, 170 ms of processor time on shared cores
+without the transformations; the whole step is not yet measured.
 Expected: flat colours with outlines, faces and signs; many odd ones.
 Measured: not yet measured.
 
@@ -30,7 +30,7 @@ get_config = Experiment(
         "method.augmentation": ("ada_blit", "ada_geometry", "ada_color"),
         "method.augmentation_target": 0.6,
         "method.augmentation_images": 100_000,
-        "train.steps": 8000,
+        "train.steps": 5000,
         "sample.every": 1000,
         "checkpoint.every": 1000,
     },
