@@ -172,7 +172,7 @@ def test_the_measure_of_pairs_is_that_of_what_is_shown(files, trained):
     """Of the test split's coarse images in their order: 10 log10(255² / mean squared error), in grey levels."""
     evals = load_file(files["configs/pix2pix_digits.py"]).get_config("tiny").to_dict()["evals"]
     run = build({**trained.config, "evals": evals}, devices=jax.devices()[:1])
-    (figure,) = run.judged("pairs", trained.state)
+    figure = next(each for each in run.judged("pairs", trained.state) if each.protocol.measure == "PSNR")
     rows = next(run.given("split:test").samples(trained.state, 8, JUDGING))
     squared = np.mean((rows["image"].astype(float) - run.data.splits["test"][np.arange(8)]["image"]) ** 2, (1, 2, 3))
     assert figure.interval.value == pytest.approx(np.mean(10 * np.log10(255**2 / squared)))

@@ -22,7 +22,7 @@ from aigc_jax.nn.layers.fit import check_divides, check_halvings
 from aigc_jax.ops.kernels.grouped import convolve_groups
 from aigc_jax.ops.kernels.matmul import rows_dot
 from aigc_jax.ops.resample import down, up
-from aigc_jax.ranges import Count, Size, Sizes
+from aigc_jax.ranges import Amount, Count, Size, Sizes
 
 Given = Mapping[str, jax.Array]
 
@@ -46,7 +46,7 @@ class Grouped(nn.Module):
     """A convolution 3x3 in groups of channels, and a bias."""
 
     group: Size  # channels of one
-    gain: float
+    gain: Amount
     dtype: Any
 
     @nn.compact

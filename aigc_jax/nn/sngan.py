@@ -10,7 +10,7 @@ by fewer products. Convolutions 1x1 run on the smaller of two images for the sam
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
@@ -22,13 +22,15 @@ from aigc_jax.nn.layers.spectral import Spectral
 from aigc_jax.ops import batch
 from aigc_jax.ops.kernels.convolution import convolve
 from aigc_jax.ops.kernels.strided import double, halve
-from aigc_jax.ranges import Count, Size, Sizes
+from aigc_jax.ranges import Amount, Count, Size, Sizes
 
 Given = Mapping[str, jax.Array]
 
 MOMENTUM = 0.9  # of the running statistics
 EPSILON = 2e-5  # Chainer's, in which the paper's networks are
-HALF, SAME, TWICE = -1, 0, 1  # what a convolution does to the image's sides
+HALF: Literal[-1] = -1  # what a convolution does to the image's sides
+SAME: Literal[0] = 0
+TWICE: Literal[1] = 1
 
 
 def glorot(scale: float) -> Any:
@@ -39,9 +41,9 @@ def glorot(scale: float) -> Any:
 class Weighted(nn.Module):
     """A kernel, divided by its spectral norm if so asked."""
 
-    shape: tuple[int, ...]
+    shape: tuple[Size, ...]
     spectral: bool
-    scale: float = 1.0  # of the first weights' variance
+    scale: Amount = 1.0  # of the first weights' variance
 
     @nn.compact
     def __call__(self, train: bool) -> jax.Array:
@@ -53,7 +55,7 @@ class Conv(nn.Module):
     """A convolution 3x3 that may halve the image after it, or double it before."""
 
     features: Size
-    resize: int  # HALF, SAME or TWICE
+    resize: Literal[-1, 0, 1]  # HALF, SAME or TWICE
     spectral: bool
     dtype: Any
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from aigc_jax.ops.platform import single_cpu
+from aigc_jax.ops.platform import miscounted, single_cpu
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 CHANNELS = 64  # with fewer, the transforms of tiles cost what the products save
@@ -52,7 +52,7 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     height, width = x.shape[1:3]
     if single_cpu() and x.dtype == jnp.float32 and min(kernel.shape[2:]) >= CHANNELS and min(height, width) > 4:
         return winograd(x, kernel, 4 if min(height, width) > 8 else 2)
-    return spelled_out(x, kernel) if single_cpu() else plain(x, kernel)
+    return spelled_out(x, kernel) if single_cpu() or miscounted() else plain(x, kernel)
 
 
 def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -65,7 +65,7 @@ def spelled_out(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`plain`, whose gradients are convolutions in LAYOUT too.
 
     XLA for CPUs brings what JAX derives into that form at the top of a program alone: in a branch of a conditional the
-    kernel's gradient took 30 times as long.
+    kernel's gradient took 30 times as long. Over some meshes it computes a wrong one: see `kernel_gradient`.
     """
     return plain(x, kernel)
 
@@ -77,6 +77,8 @@ def _spelled_back(kept: tuple[jax.Array, jax.Array], y: jax.Array) -> tuple[jax.
 
 def kernel_gradient(x: jax.Array, y: jax.Array, border: tuple[int, int], stride: int = 1) -> jax.Array:
     """Of a convolution of x [B, H, W, I] with a border of zeros, from its cotangent y [B, h, w, O] -> [k, k, I, O]."""
+    if miscounted():
+        return _by_taps(x, y, border, stride)
     by_channel = lax.conv_general_dilated(
         x.transpose(3, 1, 2, 0),
         y.transpose(1, 2, 0, 3),
@@ -86,6 +88,21 @@ def kernel_gradient(x: jax.Array, y: jax.Array, border: tuple[int, int], stride:
         dimension_numbers=LAYOUT,
     )
     return by_channel.transpose(1, 2, 0, 3)
+
+
+def _by_taps(x: jax.Array, y: jax.Array, border: tuple[int, int], stride: int) -> jax.Array:
+    """`kernel_gradient` as a product of matrices for each of the kernel's k x k taps."""
+    padded = jnp.pad(x, ((0, 0), border, border, (0, 0)))
+    height, width = y.shape[1:3]
+    taps = padded.shape[1] - stride * (height - 1)
+
+    def tap(down: int, across: int) -> jax.Array:
+        rows = lax.slice_in_dim(padded, down, down + stride * (height - 1) + 1, stride, axis=1)
+        return jnp.einsum(
+            "bhwi,bhwo->io", lax.slice_in_dim(rows, across, across + stride * (width - 1) + 1, stride, 2), y
+        )
+
+    return jnp.stack([jnp.stack([tap(down, across) for across in range(taps)]) for down in range(taps)])
 
 
 spelled_out.defvjp(lambda x, kernel: (plain(x, kernel), (x, kernel)), _spelled_back)

@@ -92,3 +92,22 @@ def test_gradients_on_a_cpu_are_convolutions_of_one_layout(of):
     text = str(jax.make_jaxpr(jax.grad(lambda x, kernel: jnp.sum(of(x, kernel) ** 2), argnums=(0, 1)))(x, kernel))
     layouts = set(re.findall(r"lhs_spec=\([\d, ]+\), rhs_spec=\([\d, ]+\), out_spec=\([\d, ]+\)", text))
     assert layouts == {"lhs_spec=(0, 3, 1, 2), rhs_spec=(3, 2, 0, 1), out_spec=(0, 3, 1, 2)"}
+
+
+@pytest.mark.parametrize("operation", [convolve, halve])
+def test_gradients_are_those_of_one_device_where_another_axis_of_a_mesh_does_not_split_the_batch(operation):
+    """Products of matrices stand in for XLA's convolution there, whose kernel's gradient is wrong in some programs."""
+    x = jax.random.normal(jax.random.key(0), (8, 6, 10, 3))
+    kernel = jax.random.normal(jax.random.key(1), (*((3, 3) if operation is convolve else (4, 4)), 3, 5))
+
+    def slopes(x, kernel):
+        return jax.jit(jax.grad(lambda x, k: jnp.sum(jnp.sin(operation(x, k))), (0, 1)))(x, kernel)
+
+    expected = slopes(x, kernel)
+    mesh = jax.make_mesh((2, 2, 2), ("data", "fsdp", "tensor"), axis_types=(jax.sharding.AxisType.Auto,) * 3)
+    rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(("data", "fsdp")))
+    with jax.set_mesh(mesh):
+        split = jax.device_put(x, rows)
+        found = slopes(split, kernel)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
