@@ -8,11 +8,15 @@ the generator in the same time.
 With classes (Miyato & Koyama 2018, arXiv:1802.05637): --config.networks.generator.label_classes=10
 --config.networks.discriminator.label_classes=10 --config.sample.given=each.
 Size: networks.generator.channels and networks.discriminator.channels.
-Hardware: 2 CPU cores. Time: about 20 minutes. Expected: garments whose outlines are clear.
-Measured: not yet measured.
+Hardware: 2 CPU cores. Time: about 12 minutes. Expected: garments whose outlines are clear.
+Measured once, seed 0, on 2 busy CPU cores with jax 0.10.2 in 12 min: shirts, trousers, dresses, bags, shoes and boots
+with clear outlines, about one in eight a fragment, thin stripes on many; FD-fashion_mnist 0.85 [0.72, 0.96], recall
+0.75; the discriminator is right about 67 % of test images and fakes.
 
-Table: GAN | SN-ResNet, hinge loss | Fashion-MNIST | not yet measured
-表: GAN | SN-ResNet、合页损失 | Fashion-MNIST | 尚未测量
+Table: GAN | SN-ResNet, hinge loss | Fashion-MNIST |
+clear outlines, one in eight a fragment, FD 0.85; 12 min on busy cores
+表: GAN | SN-ResNet、合页损失 | Fashion-MNIST |
+轮廓清晰，约八分之一是残片，FD 0.85；12 分钟（与其他任务共用 CPU 核）
 """
 
 from aigc_jax.experiments import Experiment
