@@ -25,7 +25,7 @@ TWINS = (  # what is long becomes short
     (re.compile(r"(?<=aigc_jax train )(\w+)(?=\s)"), r"\1:tiny"),
     (re.compile(r"(?<=aigc_jax preflight )(\w+)(?=\s)"), r"\1:tiny"),
     (re.compile(r"(?<=--config\.train\.steps=)\d+"), "4"),
-    (re.compile(r"(?<=sample_)\d{8}"), "00000004"),
+    (re.compile(r"\b(sample|project)_\d{8}"), r"\1_00000004"),
 )
 NOT_RUN = {  # the beginning of a command -> the reason
     "make quickstart": "CI runs it after the suite",

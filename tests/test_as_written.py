@@ -25,6 +25,7 @@ TINY = "python main.py --config=configs/{}.py:tiny --workdir=runs/{}"
 UNPACK = "aigc_jax unpack runs/ddpm/samples/sample_00000004.npz samples/{}"
 BEFORE = {  # what a page takes for done
     "docs/evaluation.md": [TINY.format("gpt_sentences", "a"), TINY.format("gpt_sentences", "b")],
+    "docs/image-pairs.md": [TINY.format("cyclegan_digits", "cyclegan_digits")],
     "docs/preference.md": [
         TINY.format("ddpm_digits", "ddpm"),
         TINY.format("ddpm_digits", "ddpm") + " --mode=sample",
