@@ -45,7 +45,17 @@ PARTS = {
     "benchmarks": Part(0.5, ("benchmarks/*", "aigc_jax/nn/*", "aigc_jax/ops/*", "tests/benchmarks/*")),
     "notebook": Part(0.5, ("colab/*", "aigc_jax/library.py", "tests/test_notebook.py")),
     "package": Part(0.1, ("setup.py", "aigc_jax/__main__.py", "aigc_jax/console.py", "tests/test_cli.py")),
-    PARITY: Part(4.0, ("aigc_jax/metrics/*", "aigc_jax/weights/*", "tests/parity/*", "requirements/parity.txt")),
+    PARITY: Part(
+        5.0,
+        (
+            "aigc_jax/metrics/*",
+            "aigc_jax/weights/*",
+            "aigc_jax/nn/*",
+            "aigc_jax/ops/*",
+            "tests/parity/*",
+            "requirements/parity.txt",
+        ),
+    ),
 }
 
 
