@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.nn.layers.strided import Double, Halve, coarsest
 from aigc_jax.ops import batch
 from aigc_jax.ranges import Count, Size, Sizes
@@ -49,7 +50,7 @@ class Norm(nn.Module):
         )(x)
 
 
-class Generator(nn.Module):
+class Generator(ReadsLabels, nn.Module):
     """Noise -> image: a small grid of features, doubled once for each width.
 
     The image's sides have to be multiples of 2**len(widths). Layers before a normalisation have no bias, which it would
@@ -61,11 +62,6 @@ class Generator(nn.Module):
     widths: Sizes  # channels of the grids, the coarsest first
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(
@@ -85,17 +81,12 @@ class Generator(nn.Module):
         return jnp.tanh(x).astype(jnp.float32)
 
 
-class Discriminator(nn.Module):
+class Discriminator(ReadsLabels, nn.Module):
     """Image -> logit of its being real: halved once for each width."""
 
     widths: Sizes  # channels of the grids, the finest first
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(

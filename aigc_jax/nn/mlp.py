@@ -15,13 +15,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.ops.embedding import embed_time
 from aigc_jax.ranges import Count, Size, at_least
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 
 
-class Generator(nn.Module):
+class Generator(ReadsLabels, nn.Module):
     """Noise -> image."""
 
     latent_kernels: ClassVar[str] = "^Dense_0/kernel"  # those that read the noise
@@ -29,11 +30,6 @@ class Generator(nn.Module):
     widths: tuple[Size, ...]  # of the hidden layers, from the noise on
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(
@@ -48,17 +44,12 @@ class Generator(nn.Module):
         return x.reshape(-1, *self.shape).astype(jnp.float32)
 
 
-class Discriminator(nn.Module):
+class Discriminator(ReadsLabels, nn.Module):
     """Image -> logit of its being real."""
 
     widths: tuple[Size, ...]  # of the hidden layers, from the image on
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.nn.layers.fit import check_divides, check_halvings
+from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.ops.kernels.grouped import convolve_groups
 from aigc_jax.ops.kernels.matmul import rows_dot
 from aigc_jax.ops.resample import down, up
@@ -96,7 +97,7 @@ class Stages(nn.Module):
         return x
 
 
-class Generator(nn.Module):
+class Generator(ReadsLabels, nn.Module):
     """Noise [B, latent], label -> image float32 [B, H, W, C].
 
     The image's values are the last convolution's, without a bound: those outside of (-1, 1) are the game's to unlearn.
@@ -110,11 +111,6 @@ class Generator(nn.Module):
     blocks: Size  # of a stage
     group: Size  # channels of a group of the convolutions 3x3
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names in `given` that it makes use of."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(self, noise: jax.Array, given: Given | None = None, train: bool = False) -> jax.Array:
@@ -133,7 +129,7 @@ class Generator(nn.Module):
         return dense(colours, self.dtype, name="colours")(x).astype(jnp.float32)
 
 
-class Discriminator(nn.Module):
+class Discriminator(ReadsLabels, nn.Module):
     """Image, label -> logit of its being real, float32 [B]."""
 
     label_classes: Count  # 0 = it reads no label
@@ -142,11 +138,6 @@ class Discriminator(nn.Module):
     blocks: Size  # of a stage
     group: Size  # channels of a group of the convolutions 3x3
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names in `given` that it makes use of."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(self, images: jax.Array, given: Given | None = None, train: bool = False) -> jax.Array:

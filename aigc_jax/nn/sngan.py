@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers.fit import check_halvings
+from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.nn.layers.spectral import Spectral
 from aigc_jax.ops import batch
 from aigc_jax.ops.kernels.convolution import convolve
@@ -165,7 +166,7 @@ class Judging(nn.Module):
         return h + x
 
 
-class Generator(nn.Module):
+class Generator(ReadsLabels, nn.Module):
     """Noise [B, latent], label -> image float32 [B, H, W, C] in (-1, 1): a small grid, doubled by each block."""
 
     latent_kernels: ClassVar[str] = "^grid/weight/kernel"  # those that read the noise
@@ -174,11 +175,6 @@ class Generator(nn.Module):
     channels: Size  # of a multiplier of 1
     multipliers: Sizes  # of channels, a block each, the coarsest first
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names in `given` that it makes use of."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(self, noise: jax.Array, given: Given | None = None, train: bool = False) -> jax.Array:
@@ -192,7 +188,7 @@ class Generator(nn.Module):
         return jnp.tanh(Conv(colours, SAME, False, self.dtype, name="colours")(x, train)).astype(jnp.float32)
 
 
-class Discriminator(nn.Module):
+class Discriminator(ReadsLabels, nn.Module):
     """Image, label -> logit of its being real, float32 [B]."""
 
     label_classes: Count  # 0 = it reads no label
@@ -201,11 +197,6 @@ class Discriminator(nn.Module):
     halvings: Count  # blocks, the first ones, that halve the image's sides
     spectral: bool  # whether every kernel is divided by its largest singular value
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names in `given` that it makes use of."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(self, images: jax.Array, given: Given | None = None, train: bool = False) -> jax.Array:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from aigc_jax.nn.layers.equalised import Conv, Dense, activate
 from aigc_jax.nn.layers.fit import check_halvings
+from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.nn.layers.minibatch_deviation import minibatch_deviation
 from aigc_jax.nn.layers.modulated import ModulatedConv
 from aigc_jax.ops import batch
@@ -105,7 +106,7 @@ class Synthesis(nn.Module):
         return image
 
 
-class Generator(nn.Module):
+class Generator(ReadsLabels, nn.Module):
     """Noise -> image, which is not bounded by a function: it learns to stay in (-1, 1).
 
     `style` and `render` are its two halves. The mean of w, for truncation, is the collection "styles": it moves with
@@ -123,11 +124,6 @@ class Generator(nn.Module):
     mixing: Share  # of the images in training whose later layers have the style of other noise (2019, arXiv:1812.04948)
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @property
     def layers(self) -> int:
@@ -176,7 +172,7 @@ class Generator(nn.Module):
         return self.synthesis(w, False)
 
 
-class Discriminator(nn.Module):
+class Discriminator(ReadsLabels, nn.Module):
     """Image -> logit of its being real."""
 
     channels: Size  # of the finest grid, twice as many for each halving: the dial of the size
@@ -187,11 +183,6 @@ class Discriminator(nn.Module):
     label_depth: Count  # layers of the network whose output features are projected on, where it reads labels
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(

@@ -17,6 +17,7 @@ from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers.convolution import Conv
 from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.fit import check_divides, check_halvings
+from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.ops.embedding import embed_time
 from aigc_jax.ranges import Count, Part, Size, Sizes, at_least
 
@@ -67,7 +68,7 @@ class Attention(nn.Module):
         return x + nn.Dense(channels, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
 
 
-class UNet(nn.Module):
+class UNet(ReadsLabels, nn.Module):
     """The network that predicts; its output is zero before training. Height and width halve at each level but one."""
 
     channels: Annotated[int, at_least(4)]  # of the finest level
@@ -79,11 +80,6 @@ class UNet(nn.Module):
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of what it reads in `given`."""
-        return ("label",) if self.label_classes else ()
 
     @nn.compact
     def __call__(
