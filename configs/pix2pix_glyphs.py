@@ -12,28 +12,12 @@ Table: Image pairs | pix2pix | Chinese characters in two fonts, 64 × 64 | not y
 
 from aigc_jax.experiments import Experiment
 
-ADAM = dict(learning_rate=2e-4, b1=0.5, schedule="trapezoid")  # section 3.3; the fall is of the authors' code
-
 get_config = Experiment(
-    start="data/glyphs",
-    full=dict(
-        data=dict(batch_size=8),
-        evals=dict(pairs=dict(measures=("l1", "ssim", "lpips_alex", "ocr"))),
-        networks=dict(
-            generator=dict(name="pix2pix.Generator", channels=32, levels=6, skips=True, dropout=0.5),
-            discriminator=dict(name="pix2pix.Discriminator", channels=32, layers=3),
-        ),
-        optimizers=dict(generator=ADAM, discriminator=ADAM),
-        method=dict(name="translation", fields=("noto_sans", "wenkai"), task="paired", loss="non_saturating", l1=100.0),
-        train=dict(steps=10_000),
-        evaluate=dict(every=2000),
-        sample=dict(n=48, given="split:test"),
-    ),
-    tiny={
-        "networks.generator.channels": 2,
-        "networks.generator.levels": 3,
-        "networks.discriminator.channels": 2,
-        "networks.discriminator.layers": 2,
-        "evals.pairs.measures": ("l1",),
+    start=("pix2pix_emoji", "data/glyphs"),
+    full={
+        "data.batch_size": 8,
+        "evals.pairs.measures": ("l1", "ssim", "lpips_alex", "ocr"),
+        "method.fields": ("noto_sans", "wenkai"),
     },
+    tiny={"evals.pairs.measures": ("l1",)},
 )
