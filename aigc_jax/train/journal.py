@@ -88,7 +88,10 @@ class Journal:
 
     def diagnosis(self, step: int, lines: Sequence[str]) -> None:
         """Records and says what is wrong with the run, but for what was told before."""
-        if not self._chief or not (new := [line for line in lines if line not in diagnosed(self._path)]):
+        if not self._chief or not lines:
+            return
+        told = diagnosed(self._path)
+        if not (new := [line for line in lines if line not in told]):
             return
         self._record({"step": step, "group": DIAGNOSIS, "lines": new})
         for line in new:
