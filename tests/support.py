@@ -95,6 +95,8 @@ def write_emoji(folder: Path, count: int = 100) -> Path:
         {"hexcode": code.upper(), "label": f"disc {i}", "group": 0, "subgroup": i % 20} for i, code in enumerate(codes)
     ]
     _write_json(folder / "emojibase-data" / "en" / "data.json", named)
+    chinese = [{**each, "label": f"第{i}个圆"} for i, each in enumerate(named)]
+    _write_json(folder / "emojibase-data" / "zh" / "data.json", chinese)
     groups = {"groups": {"0": "discs", "2": "component"}, "subgroups": {str(i): f"discs-{i}" for i in range(20)}}
     _write_json(folder / "emojibase-data" / "meta" / "groups.json", groups)
     return folder

@@ -28,13 +28,13 @@ from aigc_jax.errors import UserError, optional
 from aigc_jax.places import expanded
 from aigc_jax.ranges import between
 
-VERSION = "1.0.0"  # of the rules by which packages become splits and pixels
+VERSION = "1.1.0"  # of the rules by which packages become splits and pixels
 LEFT_OUT = ("component", "flags")  # groups
 GENDERS = ("2640", "2642")  # the signs that make a person a woman or a man
 PERSONS = {"1f468": "1f9d1", "1f469": "1f9d1", "1f466": "1f9d2", "1f467": "1f9d2", "1f474": "1f9d3", "1f475": "1f9d3"}
 JOINER, COLOURED = "200d", "fe0f"  # between the parts of an emoji; a sign that says no more than that it is one
 DRAWINGS = "icons.json", "chars.json"  # of a package of iconify: SVG by name, and names by code points
-NAMES, GROUPS = "en/data.json", "meta/groups.json"  # of emojibase-data
+NAMES, GROUPS = ("en/data.json", "zh/data.json"), "meta/groups.json"  # of emojibase-data
 StyleName = Literal["noto", "twemoji", "openmoji", "fluent", "line"]
 Side = Annotated[int, between(8, 256)]  # in pixels: with it, all drawings of a style fit into memory
 
@@ -65,7 +65,8 @@ class Emoji(NamedTuple):
     """One emoji. code: its code points as iconify writes them, "1f44b" or "1f469-200d-1f680"."""
 
     code: str
-    name: str
+    en: str  # what it is called, "waving hand"
+    zh: str  # 挥手
     subgroup: str
 
     @property
@@ -110,6 +111,8 @@ class Drawings(tfds.core.GeneratorBasedBuilder):
                     **dict.fromkeys(config.fields, image),
                     "label": tfds.features.ClassLabel(names=list(config.class_names)),
                     "code": tfds.features.Text(),
+                    "en": tfds.features.Text(),
+                    "zh": tfds.features.Text(),
                 }
             ),
             disable_shuffling=True,
@@ -125,7 +128,7 @@ class Drawings(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         for key, (svg, emoji) in enumerate(rows):
             images = {name: png(drawn(each, config.size)) for name, each in zip(config.fields, svg, strict=True)}
-            yield key, {**images, "label": emoji.subgroup, "code": emoji.code}
+            yield key, {**images, "label": emoji.subgroup, "code": emoji.code, "en": emoji.en, "zh": emoji.zh}
 
 
 def drawn(svg: str, size: int) -> np.ndarray:
@@ -205,12 +208,16 @@ class Library:
             raise UserError(f"{folder} lacks drawings that it lists ({error!r}): npm install {package}") from error
 
     def _named(self) -> list[Emoji]:
-        groups, entries = self._json(EMOJIBASE, GROUPS), self._json(EMOJIBASE, NAMES)
+        groups, entries, chinese = (self._json(EMOJIBASE, file) for file in (GROUPS, *NAMES))
         try:
+            zh = {each["hexcode"]: each["label"] for each in chinese}
             names = groups["subgroups"]
             left_out = {int(number) for number, name in groups["groups"].items() if name in LEFT_OUT}
             kept = [each for each in entries if "subgroup" in each and each["group"] not in left_out]
-            return [Emoji(_code(each["hexcode"]), each["label"], names[str(each["subgroup"])]) for each in kept]
+            return [
+                Emoji(_code(each["hexcode"]), each["label"], zh[each["hexcode"]], names[str(each["subgroup"])])
+                for each in kept
+            ]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             folder = printable(self._folder / EMOJIBASE.name)
             raise UserError(f"{folder} is not understood ({error!r}): npm install {EMOJIBASE}") from error

@@ -55,6 +55,26 @@ class Beside:
         return {name: source[indices]["image"] for name, source in self.columns.items()}
 
 
+@dataclass(frozen=True)
+class Joined:
+    """Rows that stream, with columns of arrays beside them."""
+
+    rows: Source
+    columns: Mapping[str, np.ndarray]
+    arrays: None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        return {**self.rows[indices], **{name: column[indices] for name, column in self.columns.items()}}
+
+
+def joined(source: Source, arrays: Mapping[str, np.ndarray]) -> Source:
+    """The rows of a source with further columns. arrays: field -> as many rows, in the same order."""
+    return Joined(source, arrays) if source.arrays is None else ArraySource({**source.arrays, **arrays})
+
+
 def columns(builder: Any, names: Iterable[str], shape: tuple[int, int, int]) -> dict[str, Source]:
     """Split -> source of several images a row, in memory if small. names: of the builder's features, and the fields."""
     found = {name: image_sources(builder, shape, image=name, label=None) for name in names}

@@ -4,6 +4,8 @@
         @iconify-json/fluent-emoji-flat@1.2.6 emojibase-data@17.0.0
     pip install 'aigc_jax[emoji]'
 
+With --config.data.caption=en or zh each has its name as a caption, "waving hand" or 挥手.
+
 Table: emoji in four styles | `npm install` of five packages, which the head of
 [configs/data/emoji.py](configs/data/emoji.py) names; 100 MB on disk
 表: 四种画风的表情符号 | `npm install` 五个包，见 [configs/data/emoji.py](configs/data/emoji.py) 的开头；占 100 MB

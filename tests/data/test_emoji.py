@@ -46,6 +46,22 @@ def test_emoji_are_drawn_on_white_in_their_style(packages, data_dir):
         assert np.array_equal(labels[first::2], labels[0::2])
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "disc {}"), ("zh", "第{}个圆")])
+def test_a_caption_is_the_name_of_what_is_drawn(packages, data_dir, language, said):
+    data = load(packages, data_dir, caption=language)
+    field = data.given["caption"]
+    named = {emoji.code: i for i, emoji in enumerate(Library(str(packages), ("noto", "fluent")).emoji)}
+    splits = by_hash(Library(str(packages), ("noto", "fluent")).emoji, key=lambda each: each.family)
+    for split, members in splits.items():
+        wanted = [said.format(named[emoji.code]) for emoji in members for _ in range(2)]  # once for each style
+        assert field.values(all_of(data.splits[split], "caption")).tolist() == wanted
+        np.testing.assert_array_equal(
+            all_of(data.splits[split], "image"), all_of(load(packages, data_dir).splits[split], "image")
+        )
+    assert field.length == len(said.format(99)) + 1 and len(field.describe(data.splits["test"], "caption")) > 0
+    assert field.values(field.parse(said.format(7), 2)).tolist() == [said.format(7)] * 2
+
+
 def test_an_emoji_is_in_one_split_whatever_the_styles(packages, data_dir):
     emoji = Library(str(packages), ("noto", "fluent")).emoji
     splits = by_hash(emoji, key=lambda each: each.family)
@@ -61,10 +77,10 @@ def test_an_emoji_is_in_one_split_whatever_the_styles(packages, data_dir):
 
 def test_persons_of_either_gender_stay_together():
     person, woman, man, sign = "1f9d1-200d-2695", "1f469-200d-2695", "1f468-200d-2695", "1f481-200d-2640"
-    assert len({Emoji(code, "", "").family for code in (person, woman, man)}) == 1
-    assert Emoji(sign, "", "").family == Emoji("1f481", "", "").family == "1f481"
-    assert Emoji("2640", "", "").family == "2640", "the sign alone is an emoji"
-    assert Emoji("1f469-200d-1f680", "", "").family != Emoji("1f469-200d-2695", "", "").family
+    assert len({Emoji(code, "", "", "").family for code in (person, woman, man)}) == 1
+    assert Emoji(sign, "", "", "").family == Emoji("1f481", "", "", "").family == "1f481"
+    assert Emoji("2640", "", "", "").family == "2640", "the sign alone is an emoji"
+    assert Emoji("1f469-200d-1f680", "", "", "").family != Emoji("1f469-200d-2695", "", "", "").family
 
 
 def test_flags_and_parts_are_left_out(tmp_path):
@@ -76,7 +92,7 @@ def test_flags_and_parts_are_left_out(tmp_path):
     file.write_text(json.dumps(entries), "utf-8")
     told = json.loads(groups.read_text("utf-8"))
     groups.write_text(json.dumps({**told, "groups": {**told["groups"], "9": "flags"}}), "utf-8")
-    assert [each.name for each in Library(str(folder), ("noto",)).emoji] == [f"disc {i}" for i in range(3, 100)]
+    assert [each.en for each in Library(str(folder), ("noto",)).emoji] == [f"disc {i}" for i in range(3, 100)]
 
 
 def test_a_pair_is_of_one_drawing_and_test_pairs_are_of_other_subgroups(packages, data_dir):

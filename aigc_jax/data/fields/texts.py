@@ -127,7 +127,7 @@ class Text(Field):
 
     def sheet(self, source: Source, name: str) -> Exhibit:
         """Some texts and a histogram of their lengths."""
-        texts = _texts(source)
+        texts = self._texts(source, name)
         shown = [texts[i] for i in order(0, len(texts), 0, min(SHOWN, len(texts)))]
         lengths = np.array([len(text) for text in texts])
         longest = np.percentile(lengths, 99)
@@ -141,15 +141,16 @@ class Text(Field):
 
     def describe(self, source: Source, name: str) -> str:
         """Texts, tokens, and how much of them the vocabulary holds."""
-        texts = _texts(source)
+        texts = self._texts(source, name)
         tokens = np.count_nonzero(source[np.arange(len(source))][name][:, 1:])  # each is predicted once
         share = coverage(texts, self.characters)
         return f" of {len(texts):,} texts, {tokens:,} tokens, vocabulary covers {share:.2%} of the characters"
 
-
-def _texts(source: Source) -> list[str]:
-    assert isinstance(source, TextSource)
-    return source.texts()
+    def _texts(self, source: Source, name: str) -> list[str]:
+        """Those of a split; beside other fields, the windows of this one."""
+        if isinstance(source, TextSource):
+            return source.texts()
+        return self.values(source[np.arange(len(source))][name]).tolist()
 
 
 def common_characters(texts: Iterable[str], size: int) -> str:

@@ -1,17 +1,20 @@
-"""Emoji in up to five drawn styles, with their subgroups as classes: 1,586 that all styles draw.
+"""Emoji in up to five drawn styles, 1,586 that all draw: their subgroups as classes, their names as captions.
 
 Packages and rules: `data/emoji.py`. Emoji are split by their code points over all styles, about 85 / 5 / 10: whatever
 the styles, an emoji is in one split, and those that differ in gender alone are together.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.emoji import Drawings, Emoji, Library, Row, Side, StyleName, by_hash, counts
 from aigc_jax.data.fields.pixels import Augment
+from aigc_jax.data.fields.texts import Text, common_characters
 from aigc_jax.data.files import some
-from aigc_jax.data.images import image_dataset
+from aigc_jax.data.images import image_dataset, joined
 from aigc_jax.data.store import image_sources
 from aigc_jax.ranges import NotEmpty
 
@@ -27,11 +30,12 @@ def load(
     styles: Annotated[tuple[StyleName, ...], NotEmpty()],
     image_size: Side,
     augment: tuple[Augment, ...],
+    caption: Literal["", "en", "zh"] = "",
 ) -> DataSet:
     """The drawings, in memory.
 
     path: the folder node_modules that holds the packages; styles: which are drawn; image_size: side of the squares;
-    augment: what is done to training images.
+    augment: what is done to training images; caption: the language of their names, the field `caption`; "" = none.
     """
     library = Library(path, tuple(dict.fromkeys(styles)))
     splits = by_hash(library.emoji, key=lambda emoji: emoji.family)
@@ -49,7 +53,19 @@ def load(
     shape = (image_size, image_size, 3)
     sources = image_sources(builder, shape)
     folder = Path(builder.data_dir)
-    return image_dataset("emoji", sources, shape, library.class_names, folder, augment=augment, notes=tuple(notes))
+    data = image_dataset("emoji", sources, shape, library.class_names, folder, augment=augment, notes=tuple(notes))
+    if not caption:
+        return data
+    said = {split: [getattr(row.emoji, caption) for row in members] for split, members in rows.items()}
+    field = caption_field(said)
+    captioned = {split: joined(source, {"caption": field.windows(said[split])}) for split, source in sources.items()}
+    return replace(data, splits=captioned, fields={**data.fields, "caption": field})
+
+
+def caption_field(said: Mapping[str, Sequence[str]]) -> Text:
+    """Texts in the characters of those in train, and windows that hold the longest. said: split -> texts."""
+    longest = max(len(text) for texts in said.values() for text in texts)
+    return Text(common_characters(said["train"], size=0), longest + 1)
 
 
 def _subgroups(members: list[Emoji]) -> set[str]:
