@@ -7,13 +7,14 @@ The paper's networks at 28 x 28: two doublings of a grid of 7 x 7, a mapping net
 intervals. The dial of the size is networks.*.channels, with `most` four times as many. R1's weight is near ADA's rule,
 0.0002 x pixels / batch.
 On a GPU: networks.*.channels=64, most=256, width=256, data.batch_size=64, train.steps_per_call=16.
-Hardware: 2 CPU cores. Time: chosen for 20 minutes. A step of the trainer took 134 ms of processor time, the mean of 24
-on shared cores, penalties included.
-Expected: sharp garments; sample.psi=0.7 draws fewer odd ones.
-Measured: not yet measured.
+Hardware: 2 CPU cores. Time: about 20 minutes. Expected: garments that are told apart at sight; sample.psi=0.7 draws
+fewer odd ones.
+Measured once, seed 0, on 2 CPU cores with jax 0.10.2 in 22 min (13 steps/s on quiet cores): shirts, trousers, dresses,
+bags, shoes and boots; many bear a pattern of dots, one in ten is a fragment; FD-fashion_mnist 1.18 [0.94, 1.40], recall
+0.67; the discriminator is right about 83 % of test images and fakes.
 
-Table: GAN | StyleGAN2 | Fashion-MNIST | not yet measured
-表: GAN | StyleGAN2 | Fashion-MNIST | 尚未测量
+Table: GAN | StyleGAN2 | Fashion-MNIST | garments, many dotted, FD 1.18; 22 min
+表: GAN | StyleGAN2 | Fashion-MNIST | 可辨认的服装，多有斑点，FD 1.18；22 分钟
 """
 
 from aigc_jax.experiments import Experiment

@@ -34,8 +34,8 @@ get_config = Experiment(
         "optimizers.discriminator": dict(learning_rate=3e-4, b1=0.0, b2=0.9),
         "method.loss": "wasserstein",
         "method.gradient_penalty": 10.0,
-        "train.steps": 3000,
-        "sample.every": 500,
+        "train.steps": 6000,
+        "sample.every": 1000,
     },
     tiny={
         "networks.generator.channels": 2,
