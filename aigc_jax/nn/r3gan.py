@@ -119,7 +119,8 @@ class Generator(ReadsLabels, nn.Module):
         height, width, colours = self.shape
         widths = tuple(self.channels * multiplier for multiplier in self.multipliers)
         if self.label_classes:
-            label = nn.Embed(self.label_classes, EMBEDDED, embedding_init=nn.initializers.normal(1.0), name="classes")
+            vectors = nn.initializers.normal(self.label_classes**-0.5)  # as of a matrix that a one-hot label is times
+            label = nn.Embed(self.label_classes, EMBEDDED, embedding_init=vectors, name="classes")
             noise = jnp.concatenate([noise, label((given or {})["label"])], axis=-1)
         x = dense(widths[0], self.dtype, name="latent")(noise)
         grid = (height >> halvings, width >> halvings, widths[0])
@@ -151,6 +152,6 @@ class Discriminator(ReadsLabels, nn.Module):
         if not self.label_classes:
             return dense(1, self.dtype, name="logit")(x)[:, 0].astype(jnp.float32)
         x = dense(EMBEDDED, self.dtype, name="logit")(x).astype(jnp.float32)
-        vectors = nn.initializers.normal(EMBEDDED**-0.5)
+        vectors = nn.initializers.normal((EMBEDDED * self.label_classes) ** -0.5)
         label = nn.Embed(self.label_classes, EMBEDDED, embedding_init=vectors, name="classes")
         return jnp.sum(x * label((given or {})["label"]), axis=-1)
