@@ -3,8 +3,9 @@
     python main.py --config=configs/r3gan_fashion_mnist.py --workdir=runs/r3gan
 
 The paper's game: a relativistic pairing of real and generated images, with penalties on the discriminator's gradient at
-both (R1 and R2), in every step. Its blocks too, one a stage of 28, 14 and 7 pixels in place of two, with 16 channels at
-28x28.
+both (R1 and R2), in every step. Its blocks too, one a stage of 28, 14 and 7 pixels in place of two, with 8, 32 and 64
+channels. The rate is five times the paper's, for a run of a few hundred thousand images; with 3e-3 the shapes of 600
+steps were worse than with 1e-3.
 Size: networks.generator.channels and networks.discriminator.channels.
 Hardware: 2 CPU cores. Time: about 20 minutes. Expected: garments whose outlines are clear, of every class.
 Measured: not yet measured.
@@ -15,23 +16,23 @@ Table: GAN | R3GAN | Fashion-MNIST | not yet measured
 
 from aigc_jax.experiments import Experiment
 
-sizes = dict(label_classes=0, channels=16, blocks=1, group=16)
-adversary = dict(learning_rate=4e-4, b1=0.0, b2=0.99)
+sizes = dict(label_classes=0, channels=8, blocks=1, group=16)
+adversary = dict(learning_rate=1e-3, b1=0.0, b2=0.99)
 
 get_config = Experiment(
     start="gan_fashion_mnist",
     full={
         "data.batch_size": 64,
-        "networks.generator": dict(sizes, name="r3gan.Generator", multipliers=(4, 2, 1)),
-        "networks.discriminator": dict(sizes, name="r3gan.Discriminator", multipliers=(1, 2, 4)),
+        "networks.generator": dict(sizes, name="r3gan.Generator", multipliers=(8, 4, 1)),
+        "networks.discriminator": dict(sizes, name="r3gan.Discriminator", multipliers=(1, 4, 8)),
         "optimizers.generator": adversary,
         "optimizers.discriminator": adversary,
         "method.loss": "relativistic",
         "method.latent": 64,
-        "method.r1": 0.5,
-        "method.r2": 0.5,
-        "train.steps": 2000,
-        "sample.every": 400,
+        "method.r1": 0.1,
+        "method.r2": 0.1,
+        "train.steps": 5000,
+        "sample.every": 1000,
     },
     tiny={
         "networks.generator.channels": 2,

@@ -31,6 +31,6 @@ get_config = Experiment(
         "optimizers.generator": adversary,
         "optimizers.discriminator": adversary,
         "method.loss": "hinge",
-        "train.steps": 3200,
+        "train.steps": 6000,
     },
 )
