@@ -105,24 +105,25 @@ def _by_taps(x: jax.Array, y: jax.Array, border: tuple[int, int], stride: int) -
     return jnp.stack([jnp.stack([tap(down, across) for across in range(taps)]) for down in range(taps)])
 
 
-spelled_out.defvjp(lambda x, kernel: (plain(x, kernel), (x, kernel)), _spelled_back)
+# Forwards is the function itself, here and below: a gradient of the gradient finds these rules too.
+spelled_out.defvjp(lambda x, kernel: (spelled_out(x, kernel), (x, kernel)), _spelled_back)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def winograd(x: jax.Array, kernel: jax.Array, tile: int) -> jax.Array:
     """`convolve` by F(tile x tile, 3x3). tile: 2 or 4; with 4, rounding errors are about ten times those of `plain`."""
-    return _filter(x, kernel, tile, 1)
+    return _filter(x, kernel, tile)
 
 
 def _forward(x: jax.Array, kernel: jax.Array, tile: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _filter(x, kernel, tile, 1), (x, kernel)
+    return winograd(x, kernel, tile), (x, kernel)
 
 
 def _backward(tile: int, kept: tuple[jax.Array, jax.Array], cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The input's gradient is a convolution with the flipped kernel. The kernel's is Gᵀ [V D] G, with the input's tiles
     V = B d Bᵀ, computed again, and the cotangent's D = Aᵀ y A."""
     x, kernel = kept
-    return _filter(cotangent, kernel[::-1, ::-1], tile, 2), _to_kernel(x, cotangent, tile)
+    return winograd(cotangent, kernel[::-1, ::-1].swapaxes(2, 3), tile), _to_kernel(x, cotangent, tile)
 
 
 winograd.defvjp(_forward, _backward)
@@ -137,15 +138,14 @@ def _to_kernel(x: jax.Array, cotangent: jax.Array, tile: int) -> jax.Array:
     return _squares(_products(of_x, of_y, 1, 1), np.transpose(G[tile]))
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _filter(x: jax.Array, kernel: jax.Array, tile: int, contracted: int) -> jax.Array:
-    """contracted: the axis of the transformed kernel [entries, I, O] that is summed over: 1 or 2."""
+@functools.partial(jax.jit, static_argnums=2)
+def _filter(x: jax.Array, kernel: jax.Array, tile: int) -> jax.Array:
     rows, height, width, _ = x.shape
     down, across = -(-height // tile), -(-width // tile)
     inputs = _tiles(_padded(x, tile), B[tile], tile)
     weights = _squares(kernel.reshape(9, *kernel.shape[2:]), G[tile])
     weights = weights.reshape(-1, *kernel.shape[2:])
-    y = _squares(_products(inputs, weights, 2, contracted), A[tile]).reshape(tile, tile, rows, down, across, -1)
+    y = _squares(_products(inputs, weights, 2, 1), A[tile]).reshape(tile, tile, rows, down, across, -1)
     return y.transpose(2, 3, 0, 4, 1, 5).reshape(rows, tile * down, tile * across, -1)[:, :height, :width]
 
 

@@ -89,9 +89,32 @@ def test_over_several_devices_the_plain_way_is_taken(monkeypatch):
 def test_gradients_on_a_cpu_are_convolutions_of_one_layout(of):
     """XLA brings others into it at the top of a program alone: in a branch they take 30 times as long."""
     x, kernel = jnp.ones((2, 6, 6, 3)), jnp.ones((4, 4, 3, 5) if of is halve else (3, 3, 3, 5))
-    text = str(jax.make_jaxpr(jax.grad(lambda x, kernel: jnp.sum(of(x, kernel) ** 2), argnums=(0, 1)))(x, kernel))
-    layouts = set(re.findall(r"lhs_spec=\([\d, ]+\), rhs_spec=\([\d, ]+\), out_spec=\([\d, ]+\)", text))
-    assert layouts == {"lhs_spec=(0, 3, 1, 2), rhs_spec=(3, 2, 0, 1), out_spec=(0, 3, 1, 2)"}
+
+    def value(x, kernel):
+        return jnp.sum(of(x, kernel) ** 2)
+
+    def penalty(x, kernel):
+        return jnp.sum(jax.grad(value)(x, kernel) ** 2)
+
+    for function in (value, penalty):
+        text = str(jax.make_jaxpr(jax.grad(function, argnums=(0, 1)))(x, kernel))
+        layouts = set(re.findall(r"lhs_spec=\([\d, ]+\), rhs_spec=\([\d, ]+\), out_spec=\([\d, ]+\)", text))
+        assert layouts == {"lhs_spec=(0, 3, 1, 2), rhs_spec=(3, 2, 0, 1), out_spec=(0, 3, 1, 2)"}
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "side"), [(3, 5, 6), (CHANNELS, CHANNELS, 6), (CHANNELS, CHANNELS, 10)])
+def test_gradients_of_a_gradient_are_those_of_the_plain_one(inputs, outputs, side):
+    x, kernel, cotangent = arrays(side, side, inputs, outputs)
+
+    def of(operation):
+        def penalty(x, kernel):
+            slopes = jax.grad(lambda x: jnp.sum(jnp.tanh(operation(x, kernel) / 10) * cotangent))(x)
+            return jnp.sum(slopes**2)
+
+        return jax.jit(jax.grad(penalty, argnums=(0, 1)))(x, kernel)
+
+    for one, other in zip(of(convolve), of(plain), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(other).max())
 
 
 @pytest.mark.parametrize("operation", [convolve, halve])
