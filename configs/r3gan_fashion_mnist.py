@@ -31,8 +31,8 @@ get_config = Experiment(
         "method.latent": 64,
         "method.r1": 0.1,
         "method.r2": 0.1,
-        "train.steps": 5000,
-        "sample.every": 1000,
+        "train.steps": 10_000,
+        "sample.every": 2000,
     },
     tiny={
         "networks.generator.channels": 2,

@@ -29,6 +29,6 @@ get_config = Experiment(
         "optimizers.generator": adversary,
         "optimizers.discriminator": adversary,
         "method.loss": "hinge",
-        "train.steps": 6000,
+        "train.steps": 12_000,
     },
 )
