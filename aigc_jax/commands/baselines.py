@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> None:
         for what, images in baselines(made.data, asked):
             found = True
             print(f"{name}, {what}:")
-            for figure in judge.figures([judge.look({made.data.target: images, TRUTH: asked.truth})], made.seed):
+            rows = {made.data.target: images, TRUTH: asked.truth, **asked.beside}
+            for figure in judge.figures([judge.look(rows)], made.seed):
                 print(told(figure))
             left_out += judge.left_out
     if not found:

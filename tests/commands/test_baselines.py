@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from printing import printing
+from support import LETTERS, write_fonts
 
 from aigc_jax import command
 from aigc_jax.data.catalogue import default_data_dir
 from aigc_jax.data.sets import digits
 from aigc_jax.evaluate.__main__ import main
+from aigc_jax.evaluate.judge import Judge
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,23 @@ def test_copies_and_means(files, tmp_path, capsys):
     expected = [np.abs(test - made).mean() / 255 for made in (blocks, image, colour)]
     assert found == pytest.approx(expected, rel=1e-4)
     assert expected[0] < expected[1] < expected[2]
+
+
+def test_what_the_images_show_is_told_to_the_measures(tmp_path, monkeypatch):
+    """As measures of characters need it: each glyph's character."""
+    fonts = tuple(map(str, write_fonts(tmp_path / "fonts")))
+    data = dict(fonts=fonts, characters=LETTERS)
+    file = tmp_path / "glyphs.py"
+    fields = '"method.fields": ("one", "other")'
+    file.write_text(
+        "from aigc_jax.experiments import Experiment\n"
+        f"get_config = Experiment(start='pix2pix_glyphs', full={{'data': {data}, {fields}}})\n"
+    )
+    seen = []
+    monkeypatch.setattr(Judge, "look", lambda judge, rows: seen.append(set(rows)))
+    monkeypatch.setattr(Judge, "figures", lambda *_: [])
+    assert guarded(f"{file}:tiny") == 0
+    assert seen == [{"other", "truth", "character"}] * 3
 
 
 def test_a_configuration_without_pairs_is_refused(capsys):
