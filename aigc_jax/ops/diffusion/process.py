@@ -95,7 +95,7 @@ def process(name: Name, steps: int = 0) -> Process:
     if name == "vp":
         return Process(_vp, **unit)
     if name == "trigonometric":
-        return Process(lambda t, xp: (xp.cos(0.5 * math.pi * t), xp.sin(0.5 * math.pi * t)), **unit)
+        return Process(lambda t, xp: (xp.sin(0.5 * math.pi * (1 - t)), xp.sin(0.5 * math.pi * t)), **unit)
     if name == "flow":
         return Process(lambda t, xp: (1 - t, t), **unit)
     if name == "ve":

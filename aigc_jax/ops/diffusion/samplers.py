@@ -27,6 +27,7 @@ Name = Literal[
 KEPT = 3  # e_1 .. e_3
 BASIS = 3 + KEPT  # x, y, e, e_1, e_2, e_3
 X, Y, E = 0, 1, 2  # places in it
+FAINT = 1e-3  # α / σ below which σ / α is no measure of time
 
 
 class Table(NamedTuple):
@@ -162,9 +163,9 @@ def ddim(grid: Grid, eta: float) -> list[Row]:
 def _line(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """(c, v) at each place: y = x / c is a straight line y = D + v ε' for constant D, and dy/dv = (y - D) / v.
 
-    v = σ / α with c = α, as in Karras et al. 2022; where α is 0 at first, v = σ / (α + σ).
+    v = σ / α with c = α, as in Karras et al. 2022; where the first x is nearly noise alone, v = σ / (α + σ).
     """
-    scale = grid.alpha if grid.alpha[0] else grid.alpha + grid.sigma
+    scale = grid.alpha if grid.alpha[0] > FAINT * grid.sigma[0] else grid.alpha + grid.sigma
     return scale, grid.sigma / scale
 
 
