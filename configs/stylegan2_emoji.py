@@ -30,8 +30,8 @@ get_config = Experiment(
         "method.augmentation": ("ada_blit", "ada_geometry", "ada_color"),
         "method.augmentation_target": 0.6,
         "method.augmentation_images": 100_000,
-        "train.steps": 5000,
-        "sample.every": 1000,
-        "checkpoint.every": 1000,
+        "train.steps": 15_000,
+        "sample.every": 3000,
+        "checkpoint.every": 3000,
     },
 )

@@ -35,9 +35,9 @@ from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample
 from aigc_jax.ops import adversarial
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import path_length as lengths
-from aigc_jax.ops.adversarial_diagnosis import diagnose
+from aigc_jax.ops.adversarial_diagnosis import VARIETY, apart, diagnose
 from aigc_jax.ops.augmentations import AUGMENTATIONS, ada_probability
-from aigc_jax.ops.batch import count, draw, microbatches, per_example, spread
+from aigc_jax.ops.batch import count, draw, microbatches, spread
 from aigc_jax.ops.directions import closed_form_directions
 from aigc_jax.ranges import Amount, Part, Size, above, at_least
 
@@ -271,15 +271,11 @@ def gan(
         z = draw(jax.random.normal, key, (real.shape[0], latent))
         fake = generator.predict(state, z, reads(generator, batch.given))
         on_real, on_fake = (discriminator.predict(state, images, given) for images in (real, fake))
-
-        def distances(images: Array) -> Array:
-            return jnp.sqrt(per_example(jnp.sum, (images - jnp.roll(images, 1, axis=0)) ** 2))
-
         return {
             "real_logit": PerExample.of(on_real),
             "fake_logit": PerExample.of(on_fake),
             "accuracy": PerExample.of(adversarial.told_apart(loss, on_real, on_fake)),
-            "variety": PerExample(distances(fake), distances(real)),
+            VARIETY: PerExample(apart(fake), apart(real)),
         }
 
     def drawn(keys: Array, truncation: Array | float = FAR) -> Array:

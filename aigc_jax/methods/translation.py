@@ -30,6 +30,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import adversarial, image_pool
+from aigc_jax.ops.adversarial_diagnosis import OF_IMAGES, VARIETY, apart, diagnose
 from aigc_jax.ops.batch import per_example
 from aigc_jax.ranges import Amount, Count
 
@@ -169,6 +170,7 @@ def translation(
 
         l1: how far samples of the paired task are from the true images (eq. 3).
         cycle_<field>: of the unpaired task, how far its images are from themselves there and back, in means of |.|.
+        variety, of the unpaired task variety_<field>: the mean distance of two samples over that of two images.
         """
         images, made = images_of(batch), made_fields(batch)
 
@@ -186,7 +188,10 @@ def translation(
         found = fakes if paired else back
         measures = {name: per_example(jnp.mean, jnp.abs(found[to] - images[to])) for to, name in names.items()}
         measures["accuracy"] = jnp.mean(jnp.stack(right), 0)
-        return {name: PerExample.of(values) for name, values in measures.items()}
+        varieties = {
+            VARIETY if paired else f"{VARIETY}_{to}": PerExample(apart(fakes[to]), apart(images[to])) for to in made
+        }
+        return {**{name: PerExample.of(values) for name, values in measures.items()}, **varieties}
 
     def sample(keys: Array, state: State, given: Given, plan: PyTree) -> Array:
         """An image of each of `given`, with dropout of its own key: float32 [n, H, W, C] in (-1, 1)."""
@@ -197,7 +202,15 @@ def translation(
 
         return jax.vmap(one)(keys, given[other[to]])
 
-    return Method(init, step, evaluate, sample, reads=fields, targets=() if paired else fields)
+    return Method(
+        init,
+        step,
+        evaluate,
+        sample,
+        reads=fields,
+        targets=() if paired else fields,
+        diagnose=functools.partial(diagnose, loss, said=OF_IMAGES),
+    )
 
 
 def _total(values: Iterable[Array]) -> Array:

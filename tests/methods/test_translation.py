@@ -101,6 +101,18 @@ def test_there_and_back_and_of_one_s_own_field(distance, of):
     np.testing.assert_allclose(measured["cycle_x"].total, np.mean(5 * X, (1, 2, 3)), rtol=1e-5)
 
 
+def test_variety_is_of_each_field_that_is_made():
+    """To y is times 2 and to x times 3, so that what is made is as far apart as what it is made of, times these."""
+    made = unpaired(loss="least_squares")
+    batch = Batch(Y, {"x": X})
+    measured = made.evaluate(KEY, made.init(KEY, batch, {}), batch)
+    apart = {name: np.sqrt(np.sum((each - np.roll(each, 1, 0)) ** 2, (1, 2, 3))) for name, each in (("x", X), ("y", Y))}
+    np.testing.assert_allclose(measured["variety_y"].total, 2 * apart["x"], rtol=1e-5)
+    np.testing.assert_allclose(measured["variety_x"].total, 3 * apart["y"], rtol=1e-5)
+    np.testing.assert_allclose(measured["variety_y"].weight, apart["y"], rtol=1e-5)
+    assert made.diagnose({"variety_x": 0.9, "variety_y": 0.1}) and not made.diagnose({"variety_x": 0.9})
+
+
 def test_one_update_follows_the_gradient_of_the_weighted_sum():
     """Of a generator times a to y and b to x, d/da of 10 (|abx - x| + |aby - y|) + 5 |ay - y| at 2, 3."""
     made = method(Scaled(), Indifferent(), 1.0, task="unpaired", loss="least_squares", cycle=10.0, identity=5.0)
