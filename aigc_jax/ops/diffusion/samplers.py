@@ -20,9 +20,7 @@ from aigc_jax.ops.diffusion.process import Process
 
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]
 """(x_t [B, ...], t float32 scalar) -> the expected x_0 [B, ...]."""
-Name = Literal[
-    "ancestral", "ddim", "heun", "adams", "dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde", "unipc"
-]
+Name = Literal["ancestral", "ddim", "heun", "adams", "dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde", "unipc"]
 
 KEPT = 3  # e_1 .. e_3
 BASIS = 3 + KEPT  # x, y, e, e_1, e_2, e_3
@@ -43,6 +41,7 @@ class Table(NamedTuple):
 
     def padded(self, rows: int) -> "Table":
         """The same in single precision, filled up to so many rows."""
+
         def fill(column: np.ndarray) -> np.ndarray:
             rest = [(0, rows - len(column))] + [(0, 0)] * (column.ndim - 1)
             return np.pad(column, rest).astype(np.float32)
