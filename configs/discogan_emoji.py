@@ -39,8 +39,5 @@ get_config = Experiment(
             cycle_distance="mse",
         ),
     },
-    tiny={
-        "networks.generator.channels": 2,
-        "networks.generator.levels": 3,
-    },
+    tiny={"networks.generator.channels": 2},
 )
