@@ -6,10 +6,16 @@ Encoders and decoders of 4 x 4 convolutions without skips around a grid of 4 x 4
 distances there and back. 32 x 32 in place of 64 x 64, and so a halving less; the discriminator is that of
 cyclegan_emoji, and data, directions and measures are too. The paper weighs the distances as the game; here they weigh
 ten times as much. Weighed alike, around a grid of 1 x 1, the generators made one image of all.
-Hardware: 2 CPU cores. Expected: colours and coarse shapes of the target's style. Not yet measured.
+Hardware: 2 CPU cores. Expected: colours and coarse shapes of the target's style.
+Measured once, seed 0, on one CPU core, shared at the end, with jax 0.10.2 in 15 min, on all 158 test emoji: L1 0.136,
+SSIM 0.253, LPIPS 0.099; cyclegan_emoji has 0.131, 0.277, 0.091, a copy of Noto's 0.150, 0.269, 0.093. An image there
+and back is 0.068 of the range of values away from itself in Fluent's style, 0.079 in Noto's. Faces and hands turn
+orange, details of faces blur, dark areas are speckled with all colours.
 
-Table: Unpaired images | DiscoGAN | emoji in two styles, 32 × 32 | not yet measured
-表: 不成对图像 | DiscoGAN | 32 × 32 两种画风的表情符号 | 尚未测量
+Table: Unpaired images | DiscoGAN | emoji in two styles, 32 × 32 |
+the target's palette on blurred shapes: L1 0.136 (copy 0.150), LPIPS 0.099 (copy 0.093); 15 min on one core
+表: 不成对图像 | DiscoGAN | 32 × 32 两种画风的表情符号 |
+目标配色、形状模糊：L1 0.136（直接复制 0.150），LPIPS 0.099（直接复制 0.093）；单核 15 分钟
 """
 
 from aigc_jax.experiments import Experiment
@@ -33,8 +39,5 @@ get_config = Experiment(
             cycle_distance="mse",
         ),
     },
-    tiny={
-        "networks.generator.channels": 2,
-        "networks.generator.levels": 3,
-    },
+    tiny={"networks.generator.channels": 2},
 )
