@@ -1,14 +1,21 @@
-"""Denoising diffusion: Ho, Jain & Abbeel 2020 (arXiv:2006.11239); sampling also by Song et al. 2021 (arXiv:2010.02502).
+"""Diffusion and flow: a network learns to undo noise at every level, and samples go from noise to data.
 
-A network learns to see the noise in x_t = sqrt(ᾱ_t) x_0 + sqrt(1 - ᾱ_t) ε, where t is uniform in 1 .. T:
+    x_t = α(t) x_0 + σ(t) ε,    L = E w(t) |F(c_in x_t, t) - target|²    as a mean over dimensions, t of a law
 
-    L_simple = E |ε - ε_θ(x_t, t)|²                                                             (eq. 14)
+What can be chosen stands in `ops/diffusion/`, a file each:
 
-here as a mean over dimensions. Samples go from x_T ~ N(0, I) back to x_0 by algorithm 2 or by DDIM.
-What is evaluated is the bound on -log p(x_0) of the ancestral sampler with all T steps, with the variance
-and the clipping that the configuration names:
+| key | file | |
+|---|---|---|
+| `schedule`, `timesteps` | `process` | α and σ |
+| `prediction` | `parameterisation` | what F is of: with it, D(x_t, t) is the expected x_0 |
+| `times`, `spaced` | `times` | the law of t |
+| `weight` | `weights` | w |
+| `sample.sampler`, `sample.steps`, `sample.spacing` … | `samplers`, `spacing` | how x_0 is drawn |
+| `sample.guidance` … | `guidance` | wrappers of D |
 
-    L = KL(q(x_T | x_0) || p(x_T)) + Σ_{t>1} KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) - log p(x_0 | x_1)   (eq. 5)
+Denoising diffusion (Ho, Jain & Abbeel 2020, arXiv:2006.11239) is one choice of these, flow matching (Lipman et al. 2023,
+arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003) and EDM (Karras et al. 2022, arXiv:2206.00364) others. What is
+evaluated is the loss over all t, and a bound on -log p(x_0) (`bound`).
 """
 
 from collections.abc import Mapping
@@ -22,61 +29,80 @@ import numpy as np
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
-from aigc_jax.ops import diffusion as ops
-from aigc_jax.ops import latent, samplers
+from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
+from aigc_jax.ops.diffusion import bound, parameterisation, samplers, weights
+from aigc_jax.ops.diffusion import guidance as guides
+from aigc_jax.ops.diffusion import process as processes
+from aigc_jax.ops.diffusion import times as laws
+from aigc_jax.ops.diffusion.spacing import spaced as spaced_by
 from aigc_jax.ranges import Amount, Count, Part, Share, Size, at_least
 
 NETWORKS = ("net",)
 START, STEPS = 0, 1  # streams of a sample's random keys
 WALK_STEPS = 100  # of each sample on a walk, at most
+LOOKS = 2048  # rows of a plan's table, at least: evaluations of the network that a sample may take
+TERMS = 8  # times that the loss of continuous time is evaluated at
 
 
 class Plan(NamedTuple):
-    """How samples are drawn."""
+    """How samples are drawn: data of a program."""
 
-    steps: samplers.Steps
-    guidance: Any  # float32; 1 = the model itself
+    table: samplers.Table
+    guidance: Any  # float32 scalars, as the keys of their names
+    interval: Any  # float32 [2]
+    rescale: Any
 
 
 def plan(
-    process: ops.Process,
-    variance: ops.Variance,
+    process: processes.Process,
+    variance: bound.Variance,
     guided: bool,
     /,
     *,
-    sampler: Literal["ancestral", "ddim"],
+    sampler: samplers.Name,
     steps: Size,
-    eta: Share,
+    eta: Share = 0.0,
+    spacing: str = "uniform",
+    churn: Amount = 0.0,
     guidance: Amount = 1.0,
+    guidance_interval: tuple[Share, Share] = (0.0, 1.0),
+    guidance_rescale: Share = 0.0,
 ) -> Plan:
     """Settings of sampling as arrays.
 
-    sampler: DDPM's or DDIM's. steps: how many of the T to sample with. eta: of DDIM only. guidance: the weight of what
-    is given, where the model was trained with `drop` (Ho & Salimans 2022, arXiv:2207.12598, eq. 6, as 1 + w).
+    sampler: see `ops.diffusion.samplers`. steps: from noise to data; of a grid, at most T. eta: of ddim only, the noise
+    that it adds. spacing: of the steps, see `ops.diffusion.spacing`. churn: of heun only, S_churn. guidance: the weight
+    of what is given, where the model was trained with `drop`. guidance_interval: of σ / (α + σ), outside of which there
+    is none. guidance_rescale: how far its values' deviation is taken back.
     """
-    if steps > process.timesteps:
-        raise ConfigError(f'"sample.steps" is {steps}, of only {process.timesteps} "method.timesteps".')
+    if process.steps and steps > process.steps:
+        raise ConfigError(f'"sample.steps" is {steps}, of only {process.steps} "method.timesteps".')
     if guidance != 1 and not guided:
         raise ConfigError(
             f'"sample.guidance" is {guidance}, and the model has not learned to do without what is given: set it to 1, '
             'or train with "method.drop" above 0.'
         )
-    if sampler == "ancestral":
-        found = samplers.ancestral(process, steps, variance)
-    else:
-        found = samplers.ddim(process, steps, eta)
-    return Plan(found.table(process.timesteps), np.float32(guidance))
+    table = samplers.named(sampler, process, spaced_by(process, spacing, steps), variance == "large", eta, churn)
+    rows = max(LOOKS, 2 * process.steps)
+    if table.count > rows:
+        raise ConfigError(f'"sample.steps" is {steps}, and {sampler} takes {table.count} looks, of at most {rows}.')
+    return Plan(
+        table.padded(rows), np.float32(guidance), np.float32(guidance_interval), np.float32(guidance_rescale)
+    )
 
 
 def diffusion(
     learners: Mapping[str, Learner],
     /,
     *,
-    timesteps: Annotated[int, at_least(2)],
-    schedule: ops.Schedule,
-    prediction: ops.Prediction,
-    variance: ops.Variance,
+    schedule: processes.Name,
+    timesteps: Annotated[int, at_least(2, besides=0)] = 0,
+    prediction: parameterisation.Name,
+    times: laws.Law = "uniform",
+    spaced: bool = False,
+    weight: weights.Name = "simple",
+    variance: bound.Variance = "small",
     clip: bool,
     bound_terms: Count,
     drop: Part,
@@ -85,17 +111,20 @@ def diffusion(
 ) -> Method:
     """The method for images, and for whatever else has this shape.
 
-    learners: "net" maps (x [B, *shape], t int32 [B], train) to float32 [B, *shape]; where its field `reads` names what
-    is given, (x, t, given, kept, train): kept bool [B] says of which examples it may see that, None of all.
-    timesteps: T, the steps from data to noise. schedule: of the noise over t. prediction: what the network gives.
-    variance: of the ancestral sampler and the bound. clip: keep the predicted x_0 in [-1, 1].
-    bound_terms: how many of the T - 1 middle terms of the bound to evaluate on each example, at random t,
-    one in each of as many equal ranges; 0 = all of them, the exact sum over t.
+    learners: "net" maps (x [B, *shape], t float or int [B] in steps of a thousand or of T, train) to float32
+    [B, *shape]; where its field `reads` names what is given, (x, t, given, kept, train): kept bool [B] says of which
+    examples it may see that, None of all.
+    schedule: α and σ. timesteps: T of the schedules with a grid, 0 of the others. prediction: what the network gives.
+    times: the law of t in training. spaced: whether the times of a batch are spread evenly over that law.
+    weight: of the loss over t. variance: of the ancestral sampler and of a grid's bound.
+    clip: keep the predicted x_0 in [-1, 1]. bound_terms: how many terms of the bound between its ends to evaluate on
+    each example, at random t, one in each of as many equal ranges; 0 = all T - 1 of a grid, the exact sum over t.
     drop: the share of training examples without what is given, for guidance.
     levels: that a value of the data has, 256; 0 = they are not of levels, and there is no bound.
     """
-    if bound_terms >= timesteps:
-        raise ConfigError(f'"method.bound_terms" is {bound_terms}, of only timesteps - 1 = {timesteps - 1} terms.')
+    process = processes.process(schedule, timesteps)
+    laws.check(times, process)
+    _check(process, schedule, timesteps, prediction, bound_terms)
     net = learners["net"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
     if drop and not reads:
@@ -103,111 +132,179 @@ def diffusion(
             f'"method.drop" is {drop}, and the network reads nothing that could be left out: set it to 0.'
         )
     guided = drop > 0
-    process = ops.process(schedule, timesteps)
-    bound = ops.Bound(process, variance)
-    walking = samplers.ddim(process, min(timesteps, WALK_STEPS), 0.0).table(timesteps)
-
-    def noised(key: Key, x0: Array, t: Array) -> tuple[Array, Array]:
-        noise = draw(jax.random.normal, key, x0.shape)
-        return process.diffuse(x0, t, noise), ops.target(prediction, process, x0, noise, t)
+    walking = samplers.named("euler", process, _walked(process), False, 0.0, 0.0).padded(LOOKS)
 
     def conditions(given: Given, kept: Array | None) -> tuple[Any, ...]:
         """What the network reads besides x and the time."""
         return ({name: given[name] for name in reads}, kept) if reads else ()
 
+    def inputs(x: Array, t: Array) -> tuple[Array, Array]:
+        """What the network reads of x_t and t [B]."""
+        return x * parameterisation.scales(prediction, process, t, x).into, process.clock(t, jnp)
+
+    def implied(output: Array, x: Array, t: Array) -> Array:
+        """D: the x_0 of x = x_t that the network's output says. t: [B]."""
+        x0 = parameterisation.to_data(prediction, process, output, x, t)
+        return jnp.clip(x0, -1, 1) if clip else x0
+
+    def errors(output: Array, x0: Array, noise: Array, t: Array) -> Array:
+        """(F - target)² of each value."""
+        return jnp.square(parameterisation.target(prediction, process, x0, noise, t) - output)
+
     def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple[PyTree, Mapping[str, Array]]]:
         time_key, noise_key, dropout_key = jax.random.split(key, 3)
         x0 = batch.target
-        t = draw(jax.random.randint, time_key, x0.shape[:1], 1, timesteps + 1)
-        x, target = noised(noise_key, x0, t)
+        t = laws.times(times, process, time_key, x0.shape[0], spaced)
+        noise = draw(jax.random.normal, noise_key, x0.shape)
         kept = None
         if guided:
             kept = draw(jax.random.uniform, jax.random.fold_in(key, 0), x0.shape[:1]) >= drop
-        output, extra = net.apply(params, extra, x, t, *conditions(batch.given, kept), train=True, key=dropout_key)
-        losses = per_example(jnp.mean, jnp.square(target - output))
-        return losses, (extra, {"simple": jnp.mean(losses)})
+        read = inputs(process.diffuse(x0, t, noise), t)
+        output, extra = net.apply(params, extra, *read, *conditions(batch.given, kept), train=True, key=dropout_key)
+        squares = errors(output, x0, noise, t)
+        simple = per_example(jnp.mean, squares)
+        if weight == "simple":
+            return simple, (extra, {"simple": jnp.mean(simple)})
+        losses = per_example(jnp.mean, squares * weights.weight(weight, prediction, process, t, x0))
+        return losses, (extra, {"loss": jnp.mean(losses), "simple": jnp.mean(simple)})
 
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         x = jnp.zeros(batch.target.shape, jnp.float32)
-        times = jnp.zeros(x.shape[:1], jnp.int32)
-        variables = net.init(key, x, times, *conditions(batch.given, None), train=False)
+        at = jnp.zeros(x.shape[:1], jnp.int32 if process.steps else jnp.float32)
+        variables = net.init(key, x, at, *conditions(batch.given, None), train=False)
         return initial_state({"net": (net, variables)}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         return net.update(key, state, loss, batch)
 
-    def implied(output: Array, x: Array, t: Array) -> Array:
-        """The x_0 of x = x_t; t: int [B]."""
-        x0 = ops.to_data(prediction, process, output, x, t)
-        return jnp.clip(x0, -1, 1) if clip else x0
+    def seen(key: Key, state: State, batch: Batch, t: Array) -> tuple[Array, Array]:
+        """(D, the mean of (F - target)²) of each example at its t."""
+        x0 = batch.target
+        noise = draw(jax.random.normal, key, x0.shape)
+        x = process.diffuse(x0, t, noise)
+        output = net.predict(state, *inputs(x, t), *conditions(batch.given, None), train=False)
+        return implied(output, x, t), per_example(jnp.mean, errors(output, x0, noise, t))
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
-        """Bits per dimension, their parts (section 4.3: distortion is L_0, rate the rest), and L_simple over all t."""
-        x0 = batch.target
-        rows, dimensions = x0.shape[0], np.prod(x0.shape[1:])
-        terms = bound_terms or timesteps - 1
-
-        def at(key: Key, t: Array) -> tuple[Array, Array]:
-            x, target = noised(key, x0, t)
-            output = net.predict(state, x, t, *conditions(batch.given, None), train=False)
-            return implied(output, x, t), per_example(jnp.mean, jnp.square(target - output))
-
-        def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
-            time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
-            place = draw(jax.random.uniform, time_key, (rows,)) if bound_terms else jnp.zeros(rows)
-            t = jnp.floor((i + place) * ((timesteps - 1) / terms)).astype(jnp.int32) + 2
-            t = jnp.minimum(t, timesteps)  # where i + place rounded up
-            predicted, simple = at(noise_key, t)
-            return (sums[0] + bound.step(x0, predicted, t), sums[1] + simple), None
-
-        zero = jnp.zeros(rows)
-        (middle, simple), _ = jax.lax.scan(add, (zero, zero), jnp.arange(terms))
-        first, simple_first = at(jax.random.fold_in(key, terms), jnp.ones(rows, jnp.int32))
-        simple = (simple * ((timesteps - 1) / terms) + simple_first) / timesteps
-        if not levels:
-            return {"simple": PerExample.of(simple)}
-        rate = bound.prior(x0) + middle * ((timesteps - 1) / terms)
-        distortion = bound.decoder(x0, first)
-        bits = 1 / (np.log(2) * dimensions)
+        """Bits per dimension, their parts (Ho et al. 2020, section 4.3), and the mean of (F - target)² over all t."""
+        find = partial(_of_grid, process, variance) if process.steps else partial(_of_time, process, times)
+        simple, parts = find(partial(seen, state=state, batch=batch), key, batch.target, bound_terms, levels > 0)
+        found = {"simple": PerExample.of(simple)}
+        if parts is None:
+            return found
+        rate, distortion = parts
+        bits = 1 / (np.log(2) * np.prod(batch.target.shape[1:]))
         return {
             "bits_per_dim": PerExample.of((rate + distortion) * bits),
             "rate": PerExample.of(rate * bits),
             "distortion": PerExample.of(distortion * bits),
-            "simple": PerExample.of(simple),
+            **found,
         }
 
-    def denoise(state: State, x: Array, t: Array, given: Given, guidance: Array | float = 1.0) -> Array:
-        """The expected x_0 of x = x_t [n, *shape]; t: int32 scalar."""
-        times = jnp.broadcast_to(t, x.shape[:1])
+    def denoise(state: State, x: Array, t: Array, given: Given, plan: Plan | None = None) -> Array:
+        """The expected x_0 of x = x_t [n, *shape], with the plan's guidance. t: scalar."""
+        at = jnp.broadcast_to(t, x.shape[:1])
 
         def plain(x: Array) -> Array:
-            return net.predict(state, x, times, *conditions(given, None), train=False)
+            output = net.predict(state, *inputs(x, at), *conditions(given, None), train=False)
+            return implied(output, x, at)
+
+        if not guided or plan is None:
+            return plain(x)
+        alpha, sigma = process.at(t, t)
+        amount = guides.within(plan.guidance, *plan.interval, alpha, sigma)
 
         def away(x: Array) -> Array:
-            twice = jax.tree.map(lambda rows: jnp.concatenate([rows, rows]), (x, times, dict(given)))
+            twice = jax.tree.map(lambda rows: jnp.concatenate([rows, rows]), (*inputs(x, at), dict(given)))
             kept = jnp.arange(2 * len(x)) < len(x)
             output = net.predict(state, *twice[:2], *conditions(twice[2], kept), train=False)
-            with_given, without = jnp.split(output, 2)
-            return without + guidance * (with_given - without)
+            strong, weak = (
+                parameterisation.to_data(prediction, process, each, x, at) for each in jnp.split(output, 2)
+            )
+            found = guides.rescaled(guides.away(strong, weak, amount), strong, plan.rescale)
+            return jnp.clip(found, -1, 1) if clip else found
 
-        output = jax.lax.cond(jnp.asarray(guidance) == 1, plain, away, x) if guided else plain(x)
-        return implied(output, x, times)
+        return jax.lax.cond(amount == 1, plain, away, x)
 
     def finished(x: Array) -> Array:
         return jnp.clip(x, -1, 1) if levels else x
 
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
-        def expected(x: Array, t: Array) -> Array:
-            return denoise(state, x, t, given, plan.guidance)
-
         start = normals(fold_in(keys, START), shape)
-        return finished(samplers.run(expected, plan.steps, fold_in(keys, STEPS), start))
+        looks = lambda x, t: denoise(state, x, t, given, plan)  # noqa: E731
+        return finished(samplers.run(looks, plan.table, fold_in(keys, STEPS), start))
 
     def walk(key: Key, state: State, n: int, given: Given) -> Array:
-        """By DDIM with eta = 0: it adds no noise, which would end each x_T elsewhere."""
+        """By the probability flow: noise on the way would end each x_T elsewhere."""
         start = latent.walk(key, n, shape)
         keys = jax.random.split(key, n)  # of noise that these steps do not add
         return finished(samplers.run(lambda x, t: denoise(state, x, t, given), walking, keys, start))
 
-    bound_plan = partial(plan, process, variance, guided)
-    return Method(init, step, evaluate, sample, bound_plan, reads, {"denoise": denoise, "walk": walk})
+    planned = partial(plan, process, variance, guided)
+    return Method(init, step, evaluate, sample, planned, reads, {"denoise": denoise, "walk": walk})
+
+
+def _check(process: processes.Process, schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:
+    """Raises ConfigError for settings that do not go together."""
+    if (schedule in processes.GRIDS) != (timesteps > 0):
+        right = "at least 2: its steps from data to noise" if schedule in processes.GRIDS else "0: its time is continuous"
+        raise ConfigError(f'"method.timesteps" is {timesteps}, and of method.schedule "{schedule}" it is {right}.')
+    if process.steps and bound_terms >= timesteps:
+        raise ConfigError(f'"method.bound_terms" is {bound_terms}, of only timesteps - 1 = {timesteps - 1} terms.')
+    if not process.steps and not bound_terms:
+        raise ConfigError('"method.bound_terms" is 0, and continuous time has no last term: set it to 10, for instance.')
+    if process.steps and prediction == "flow":
+        raise ConfigError(
+            f'"method.prediction" is "flow", and "{schedule}" has a grid of times, which no rate is of: set "velocity".'
+        )
+
+
+def _walked(process: processes.Process) -> samplers.Grid:
+    return spaced_by(process, "uniform", min(process.steps or WALK_STEPS, WALK_STEPS))
+
+
+def _of_grid(
+    process: processes.Process, variance: bound.Variance, seen: Any, key: Key, x0: Array, terms: int, bounded: bool
+) -> tuple[Array, tuple[Array, Array] | None]:
+    """(simple, (rate, distortion) in nats, None where there are none) of each example; exact with all T - 1 terms."""
+    rows, steps, part = x0.shape[0], process.steps, bound.OfGrid(process, variance)
+    count = terms or steps - 1
+
+    def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
+        time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
+        place = draw(jax.random.uniform, time_key, (rows,)) if terms else jnp.zeros(rows)
+        t = jnp.floor((i + place) * ((steps - 1) / count)).astype(jnp.int32) + 2
+        t = jnp.minimum(t, steps)  # where i + place rounded up
+        predicted, simple = seen(noise_key, t=t)
+        return (sums[0] + part.step(x0, predicted, t), sums[1] + simple), None
+
+    (middle, simple), _ = jax.lax.scan(add, (jnp.zeros(rows), jnp.zeros(rows)), jnp.arange(count))
+    first, simple_first = seen(jax.random.fold_in(key, count), t=jnp.ones(rows, jnp.int32))
+    simple = (simple * ((steps - 1) / count) + simple_first) / steps
+    if not bounded:
+        return simple, None
+    return simple, (part.prior(x0) + middle * ((steps - 1) / count), part.decoder(x0, first))
+
+
+def _of_time(
+    process: processes.Process, times: laws.Law, seen: Any, key: Key, x0: Array, terms: int, bounded: bool
+) -> tuple[Array, tuple[Array, Array] | None]:
+    """The same of continuous time."""
+    rows, part = x0.shape[0], bound.OfTime.of(process, terms)
+    loss_key, key = jax.random.split(key)
+
+    def at_law(total: Array, i: Array) -> tuple[Array, None]:
+        time_key, noise_key = jax.random.split(jax.random.fold_in(loss_key, i))
+        return total + seen(noise_key, t=laws.times(times, process, time_key, rows, False))[1] / TERMS, None
+
+    def add(total: Array, i: Array) -> tuple[Array, None]:
+        time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
+        t, counts = part.times(time_key, i, rows)
+        predicted, _ = seen(noise_key, t=t)
+        return total + counts * per_example(jnp.sum, jnp.square(x0 - predicted)), None
+
+    simple, _ = jax.lax.scan(at_law, jnp.zeros(rows), jnp.arange(TERMS))
+    if not bounded:
+        return simple, None
+    middle, _ = jax.lax.scan(add, jnp.zeros(rows), jnp.arange(terms))
+    return simple, (part.prior(x0) + middle, part.decoder(jax.random.fold_in(key, terms), x0))

@@ -24,7 +24,7 @@ from aigc_jax.evaluate.points import MEASURES
 from aigc_jax.learner import Learner
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
-from aigc_jax.ops import diffusion as process_of
+from aigc_jax.ops.diffusion import process as process_of
 from aigc_jax.ops.densities import density
 from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir
@@ -98,7 +98,7 @@ class Exact(nn.Module):
         angles = 2 * np.pi * np.arange(8) / 8
         means = jnp.asarray(0.7 * np.stack([np.cos(angles), np.sin(angles)], -1), jnp.float32)
         flat = x.reshape(-1, 1, 2)
-        signal, noise = process.signal(t, flat), process.noise(t, flat)
+        signal, noise = process.at(t, flat)
         variance = (signal * deviation) ** 2 + noise**2
         apart = flat - signal * means
         share = jax.nn.softmax(-0.5 * jnp.sum(apart**2, -1) / variance[..., 0], -1)

@@ -12,7 +12,7 @@ from aigc_jax.learner import Learner
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
 from aigc_jax.nn.unet import UNet
-from aigc_jax.ops import diffusion as ops
+from aigc_jax.ops.diffusion.process import process
 
 MEANS, STD, STEPS = (-0.5, 0.0, 0.6), 0.1, 100
 
@@ -24,10 +24,10 @@ class Optimal(nn.Module):
 
     @nn.compact
     def __call__(self, x, t, given, kept, train):
-        a = jnp.asarray(ops.process("cosine", STEPS).alpha_bar, jnp.float32)[t][:, None, None, None]
+        alpha, sigma = process("cosine", STEPS).at(t, x)
         mean = jnp.asarray(MEANS)[given["label"]]
         mean = (mean if kept is None else jnp.where(kept, mean, 0.0))[:, None, None, None]
-        noise = jnp.sqrt(1 - a) * (x - jnp.sqrt(a) * mean) / (a * STD**2 + 1 - a)
+        noise = sigma * (x - alpha * mean) / ((alpha * STD) ** 2 + sigma**2)
         return self.param("weight", nn.initializers.ones, ()) * noise
 
 

@@ -13,7 +13,8 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
-from aigc_jax.ops import diffusion as ops
+from aigc_jax.ops.diffusion import bound
+from aigc_jax.ops.diffusion.process import alpha_bars, process
 
 SETTINGS = dict(
     timesteps=20,
@@ -34,9 +35,8 @@ class Optimal(nn.Module):
 
     @nn.compact
     def __call__(self, x, t, train):
-        alpha_bar = jnp.asarray(ops.process("linear", SETTINGS["timesteps"]).alpha_bar, jnp.float32)
-        a = alpha_bar[t][:, None, None, None]
-        noise = jnp.sqrt(1 - a) * (x - jnp.sqrt(a) * MEAN) / (a * STD**2 + 1 - a)
+        alpha, sigma = process("linear", SETTINGS["timesteps"]).at(t, x)
+        noise = sigma * (x - alpha * MEAN) / ((alpha * STD) ** 2 + sigma**2)
         return self.param("weight", nn.initializers.ones, ()) * noise
 
 
@@ -81,7 +81,7 @@ def test_loss_of_a_zero_output_is_the_noise_s_variance(timesteps):
 
 def test_loss_of_the_best_denoiser_is_its_posterior_s_variance():
     made, state = started(Optimal())
-    alpha_bar = ops.process("linear", 20).alpha_bar[1:]
+    alpha_bar = alpha_bars("linear", 20)[1:]
     # Var[ε | x_t] = Var[sqrt(ᾱ) x_0 | x_t] / (1 - ᾱ), averaged over t
     expected = np.mean(alpha_bar * STD**2 / (alpha_bar * STD**2 + 1 - alpha_bar))
     measures = made.evaluate(jax.random.key(1), state, images(256))
@@ -115,7 +115,7 @@ def test_a_step_learns_and_averages():
 
 def reference_bound(variance):
     """Nats a dimension of the optimal reverse process on normal data: eq. 5 by plain loops and quadrature."""
-    alpha_bar = ops.process("linear", 20).alpha_bar
+    alpha_bar = alpha_bars("linear", 20)
     total = 0.5 * (alpha_bar[20] * (MEAN**2 + STD**2) - alpha_bar[20] - np.log(1 - alpha_bar[20]))  # L_T
     for t in range(2, 21):
         a_t, a_s = alpha_bar[t], alpha_bar[t - 1]
@@ -172,10 +172,10 @@ def test_samples_follow_the_recursion(sampler):
     assert x.shape == (2000, 4, 4, 1)
     assert float(jnp.abs(x).max()) <= 1
     # 20 steps of the linear schedule leave ᾱ_T = 0.8: the start N(0, I) is not q(x_T), so follow the recursion
-    process = ops.process("linear", 20)
+    bars = alpha_bars("linear", 20)
     location, variance = 0.0, 1.0
     for t in range(20, 0, -1):
-        a_t, a_s = process.alpha_bar[t], process.alpha_bar[t - 1]
+        a_t, a_s = bars[t], bars[t - 1]
         slope = np.sqrt(a_t) * STD**2 / (a_t * STD**2 + 1 - a_t)
         if sampler == "ancestral":
             beta = 1 - a_t / a_s
@@ -216,7 +216,7 @@ def test_clipping_keeps_the_predicted_data_in_range():
     batch = Batch(jnp.full((4, 4, 4, 1), -1.0), {})
     # at x_0 = -1 the clipped prediction is exact: nothing of the middle terms remains but L_T
     rate = mean(clipped.evaluate(jax.random.key(0), state, batch)["rate"])
-    prior = ops.Bound(ops.process("linear", 20), "small").prior(batch.target)[0] / 16 / np.log(2)
+    prior = bound.OfGrid(process("linear", 20), "small").prior(batch.target)[0] / 16 / np.log(2)
     assert rate == pytest.approx(float(prior), rel=1e-4)
     assert mean(free.evaluate(jax.random.key(0), state, batch)["rate"]) > 1e3
     np.testing.assert_allclose(drawn(clipped, state, 2), -1, atol=1e-5)

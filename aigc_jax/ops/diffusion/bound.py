@@ -1,11 +1,14 @@
-"""The Gaussian diffusion in discrete time: schedules, q's conditionals, what a network predicts, the bound's terms.
+"""Bounds on -log p(x_0), in nats summed over an example's dimensions: of a grid of T steps, and of continuous time.
 
-Steps are counted as in Ho, Jain & Abbeel 2020 (arXiv:2006.11239): t = 1 .. T, and t = 0 is the data, so that
+Ho, Jain & Abbeel 2020 (arXiv:2006.11239, eq. 5) for the ancestral sampler of a grid with all T steps:
 
-    q(x_t | x_0) = N(sqrt(ᾱ_t) x_0, (1 - ᾱ_t) I),    ᾱ_t = Π (1 - β_s), s = 1 .. t,    ᾱ_0 = 1.    (eq. 4)
+    L = KL(q(x_T | x_0) || p(x_T)) + Σ_{t>1} KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) - log p(x_0 | x_1)
 
-Tables are float64 numpy, because 1 - ᾱ_1 = 1e-4 keeps three digits in float32; only what meets an
-array on the device is cast. Images are float32 in [-1, 1].
+Kingma, Salimans, Poole & Ho 2021 (arXiv:2107.00630, eq. 11 and 17) for infinitely many steps, with snr = e^{2λ} = α² / σ²:
+
+    L = KL(q(x_last | x_0) || p(x_last)) - ½ ∫ snr'(t) |x_0 - D(x_t, t)|² dt - log p(x_0 | x_first)
+
+The distributions over values of the data are `likelihood.discretized_log_likelihood`s.
 """
 
 from typing import Literal, NamedTuple
@@ -14,58 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.ops.batch import per_example
+from aigc_jax.ops.batch import draw, per_example
+from aigc_jax.ops.diffusion.process import Process
 from aigc_jax.ops.likelihood import discretized_log_likelihood
 
-Schedule = Literal["linear", "cosine"]
-Prediction = Literal["noise", "data", "velocity"]
 Variance = Literal["small", "large"]
-
-BETA_FIRST, BETA_LAST = 1e-4, 0.02  # Ho et al. 2020, section 4, for T = 1000
-COSINE_OFFSET, COSINE_BETA_MAX = 0.008, 0.999  # Nichol & Dhariwal 2021, section 3.2
-
-
-class Process(NamedTuple):
-    """The forward process q, as its ᾱ."""
-
-    alpha_bar: np.ndarray  # float64 [T + 1], from ᾱ_0 = 1 downwards
-
-    @property
-    def timesteps(self) -> int:
-        """T."""
-        return len(self.alpha_bar) - 1
-
-    def signal(self, t: jax.Array, like: jax.Array) -> jax.Array:
-        """sqrt(ᾱ_t), t: int [B] or a scalar, to be multiplied with `like` [B, ...]."""
-        return _at(np.sqrt(self.alpha_bar), t, like)
-
-    def noise(self, t: jax.Array, like: jax.Array) -> jax.Array:
-        """sqrt(1 - ᾱ_t), t: int [B] or a scalar, to be multiplied with `like` [B, ...]."""
-        return _at(np.sqrt(1 - self.alpha_bar), t, like)
-
-    def diffuse(self, x0: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
-        """A draw of q(x_t | x_0) made of a standard normal draw (eq. 4). x0, noise: [B, ...], t: int [B]."""
-        return self.signal(t, x0) * x0 + self.noise(t, x0) * noise
-
-
-def _at(table: np.ndarray, t: jax.Array, like: jax.Array) -> jax.Array:
-    values = jnp.asarray(table, jnp.float32)[t]
-    return values.reshape(values.shape + (1,) * (like.ndim - values.ndim)) if values.ndim else values
-
-
-def process(schedule: Schedule, timesteps: int) -> Process:
-    """The process of a named schedule with T = timesteps.
-
-    linear: β from 1e-4 to 0.02 in equal steps (Ho et al. 2020, section 4), whatever T is: meant for T = 1000.
-    cosine: ᾱ_t = f(t) / f(0), f(t) = cos²((t/T + s) / (1 + s) · π/2), β at most 0.999
-        (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 17).
-    """
-    if schedule == "linear":
-        beta = np.linspace(BETA_FIRST, BETA_LAST, timesteps)
-    else:
-        f = np.cos((np.arange(timesteps + 1) / timesteps + COSINE_OFFSET) / (1 + COSINE_OFFSET) * np.pi / 2) ** 2
-        beta = np.minimum(1 - f[1:] / f[:-1], COSINE_BETA_MAX)
-    return Process(np.concatenate([[1.0], np.cumprod(1 - beta)]))
+FAINTEST = 1e-3  # α / σ at which the integral begins, where the noise is never without the data: its KL is 5e-7 x_0²
 
 
 class Posterior(NamedTuple):
@@ -78,59 +35,31 @@ class Posterior(NamedTuple):
 
 
 def posterior(process: Process, t: np.ndarray, s: np.ndarray) -> Posterior:
-    """Ho et al. 2020, eq. 6-7, from any step t to any earlier step s (s = t - 1 in the paper). t, s: int arrays."""
-    alpha_bar_t, alpha_bar_s = process.alpha_bar[t], process.alpha_bar[s]
-    alpha = alpha_bar_t / alpha_bar_s
-    return Posterior(
-        data=np.sqrt(alpha_bar_s) * (1 - alpha) / (1 - alpha_bar_t),
-        state=np.sqrt(alpha) * (1 - alpha_bar_s) / (1 - alpha_bar_t),
-        variance=(1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha),
-        beta=1 - alpha,
-    )
+    """Ho et al. 2020, eq. 6-7, from any t to any earlier s (s = t - 1 in the paper)."""
+    (alpha_t, sigma_t), (alpha_s, sigma_s) = process.on_host(t), process.on_host(s)
+    kept = alpha_t / alpha_s
+    beta = sigma_t**2 - kept**2 * sigma_s**2
+    return Posterior(alpha_s * beta / sigma_t**2, kept * sigma_s**2 / sigma_t**2, sigma_s**2 / sigma_t**2 * beta, beta)
 
 
-def target(prediction: Prediction, process: Process, x0: jax.Array, noise: jax.Array, t: jax.Array) -> jax.Array:
-    """What the network is to say of x_t = sqrt(ᾱ) x_0 + sqrt(1 - ᾱ) ε.
-
-    noise: ε (Ho et al. 2020, eq. 11). data: x_0. velocity: sqrt(ᾱ) ε - sqrt(1 - ᾱ) x_0
-    (Salimans & Ho 2022, arXiv:2202.00512, section 4).
-    """
-    if prediction == "noise":
-        return noise
-    if prediction == "data":
-        return x0
-    return process.signal(t, x0) * noise - process.noise(t, x0) * x0
-
-
-def to_data(prediction: Prediction, process: Process, output: jax.Array, x: jax.Array, t: jax.Array) -> jax.Array:
-    """The x_0 that a network's output implies for x = x_t: the inverse of `target`."""
-    if prediction == "noise":
-        return (x - process.noise(t, x) * output) / process.signal(t, x)  # eq. 15
-    if prediction == "data":
-        return output
-    return process.signal(t, x) * x - process.noise(t, x) * output
-
-
-class Bound(NamedTuple):
-    """The terms of the variational bound (Ho et al. 2020, eq. 5), in nats summed over an example's dimensions.
+class OfGrid(NamedTuple):
+    """The terms for a grid.
 
     The reverse process is p(x_{t-1} | x_t) = N(mean of q's posterior at the predicted x_0, σ_t² I), with σ_t²
-    the posterior's own variance ("small") or β_t ("large"); p(x_0 | x_1) is `discretized_log_likelihood`
-    with σ_1² = the posterior's variance at t = 2, since at t = 1 it is 0 (the authors' choice for both variances).
+    the posterior's own variance ("small") or β_t ("large"); p(x_0 | x_1) has σ_1² = the posterior's variance at t = 2,
+    since at t = 1 it is 0 (the authors' choice for both variances).
     """
 
     process: Process
     variance: Variance
 
     def prior(self, x0: jax.Array) -> jax.Array:
-        """L_T = KL(q(x_T | x_0) || N(0, I)). x0: [B, ...] -> [B]."""
-        alpha_bar = self.process.alpha_bar[-1]
-        constant = -alpha_bar - np.log1p(-alpha_bar)
-        return per_example(jnp.sum, 0.5 * (jnp.float32(alpha_bar) * jnp.square(x0) + jnp.float32(constant)))
+        """L_T. x0: [B, ...] -> [B]."""
+        return _divergence(x0, *self.process.on_host(self.process.last), 1.0)
 
     def step(self, x0: jax.Array, predicted: jax.Array, t: jax.Array) -> jax.Array:
-        """L_{t-1} = KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), t in 2 .. T. x0, predicted: [B, ...], t: int [B]."""
-        steps = np.arange(2, self.process.timesteps + 1)
+        """L_{t-1}, t in 2 .. T. x0, predicted: [B, ...], t: int [B]."""
+        steps = np.arange(2, self.process.steps + 1)
         q = posterior(self.process, steps, steps - 1)
         p = q.variance if self.variance == "small" else q.beta
         mismatch = 0.5 * (np.log(p / q.variance) + q.variance / p - 1)
@@ -138,6 +67,51 @@ class Bound(NamedTuple):
         return per_example(jnp.sum, squares + _at(mismatch, t - 2, x0))
 
     def decoder(self, x0: jax.Array, predicted: jax.Array) -> jax.Array:
-        """L_0 = -log p(x_0 | x_1), where the mean given x_1 is the predicted x_0. x0, predicted: [B, ...] -> [B]."""
+        """L_0, where the mean given x_1 is the predicted x_0. x0, predicted: [B, ...] -> [B]."""
         scale = np.sqrt(posterior(self.process, np.array(2), np.array(1)).variance)
         return -per_example(jnp.sum, discretized_log_likelihood(x0, predicted, jnp.float32(scale)))
+
+
+class OfTime(NamedTuple):
+    """The terms for continuous time. The integral is estimated without bias, from a time in each of equal ranges of λ."""
+
+    process: Process
+    edges: np.ndarray  # float64 [terms + 1]: the times between the ranges, rising
+
+    @classmethod
+    def of(cls, process: Process, terms: int) -> "OfTime":
+        """With so many ranges."""
+        most, least = (np.divide(*process.on_host(t)) for t in (process.first, process.last))  # α / σ
+        return cls(process, process.time(np.geomspace(1 / most, 1 / max(FAINTEST, least), terms + 1)))
+
+    def prior(self, x0: jax.Array) -> jax.Array:
+        """The first term. x0: [B, ...] -> [B]."""
+        return _divergence(x0, *self.process.on_host(self.edges[-1]), self.process.prior)
+
+    def times(self, key: jax.Array, i: jax.Array, rows: int) -> tuple[jax.Array, jax.Array]:
+        """(t, what |x_0 - D(x_t, t)|² counts there), float32 [rows] both: their products' sum over i is the integral."""
+        edges = jnp.asarray(self.edges, jnp.float32)
+        length = edges[i + 1] - edges[i]
+        t = edges[i] + length * draw(jax.random.uniform, key, (rows,))
+        (alpha, sigma), (d_alpha, d_sigma) = self.process.at(t, t), self.process.rates(t, t)
+        snr = jnp.square(alpha / sigma)
+        return t, length * snr * (d_sigma / sigma - d_alpha / alpha)
+
+    def decoder(self, key: jax.Array, x0: jax.Array) -> jax.Array:
+        """The last term: x_first / α is off by σ / α. x0: [B, ...] -> [B]."""
+        alpha, sigma = self.process.on_host(self.process.first)
+        ratio = jnp.float32(sigma / alpha)
+        near = x0 + ratio * draw(jax.random.normal, key, x0.shape)
+        return -per_example(jnp.sum, discretized_log_likelihood(x0, near, ratio))
+
+
+def _divergence(x0: jax.Array, alpha: np.ndarray, sigma: np.ndarray, prior: float) -> jax.Array:
+    """KL(N(α x_0, σ² I) || N(0, prior² I)) of each example."""
+    alpha, sigma = alpha / prior, sigma / prior
+    constant = sigma**2 - 1 - 2 * np.log(sigma)
+    return per_example(jnp.sum, 0.5 * (jnp.float32(alpha**2) * jnp.square(x0) + jnp.float32(constant)))
+
+
+def _at(table: np.ndarray, t: jax.Array, like: jax.Array) -> jax.Array:
+    values = jnp.asarray(table, jnp.float32)[t]
+    return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))

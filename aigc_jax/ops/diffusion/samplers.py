@@ -6,6 +6,16 @@ A row of a table is one look at the network, D = denoise(x, t), the expected x_0
 
 where e_k is the e of k rows ago, y a second state, and z ~ N(0, I). Every sampler here is linear in these, and so a
 table is data: one program samples with any of them, any number of steps and any spacing.
+
+| name | source |
+|---|---|
+| `ancestral` | Ho et al. 2020, arXiv:2006.11239, algorithm 2 |
+| `ddim` | Song, Meng & Ermon 2021, arXiv:2010.02502 |
+| `euler` | the same without its noise: Euler's method for the probability flow |
+| `heun` | Karras et al. 2022, arXiv:2206.00364, algorithm 2: two looks a step |
+| `adams` | Adams & Bashforth's linear multistep, of order 4 |
+| `dpmpp_2m`, `dpmpp_3m`, `dpmpp_2m_sde` | DPM-Solver++: Lu et al. 2022, arXiv:2211.01095 |
+| `unipc` | Zhao et al. 2023, arXiv:2302.04867 |
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +30,7 @@ from aigc_jax.ops.diffusion.process import Process
 
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]
 """(x_t [B, ...], t float32 scalar) -> the expected x_0 [B, ...]."""
-Name = Literal["ancestral", "ddim", "heun", "adams", "dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde", "unipc"]
+Name = Literal["ancestral", "ddim", "euler", "heun", "adams", "dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde", "unipc"]
 
 KEPT = 3  # e_1 .. e_3
 BASIS = 3 + KEPT  # x, y, e, e_1, e_2, e_3
@@ -122,6 +132,25 @@ def table(rows: list[Row], start: float) -> Table:
     )
 
 
+def named(name: Name, process: Process, grid: Grid, large: bool, eta: float, churn: float) -> Table:
+    """The table of a sampler. large: variance, of ancestral. eta: of ddim. churn: S_churn, of heun."""
+    start = process.prior if grid.t[0] == process.last else grid.sigma[0]
+    if name == "heun":
+        rows, noisier = heun(process, grid, Churn(churn))
+        return table(rows, start * noisier / grid.sigma[0])
+    if name == "ancestral":
+        rows = ancestral(grid, large)
+    elif name in ("ddim", "euler"):
+        rows = ddim(grid, eta if name == "ddim" else 0.0)
+    elif name == "adams":
+        rows = adams(grid)
+    elif name == "unipc":
+        rows = unipc(grid)
+    else:
+        rows = dpmpp(grid, 3 if name == "dpmpp_3m" else 2, name == "dpmpp_2m_sde")
+    return table(rows, start)
+
+
 def _beta(step: Step) -> tuple[float, float]:
     """α and σ² of x_t given the x_s that the step ends at."""
     kept = step.alpha / step.alpha_next
@@ -209,12 +238,12 @@ def adams(grid: Grid, order: int = 4) -> list[Row]:
     scale, v = _line(grid)
     rows = []
     for i in range(grid.steps):
-        nodes = v[i - min(order, i + 1) + 1 : i + 1][::-1]
+        nodes = v[i - min(order, i + 1) + 1 : i + 1][::-1] - v[i]  # about v_i: far from 0, powers of v lose digits
         state = {X: scale[i + 1] / scale[i]}
         for k, node in enumerate(nodes):
             others = np.delete(nodes, k)
             integral = np.polyint(np.atleast_1d(np.poly(others)) / np.prod(node - others))
-            state[E + k] = scale[i + 1] * (np.polyval(integral, v[i + 1]) - np.polyval(integral, v[i]))
+            state[E + k] = scale[i + 1] * np.polyval(integral, v[i + 1] - v[i])
         rows.append(Row(grid.t[i], state, look=(1 / grid.sigma[i], -1 / v[i])))
     return rows
 

@@ -57,7 +57,7 @@ def test_errors_fall_by_the_order(name, solver):
     """From noise, also where α is 0 there, to a little noise, in ever more steps."""
     process, (rows_of, order) = named(name), SOLVERS[solver]
     start, errors = np.array([-1.3, 0.2, 1.7]), []
-    for steps in (20, 80, 320):
+    for steps in (40, 160, 640):
         share = np.linspace(0, 1, steps + 1)
         t = (80 ** (1 / 7) + share * (END ** (1 / 7) - 80 ** (1 / 7))) ** 7 if name == "edm" else 1 - (1 - END) * share
         grid = places(process, t)
