@@ -307,4 +307,5 @@ def _of_time(
     if not bounded:
         return simple, None
     middle, _ = jax.lax.scan(add, jnp.zeros(rows), jnp.arange(terms))
-    return simple, (part.prior(x0) + middle, part.decoder(jax.random.fold_in(key, terms), x0))
+    first, _ = seen(jax.random.fold_in(key, terms), t=jnp.full(rows, part.edges[0], jnp.float32))
+    return simple, (part.prior(x0) + middle, part.decoder(x0, first))

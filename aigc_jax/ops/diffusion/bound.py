@@ -22,7 +22,8 @@ from aigc_jax.ops.diffusion.process import Process
 from aigc_jax.ops.likelihood import discretized_log_likelihood
 
 Variance = Literal["small", "large"]
-FAINTEST = 1e-3  # α / σ at which the integral begins, where the noise is never without the data: its KL is 5e-7 x_0²
+FAINTEST = 1e-3  # α / σ at which the integral begins, at most: the KL there is 5e-7 x_0²
+FINEST = 2e-3  # σ / α at which it ends, at least: beyond, a network that does not know of levels pays for each again
 
 
 class Posterior(NamedTuple):
@@ -81,8 +82,8 @@ class OfTime(NamedTuple):
     @classmethod
     def of(cls, process: Process, terms: int) -> "OfTime":
         """With so many ranges."""
-        most, least = (np.divide(*process.on_host(t)) for t in (process.first, process.last))  # α / σ
-        return cls(process, process.time(np.geomspace(1 / most, 1 / max(FAINTEST, least), terms + 1)))
+        last, first = (np.divide(*process.on_host(t)) for t in (process.last, process.first))  # α / σ
+        return cls(process, process.time(np.geomspace(max(1 / first, FINEST), 1 / max(last, FAINTEST), terms + 1)))
 
     def prior(self, x0: jax.Array) -> jax.Array:
         """The first term. x0: [B, ...] -> [B]."""
@@ -97,12 +98,10 @@ class OfTime(NamedTuple):
         snr = jnp.square(alpha / sigma)
         return t, length * snr * (d_sigma / sigma - d_alpha / alpha)
 
-    def decoder(self, key: jax.Array, x0: jax.Array) -> jax.Array:
-        """The last term: x_first / α is off by σ / α. x0: [B, ...] -> [B]."""
-        alpha, sigma = self.process.on_host(self.process.first)
-        ratio = jnp.float32(sigma / alpha)
-        near = x0 + ratio * draw(jax.random.normal, key, x0.shape)
-        return -per_example(jnp.sum, discretized_log_likelihood(x0, near, ratio))
+    def decoder(self, x0: jax.Array, predicted: jax.Array) -> jax.Array:
+        """The last term, where the mean given x_first is the predicted x_0. x0, predicted: [B, ...] -> [B]."""
+        alpha, sigma = self.process.on_host(self.edges[0])
+        return -per_example(jnp.sum, discretized_log_likelihood(x0, predicted, jnp.float32(sigma / alpha)))
 
 
 def _divergence(x0: jax.Array, alpha: np.ndarray, sigma: np.ndarray, prior: float) -> jax.Array:
