@@ -122,9 +122,9 @@ def diffusion(
     drop: the share of training examples without what is given, for guidance.
     levels: that a value of the data has, 256; 0 = they are not of levels, and there is no bound.
     """
+    _check(schedule, timesteps, prediction, bound_terms)
     process = processes.process(schedule, timesteps)
     laws.check(times, process)
-    _check(process, schedule, timesteps, prediction, bound_terms)
     net = learners["net"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
     if drop and not reads:
@@ -244,18 +244,19 @@ def diffusion(
     return Method(init, step, evaluate, sample, planned, reads, {"denoise": denoise, "walk": walk})
 
 
-def _check(process: processes.Process, schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:
+def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:
     """Raises ConfigError for settings that do not go together."""
-    if (schedule in processes.GRIDS) != (timesteps > 0):
-        right = "at least 2: its steps from data to noise" if schedule in processes.GRIDS else "0: its time is continuous"
+    of_grid = schedule in processes.GRIDS
+    if of_grid != (timesteps > 0):
+        right = "at least 2: its steps from data to noise" if of_grid else "0: its time is continuous"
         raise ConfigError(f'"method.timesteps" is {timesteps}, and of method.schedule "{schedule}" it is {right}.')
-    if process.steps and bound_terms >= timesteps:
+    if of_grid and bound_terms >= timesteps:
         raise ConfigError(f'"method.bound_terms" is {bound_terms}, of only timesteps - 1 = {timesteps - 1} terms.')
-    if not process.steps and not bound_terms:
+    if not of_grid and not bound_terms:
         raise ConfigError('"method.bound_terms" is 0, and continuous time has no last term: set it to 10, for instance.')
-    if process.steps and prediction == "flow":
+    if of_grid and prediction == "flow":
         raise ConfigError(
-            f'"method.prediction" is "flow", and "{schedule}" has a grid of times, which no rate is of: set "velocity".'
+            f'"method.prediction" is "flow", and "{schedule}" has a grid of times, which have no rates: set "velocity".'
         )
 
 

@@ -79,6 +79,7 @@ class UNet(ReadsLabels, nn.Module):
     groups: Size  # of the normalization; divides `channels`
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
+    patch: Size = 1  # height and width of what becomes one position, its pixels channels (Hoogeboom et al. 2023)
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     @nn.compact
@@ -110,7 +111,7 @@ class UNet(ReadsLabels, nn.Module):
             label = nn.Embed(self.label_classes, 4 * self.channels, dtype=self.dtype, name="label")(given["label"])
             time += label if kept is None else jnp.where(kept[:, None], label, 0)
 
-        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="in")(x)
+        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="in")(_folded(x, self.patch))
         skips = [h]
         for level, multiplier in enumerate(self.multipliers):
             if level:
@@ -134,14 +135,31 @@ class UNet(ReadsLabels, nn.Module):
                 h = Conv(h.shape[-1], kernel_init=GLOROT, dtype=self.dtype, name=f"grow_{level}")(h)
 
         h = nn.swish(nn.GroupNorm(epsilon=EPSILON, num_groups=self.groups, dtype=self.dtype)(h))
-        h = Conv(x.shape[-1], kernel_init=ZERO, dtype=self.dtype, name="out")(h)
-        return h.astype(jnp.float32)
+        h = Conv(x.shape[-1] * self.patch**2, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
+        return _unfolded(h, self.patch).astype(jnp.float32)
 
     def _check_fit(self, shape: tuple[int, ...]) -> None:
         """Raises Unfit. shape: (H, W, C) of the images."""
         check_divides("groups", self.groups, "the channels of the finest level", self.channels)
+        if shape[0] % self.patch or shape[1] % self.patch:
+            raise Unfit("patch", self.patch, f"divides not both sides of images of {shape[0]} x {shape[1]}")
+        shape = (shape[0] // self.patch, shape[1] // self.patch, shape[2])
         check_halvings("multipliers", self.multipliers, shape, len(self.multipliers) - 1)
         heights = [shape[0] >> level for level in range(len(self.multipliers))]
         if not set(self.attention) <= set(heights):
             known = ", ".join(map(str, heights))
             raise Unfit("attention", self.attention, f"names heights, of which there are {known}; () = the middle's")
+
+
+def _folded(x: jax.Array, patch: int) -> jax.Array:
+    """[B, H, W, C] -> [B, H / patch, W / patch, patch² C]."""
+    rows, height, width, channels = x.shape
+    x = x.reshape(rows, height // patch, patch, width // patch, patch, channels)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(rows, height // patch, width // patch, -1)
+
+
+def _unfolded(x: jax.Array, patch: int) -> jax.Array:
+    """The inverse."""
+    rows, height, width, _ = x.shape
+    x = x.reshape(rows, height, width, patch, patch, -1).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(rows, height * patch, width * patch, -1)

@@ -84,6 +84,17 @@ def test_guidance_goes_beyond_what_is_given(made):
         method(Optimal()).plan(sampler="ddim", steps=5, eta=0.0, guidance=2.0)
 
 
+def test_guidance_may_end_and_be_taken_back(made):
+    """Without an interval that holds any time guidance is none; rescaled, the samples' deviation is the plain ones'."""
+    guided, (_, state) = method(Optimal(), drop=0.1), made
+    label = jnp.full(50, 2, jnp.int32)
+    plain, strong = (drawn(guided, state, label, guidance=w, sampler="ddim", steps=20) for w in (1.0, 1.4))
+    none = drawn(guided, state, label, guidance=1.4, sampler="ddim", steps=20, guidance_interval=(0.0, 0.0))
+    np.testing.assert_allclose(none, plain, atol=1e-5)
+    late = drawn(guided, state, label, guidance=1.4, sampler="ddim", steps=20, guidance_interval=(0.0, 0.5))
+    assert plain.mean() < late.mean() < strong.mean()
+
+
 def test_training_leaves_out_as_much_of_what_is_given_as_it_is_told(made):
     _, state = made
     rows = batch([2] * 2000)

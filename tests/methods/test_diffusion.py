@@ -1,5 +1,7 @@
 """The diffusion family against what is known of normal data: the best denoiser, and the bound of its sampler."""
 
+from typing import get_args
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -13,8 +15,8 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, ema
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
-from aigc_jax.ops.diffusion import bound
-from aigc_jax.ops.diffusion.process import alpha_bars, process
+from aigc_jax.ops.diffusion import bound, parameterisation, samplers
+from aigc_jax.ops.diffusion.process import CLOCK, EDM_CLOCK, alpha_bars, process
 
 SETTINGS = dict(
     timesteps=20,
@@ -256,3 +258,94 @@ def test_a_target_without_levels_has_no_bound():
     made, state = started(Optimal(), levels=0)
     assert set(made.evaluate(jax.random.key(0), state, images(4))) == {"simple"}
     assert float(jnp.abs(drawn(made, state, 500)).max()) > 1, "and its samples are not clipped"
+
+
+CONTINUOUS = {**SETTINGS, "timesteps": 0, "bound_terms": 10, "clip": False, "levels": 256}
+KINDS = {
+    "flow": dict(schedule="flow", prediction="flow", times="logit_normal"),
+    "edm": dict(schedule="edm", prediction="edm", times="log_normal", weight="edm"),
+    "velocity": dict(schedule="trigonometric", prediction="velocity", weight="sigmoid", spaced=True),
+    "score": dict(schedule="vp", prediction="noise"),
+}
+
+
+class Wise(nn.Module):
+    """What a network of any prediction says that knows normal data, times a weight that starts at 1."""
+
+    schedule: str
+    prediction: str
+
+    @nn.compact
+    def __call__(self, x, t, train):
+        chosen = process(self.schedule, 0)
+        t = jnp.exp(t / EDM_CLOCK) if self.schedule == "edm" else t / CLOCK
+        scales = parameterisation.scales(self.prediction, chosen, t, x)
+        x = x / scales.into
+        alpha, sigma = chosen.at(t, x)
+        best = MEAN + alpha * STD**2 / ((alpha * STD) ** 2 + sigma**2) * (x - alpha * MEAN)
+        return self.param("weight", nn.initializers.ones, ()) * (best - scales.skip * x) / scales.out
+
+
+def of_kind(kind, **changes):
+    settings = {**CONTINUOUS, **KINDS[kind], **changes}
+    made = method(Wise(settings["schedule"], settings["prediction"]), **settings)
+    return made, made.init(jax.random.key(0), images(8), {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_best_network_of_continuous_time_has_a_tight_bound_and_a_still_loss(kind):
+    """The gap between bound and entropy is what half a level's noise costs; and no gradient moves the weight."""
+    made, state = of_kind(kind)
+    measures = made.evaluate(jax.random.key(1), state, images(1024))
+    entropy = (0.5 * np.log(2 * np.pi * np.e * STD**2) - np.log(2 / 255)) / np.log(2)
+    assert entropy - 0.1 < mean(measures["bits_per_dim"]) < entropy + 0.45
+    after, metrics = made.step(jax.random.key(2), state, images(1024))
+    assert np.isfinite(metrics["simple"]) and ("loss" in metrics) == (KINDS[kind].get("weight", "simple") != "simple")
+    gradient = float(metrics["net_gradient"])
+    worse = state.replace(params={"net": {"weight": jnp.float32(0.5)}})
+    assert gradient < 0.15 * float(made.step(jax.random.key(2), worse, images(1024))[1]["net_gradient"])
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "heun", "adams", "dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde", "unipc"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sampler_draws_the_data_of_every_process(kind, sampler):
+    made, state = of_kind(kind, levels=0)
+    spacing = "karras" if kind == "edm" else "trailing" if kind == "flow" else "log_snr"
+    x = drawn(made, state, 2000, sampler, steps=30, spacing=spacing)
+    assert float(x.mean()) == pytest.approx(MEAN, abs=0.02)
+    assert float(x.std()) == pytest.approx(STD, rel=0.15 if sampler == "ddim" else 0.08)  # which is of order 1
+
+
+def test_one_program_draws_with_every_sampler_spacing_number_of_steps_and_guidance():
+    compiled = 0
+    made, state = of_kind("flow")
+
+    @jax.jit
+    def sample(keys, plan):
+        nonlocal compiled
+        compiled += 1
+        return diffusion(
+            {"net": Learner("net", Wise("flow", "flow"), optax.sgd(0.0), {}, 1)}, **{**CONTINUOUS, **KINDS["flow"]}
+        ).sample(keys, state, {}, plan)
+
+    keys, found = jax.random.split(jax.random.key(0), 2), set()
+    for sampler in get_args(samplers.Name):
+        for spacing, steps in (("uniform", 3), ("karras", 5), ("log_snr", 8), ("trailing", 40)):
+            plan = made.plan(sampler=sampler, steps=steps, spacing=spacing, eta=0.3, churn=2.0)
+            found.add(float(sample(keys, plan).sum()))
+    assert compiled == 1 and len(found) > 3 * len(get_args(samplers.Name)), "but for those whose first steps are the same"
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        (dict(schedule="flow", timesteps=10), "method.timesteps"),
+        (dict(schedule="cosine", timesteps=0), "method.timesteps"),
+        (dict(schedule="flow", timesteps=0, bound_terms=0), "bound_terms"),
+        (dict(prediction="flow"), "method.prediction"),
+        (dict(schedule="flow", timesteps=0, bound_terms=2, times="log_normal"), "method.times"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(changes, match):
+    with pytest.raises(ConfigError, match=match):
+        method(Zero(), **changes)
