@@ -5,7 +5,8 @@
 A U-Net of 1.46 million parameters on 2 x 2 pixels a position learns the velocity from noise to data along straight
 lines. Times in training are logit-normal (Esser et al. 2024, arXiv:2403.03206, section 3.1); samples take 25 steps of
 Heun's method, 49 evaluations of the network.
-On a GPU: networks.net.patch=1, channels=64, multipliers=(1,2,3), attention=(14,), data.batch_size=128, train.steps=50000.
+On a GPU: networks.net.patch=1, channels=64, multipliers=(1,2,3), attention=(14,), data.batch_size=128 and
+train.steps=50000.
 Hardware: 2 CPU cores. Time: about 20 minutes.
 Not yet measured.
 

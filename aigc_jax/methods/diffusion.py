@@ -13,14 +13,14 @@ What can be chosen stands in `ops/diffusion/`, a file each:
 | `sample.sampler`, `sample.steps`, `sample.spacing` … | `samplers`, `spacing` | how x_0 is drawn |
 | `sample.guidance` … | `guidance` | wrappers of D |
 
-Denoising diffusion (Ho, Jain & Abbeel 2020, arXiv:2006.11239) is one choice of these, flow matching (Lipman et al. 2023,
-arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003) and EDM (Karras et al. 2022, arXiv:2206.00364) others. What is
-evaluated is the loss over all t, and a bound on -log p(x_0) (`bound`).
+Denoising diffusion (Ho, Jain & Abbeel 2020, arXiv:2006.11239) is one choice of these; flow matching (Lipman et al.
+2023, arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003) and EDM (Karras et al. 2022, arXiv:2206.00364) are others.
+What is evaluated is the loss over all t, and a bound on -log p(x_0) (`bound`).
 """
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,9 +87,7 @@ def plan(
     rows = max(LOOKS, 2 * process.steps)
     if table.count > rows:
         raise ConfigError(f'"sample.steps" is {steps}, and {sampler} takes {table.count} looks, of at most {rows}.')
-    return Plan(
-        table.padded(rows), np.float32(guidance), np.float32(guidance_interval), np.float32(guidance_rescale)
-    )
+    return Plan(table.padded(rows), np.float32(guidance), np.float32(guidance_interval), np.float32(guidance_rescale))
 
 
 def diffusion(
@@ -218,9 +216,7 @@ def diffusion(
             twice = jax.tree.map(lambda rows: jnp.concatenate([rows, rows]), (*inputs(x, at), dict(given)))
             kept = jnp.arange(2 * len(x)) < len(x)
             output = net.predict(state, *twice[:2], *conditions(twice[2], kept), train=False)
-            strong, weak = (
-                parameterisation.to_data(prediction, process, each, x, at) for each in jnp.split(output, 2)
-            )
+            strong, weak = (parameterisation.to_data(prediction, process, each, x, at) for each in jnp.split(output, 2))
             found = guides.rescaled(guides.away(strong, weak, amount), strong, plan.rescale)
             return jnp.clip(found, -1, 1) if clip else found
 
@@ -253,7 +249,9 @@ def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> 
     if of_grid and bound_terms >= timesteps:
         raise ConfigError(f'"method.bound_terms" is {bound_terms}, of only timesteps - 1 = {timesteps - 1} terms.')
     if not of_grid and not bound_terms:
-        raise ConfigError('"method.bound_terms" is 0, and continuous time has no last term: set it to 10, for instance.')
+        raise ConfigError(
+            '"method.bound_terms" is 0, and continuous time has no last term: set it to 10, for instance.'
+        )
     if of_grid and prediction == "flow":
         raise ConfigError(
             f'"method.prediction" is "flow", and "{schedule}" has a grid of times, which have no rates: set "velocity".'

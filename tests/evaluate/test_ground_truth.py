@@ -24,8 +24,8 @@ from aigc_jax.evaluate.points import MEASURES
 from aigc_jax.learner import Learner
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
-from aigc_jax.ops.diffusion import process as process_of
 from aigc_jax.ops.densities import density
+from aigc_jax.ops.diffusion import process as process_of
 from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir
 

@@ -299,7 +299,7 @@ def test_the_best_network_of_continuous_time_has_a_tight_bound_and_a_still_loss(
     measures = made.evaluate(jax.random.key(1), state, images(1024))
     entropy = (0.5 * np.log(2 * np.pi * np.e * STD**2) - np.log(2 / 255)) / np.log(2)
     assert entropy - 0.1 < mean(measures["bits_per_dim"]) < entropy + 0.45
-    after, metrics = made.step(jax.random.key(2), state, images(1024))
+    _, metrics = made.step(jax.random.key(2), state, images(1024))
     assert np.isfinite(metrics["simple"]) and ("loss" in metrics) == (KINDS[kind].get("weight", "simple") != "simple")
     gradient = float(metrics["net_gradient"])
     worse = state.replace(params={"net": {"weight": jnp.float32(0.5)}})
@@ -333,7 +333,9 @@ def test_one_program_draws_with_every_sampler_spacing_number_of_steps_and_guidan
         for spacing, steps in (("uniform", 3), ("karras", 5), ("log_snr", 8), ("trailing", 40)):
             plan = made.plan(sampler=sampler, steps=steps, spacing=spacing, eta=0.3, churn=2.0)
             found.add(float(sample(keys, plan).sum()))
-    assert compiled == 1 and len(found) > 3 * len(get_args(samplers.Name)), "but for those whose first steps are the same"
+    assert compiled == 1 and len(found) > 3 * len(get_args(samplers.Name)), (
+        "but for those whose first steps are the same"
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Ho, Jain & Abbeel 2020 (arXiv:2006.11239, eq. 5) for the ancestral sampler of a 
 
     L = KL(q(x_T | x_0) || p(x_T)) + Σ_{t>1} KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) - log p(x_0 | x_1)
 
-Kingma, Salimans, Poole & Ho 2021 (arXiv:2107.00630, eq. 11 and 17) for infinitely many steps, with snr = e^{2λ} = α² / σ²:
+Kingma, Salimans, Poole & Ho 2021 (arXiv:2107.00630, eq. 11 and 17) for infinitely many steps, with snr = α² / σ²:
 
     L = KL(q(x_last | x_0) || p(x_last)) - ½ ∫ snr'(t) |x_0 - D(x_t, t)|² dt - log p(x_0 | x_first)
 
@@ -74,7 +74,7 @@ class OfGrid(NamedTuple):
 
 
 class OfTime(NamedTuple):
-    """The terms for continuous time. The integral is estimated without bias, from a time in each of equal ranges of λ."""
+    """The terms for continuous time. A time in each of equal ranges of λ estimates the integral without bias."""
 
     process: Process
     edges: np.ndarray  # float64 [terms + 1]: the times between the ranges, rising
@@ -90,7 +90,7 @@ class OfTime(NamedTuple):
         return _divergence(x0, *self.process.on_host(self.edges[-1]), self.process.prior)
 
     def times(self, key: jax.Array, i: jax.Array, rows: int) -> tuple[jax.Array, jax.Array]:
-        """(t, what |x_0 - D(x_t, t)|² counts there), float32 [rows] both: their products' sum over i is the integral."""
+        """(t, what |x_0 - D(x_t, t)|² counts there), float32 [rows] both: the sum over i is the integral."""
         edges = jnp.asarray(self.edges, jnp.float32)
         length = edges[i + 1] - edges[i]
         t = edges[i] + length * draw(jax.random.uniform, key, (rows,))

@@ -38,7 +38,9 @@ def rescaled(guided: jax.Array, strong: jax.Array, share: jax.Array | float) -> 
     return guided * (1 + share * (ratio - 1))
 
 
-def by_classifier(expected: jax.Array, gradient: jax.Array, weight: jax.Array | float, variance: jax.Array) -> jax.Array:
+def by_classifier(
+    expected: jax.Array, gradient: jax.Array, weight: jax.Array | float, variance: jax.Array
+) -> jax.Array:
     """D moved along ∇ log p(y | x_t) (Dhariwal & Nichol 2021, arXiv:2105.05233, algorithm 2, by Tweedie's formula).
 
     variance: σ² / α, by which the score's change moves E[x_0 | x_t]. gradient: ∇ with respect to x_t.

@@ -332,7 +332,7 @@ def _uni(steps: list[Step], i: int, order: int, correct: bool) -> dict[int, floa
 
 
 def run(denoise: Denoise, table: Table, keys: jax.Array, x: jax.Array) -> jax.Array:
-    """x_0 from a draw x of N(0, I) [n, ...]. The noise of an example's row i depends on (its key, i) only. keys: [n]."""
+    """x_0 from a draw x of N(0, I) [n, ...]. An example's noise of row i depends on (its key, i) only. keys: [n]."""
     columns = [jnp.asarray(column, jnp.float32) for column in table[:5]]
 
     def row(i: jax.Array, carried: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:

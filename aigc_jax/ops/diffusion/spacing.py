@@ -2,7 +2,7 @@
 
 | name | times | source |
 |---|---|---|
-| `uniform` | equal steps from the last time to the first, then to the data | Song et al. 2021, arXiv:2010.02502, appendix D.2 |
+| `uniform` | equal steps from the last time to the first | Song et al. 2021, arXiv:2010.02502, appendix D.2 |
 | `trailing` | equal steps from the last time to the data | Lin et al. 2023, arXiv:2305.08891, section 3.3 |
 | `karras` | equal steps of (σ / α)^(1/7) | Karras et al. 2022, arXiv:2206.00364, eq. 5 |
 | `log_snr` | equal steps of log(σ / α) | Lu et al. 2022, arXiv:2206.00927, section 3.4 |
@@ -72,7 +72,7 @@ def _read(process: Process, name: str, steps: int) -> np.ndarray:
     except (ValueError, OSError):
         raise ConfigError(f'"sample.spacing" is {path}, and not every line of it is a number.') from None
     if len(t) != steps:
-        raise ConfigError(f'{path} has {len(t)} times: set --config.sample.steps={len(t)} in place of {steps}.')
+        raise ConfigError(f"{path} has {len(t)} times: set --config.sample.steps={len(t)} in place of {steps}.")
     if not (np.isfinite(t).all() and (np.diff(t) < 0).all() and t[-1] > 0 and t[0] <= process.last):
         raise ConfigError(f"{path}: times have to fall from at most {process.last:g}, and stay above 0.")
     return t

@@ -24,7 +24,7 @@ TAIL = 1e-6  # probability beyond which no normal number is drawn
 
 def check(law: Law, process: Process) -> None:
     """Raises ConfigError for a law that a process has no times for."""
-    if law == "uniform" or not process.steps and (law == "logit_normal") == (process.last == 1):
+    if law == "uniform" or (not process.steps and (law == "logit_normal") == (process.last == 1)):
         return
     known = "uniform alone" if process.steps else "uniform and logit_normal" if process.last == 1 else "log_normal"
     raise ConfigError(f'"method.times" is "{law}", and the times of this method.schedule have {known}.')

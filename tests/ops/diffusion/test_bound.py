@@ -115,9 +115,7 @@ def test_middle_terms_are_the_divergence_between_two_normals(linear, variance):
         model = stats.norm(q.data * predicted + q.state * x_t, math.sqrt(q.variance if variance == "small" else q.beta))
         reach = np.linspace(true.mean() - 9 * true.std(), true.mean() + 9 * true.std(), 20_001)
         expected = integrate.simpson(true.pdf(reach) * (true.logpdf(reach) - model.logpdf(reach)), x=reach)
-        found = bound.OfGrid(linear, variance).step(
-            jnp.full((1, 5), x0), jnp.full((1, 5), predicted), jnp.array([t])
-        )
+        found = bound.OfGrid(linear, variance).step(jnp.full((1, 5), x0), jnp.full((1, 5), predicted), jnp.array([t]))
         assert float(found[0]) == pytest.approx(5 * expected, rel=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""What the parts of diffusion say of each other: processes, predictions, laws and weights of times, spacings, guidance."""
+"""What the parts of diffusion say of each other: processes, predictions, times, weights, spacings, guidance."""
 
 import jax
 import jax.numpy as jnp
@@ -238,7 +238,9 @@ def test_the_bound_of_continuous_time_is_tight_for_the_best_denoiser(name):
         total += np.asarray(counts * jnp.square(x0 - best(noise_key, t))[:, 0])
     alpha, sigma = process.on_host(part.edges[0])
     ratio = sigma / alpha
-    assert total.mean() == pytest.approx(0.5 * np.log(1 + (deviation / ratio) ** 2), abs=4 * total.std() / np.sqrt(rows))
+    assert total.mean() == pytest.approx(
+        0.5 * np.log(1 + (deviation / ratio) ** 2), abs=4 * total.std() / np.sqrt(rows)
+    )
     last = np.asarray(part.decoder(x0, best(jax.random.key(2), jnp.full(rows, part.edges[0], jnp.float32))))
 
     def mass(z):

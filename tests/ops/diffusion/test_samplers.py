@@ -176,6 +176,10 @@ def test_the_loop_is_the_plain_one_and_a_longer_table_the_same(process):
     plain = steps_of(steps)
     for i in range(6):
         noise = jnp.stack([jax.random.normal(jax.random.fold_in(key, i), (3,)) for key in keys])
-        x = plain.data[i] * optimal(process)(x, jnp.float32(plain.time[i])) + plain.state[i] * x + plain.noise[i] * noise
+        x = (
+            plain.data[i] * optimal(process)(x, jnp.float32(plain.time[i]))
+            + plain.state[i] * x
+            + plain.noise[i] * noise
+        )
     np.testing.assert_allclose(found, x, atol=1e-5)
     np.testing.assert_allclose(padded, x, atol=1e-5)

@@ -1,13 +1,11 @@
 """Every sampler on normal data, whose best denoiser is known: orders, the law of the samples, the loop."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from aigc_jax.ops.diffusion import samplers
 from aigc_jax.ops.diffusion.process import process as named
-from aigc_jax.ops.diffusion.samplers import BASIS, E, X, Y, Churn, Grid, table
+from aigc_jax.ops.diffusion.samplers import Churn, Grid, table
 
 MEAN, STD = 0.5, 0.3  # of the data
 END = 0.1  # t where the errors are looked at
