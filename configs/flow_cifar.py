@@ -7,8 +7,8 @@ of 0.999999, and flips. Both papers sample with an adaptive Runge-Kutta method o
 takes 65 steps.
 Hardware: 8 GPUs or a TPU host. Not yet measured; published: FID 2.58 with 127 evaluations (Liu et al., table 1a).
 
-Table: Flow matching | U-Net, Heun | CIFAR-10 | not yet measured
-表: 流匹配 | U-Net、Heun | CIFAR-10 | 尚未测量
+Table: Diffusion | U-Net, flow matching, Heun | CIFAR-10 | not yet measured
+表: 扩散模型 | U-Net、流匹配、Heun | CIFAR-10 | 尚未测量
 """
 
 from aigc_jax.experiments import Experiment

@@ -7,8 +7,8 @@ are logit-normal (Esser et al. 2024, arXiv:2403.03206, section 3.1); samples tak
 Hardware: 2 CPU cores. Time: 2 minutes.
 Not yet measured.
 
-Table: Flow matching | U-Net, Heun | digits, 8 × 8 | not yet measured
-表: 流匹配 | U-Net、Heun | 8 × 8 手写数字 | 尚未测量
+Table: Diffusion | U-Net, flow matching, Heun | digits, 8 × 8 | not yet measured
+表: 扩散模型 | U-Net、流匹配、Heun | 8 × 8 手写数字 | 尚未测量
 """
 
 from aigc_jax.experiments import Experiment

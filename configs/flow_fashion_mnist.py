@@ -10,8 +10,8 @@ train.steps=50000.
 Hardware: 2 CPU cores. Time: about 20 minutes.
 Not yet measured.
 
-Table: Flow matching | U-Net, Heun | Fashion-MNIST | not yet measured
-表: 流匹配 | U-Net、Heun | Fashion-MNIST | 尚未测量
+Table: Diffusion | U-Net, flow matching, Heun | Fashion-MNIST | not yet measured
+表: 扩散模型 | U-Net、流匹配、Heun | Fashion-MNIST | 尚未测量
 """
 
 from aigc_jax.experiments import Experiment

@@ -87,7 +87,8 @@ def plan(
     rows = max(LOOKS, 2 * process.steps)
     if table.count > rows:
         raise ConfigError(f'"sample.steps" is {steps}, and {sampler} takes {table.count} looks, of at most {rows}.')
-    return Plan(table.padded(rows), np.float32(guidance), np.float32(guidance_interval), np.float32(guidance_rescale))
+    interval = np.array(guidance_interval, np.float32)
+    return Plan(table.padded(rows), np.float32(guidance), interval, np.float32(guidance_rescale))
 
 
 def diffusion(
@@ -210,7 +211,7 @@ def diffusion(
         if not guided or plan is None:
             return plain(x)
         alpha, sigma = process.at(t, t)
-        amount = guides.within(plan.guidance, *plan.interval, alpha, sigma)
+        amount = guides.within(plan.guidance, plan.interval[0], plan.interval[1], alpha, sigma)
 
         def away(x: Array) -> Array:
             twice = jax.tree.map(lambda rows: jnp.concatenate([rows, rows]), (*inputs(x, at), dict(given)))

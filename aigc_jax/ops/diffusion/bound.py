@@ -82,8 +82,9 @@ class OfTime(NamedTuple):
     @classmethod
     def of(cls, process: Process, terms: int) -> "OfTime":
         """With so many ranges."""
-        last, first = (np.divide(*process.on_host(t)) for t in (process.last, process.first))  # α / σ
-        return cls(process, process.time(np.geomspace(max(1 / first, FINEST), 1 / max(last, FAINTEST), terms + 1)))
+        (alpha, sigma), (alpha_first, sigma_first) = process.on_host(process.last), process.on_host(process.first)
+        first, last = max(float(sigma_first / alpha_first), FINEST), 1 / max(float(alpha / sigma), FAINTEST)
+        return cls(process, process.time(np.geomspace(first, last, terms + 1)))
 
     def prior(self, x0: jax.Array) -> jax.Array:
         """The first term. x0: [B, ...] -> [B]."""

@@ -46,9 +46,9 @@ class Process:
     """
 
     formula: Callable[[Any, Any], tuple[Any, Any]]
-    clock: Callable[[Any, Any], Any]
-    first: float
-    last: float
+    clock: Callable[[Any, Any], Any] = lambda t, xp: CLOCK * t
+    first: float = EARLIEST
+    last: float = 1.0
     prior: float = 1.0
     steps: int = 0
 
@@ -67,7 +67,7 @@ class Process:
         alpha, sigma = self.at(t, x0)
         return alpha * x0 + sigma * noise
 
-    def on_host(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def on_host(self, t: Any) -> tuple[np.ndarray, np.ndarray]:
         """(α, σ) in float64. t = 0 is the data itself."""
         return self.formula(np.asarray(t, np.float64), np)
 
@@ -91,15 +91,14 @@ def process(name: Name, steps: int = 0) -> Process:
     """The process of a name. steps: T, of those with a grid."""
     if name in GRIDS:
         return grid(alpha_bars(name, steps))
-    unit = dict(clock=lambda t, xp: CLOCK * t, first=EARLIEST, last=1.0)
     if name == "vp":
-        return Process(_vp, **unit)
+        return Process(_vp)
     if name == "trigonometric":
-        return Process(lambda t, xp: (xp.sin(0.5 * math.pi * (1 - t)), xp.sin(0.5 * math.pi * t)), **unit)
+        return Process(lambda t, xp: (xp.sin(0.5 * math.pi * (1 - t)), xp.sin(0.5 * math.pi * t)))
     if name == "flow":
-        return Process(lambda t, xp: (1 - t, t), **unit)
+        return Process(lambda t, xp: (1 - t, t))
     if name == "ve":
-        return Process(lambda t, xp: (xp.ones_like(t), VE_LEAST * (VE_MOST / VE_LEAST) ** t), prior=VE_MOST, **unit)
+        return Process(lambda t, xp: (xp.ones_like(t), VE_LEAST * (VE_MOST / VE_LEAST) ** t), prior=VE_MOST)
     return Process(
         lambda t, xp: (xp.ones_like(t), t),
         lambda t, xp: EDM_CLOCK * xp.log(t),

@@ -56,8 +56,8 @@ class Table(NamedTuple):
             rest = [(0, rows - len(column))] + [(0, 0)] * (column.ndim - 1)
             return np.pad(column, rest).astype(np.float32)
 
-        columns = (fill(np.asarray(column)) for column in self[:5])
-        return Table(*columns, np.float32(self.start), np.int32(self.count))
+        time, look, other, state, noise = (fill(np.asarray(column)) for column in self[:5])
+        return Table(time, look, other, state, noise, np.float32(self.start), np.int32(self.count))
 
 
 class Grid(NamedTuple):
