@@ -10,11 +10,13 @@ SCRATCH.mkdir(mode=0o700, parents=True, exist_ok=True)
 os.environ.setdefault("TFDS_DATA_DIR", str(SCRATCH / "data"))
 # Compiling is most of the suite's time: half of it goes with the optimizations of XLA's back end.
 # Eight devices on two busy cores may wait for each other for longer than the 40 s after which XLA aborts the process.
+# And for ever, where a device's operations share threads: each may begin another of two collective operations first.
 os.environ["XLA_FLAGS"] = " ".join(
     [
         os.environ.get("XLA_FLAGS", ""),
         "--xla_backend_optimization_level=0",
         "--xla_cpu_collective_call_terminate_timeout_seconds=300",
+        "--xla_cpu_multi_thread_eigen=false",
     ]
 )
 os.environ.setdefault("AIGC_JAX_CACHE", str(SCRATCH / "cache"))
