@@ -9,6 +9,7 @@ else is said; we have 1e-6 as everywhere else. `make parity` sees outputs differ
 """
 
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -44,17 +45,17 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
     for key, values in COMPUTED.items():
         if config.get(key, values[0]) not in values:
             raise ConfigError(f'"{key}" is {config[key]!r}, and {NETWORK} has {values[0]!r}')
-    side, channels = config["sample_size"], config["in_channels"]
+    heads, side, channels = (index(config[key]) for key in ("num_attention_heads", "sample_size", "in_channels"))
     outputs = config.get("out_channels") or channels
     if outputs not in (channels, 2 * channels):
         raise ConfigError(f'"out_channels" is {outputs!r}, and {NETWORK} has {channels} or {2 * channels}')
     return {
         "shape": (side, side, channels),
-        "patch": config["patch_size"],
-        "width": config["num_attention_heads"] * config["attention_head_dim"],
-        "layers": config["num_layers"],
-        "heads": config["num_attention_heads"],
-        "label_classes": config["num_embeds_ada_norm"],
+        "patch": index(config["patch_size"]),
+        "width": heads * index(config["attention_head_dim"]),
+        "layers": index(config["num_layers"]),
+        "heads": heads,
+        "label_classes": index(config["num_embeds_ada_norm"]),
         "dropout": config.get("dropout", 0.0),
         "learned_variance": outputs != channels,
         "positions": FIXED["positions"],
