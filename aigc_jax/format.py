@@ -1,13 +1,16 @@
 """The contract of a format in which networks are published: config.json and safetensors, as Hugging Face writes them.
 
-A format is a file of `aigc_jax/weights/` with the name that `model_type` of config.json has. Its parts:
+A format is a file of `aigc_jax/weights/` with the name that `model_type` of config.json has. Hugging Face's diffusers
+writes the class there, as `_class_name`, and gives the file of arrays another name. Its parts:
 
     NETWORK            our network that computes the same, as `networks.<network>.name` has it
     PREFIX             of names in a file, which may be missing from all of them
     BUFFERS            a pattern of names that nothing has to read
     fields(config)     config.json -> our network's fields
     config(fields)     our network's fields -> config.json
-    table(fields)      an `Entry` for each array
+    table(fields)      an `Entry` for each array; several of theirs may be one of ours, and have to be equal then
+    CLASSES            the names that `_class_name` may have, of which there are none where `model_type` is written
+    FILE               the file of arrays, without ".safetensors", where it is not "model"
 """
 
 from collections.abc import Callable

@@ -42,7 +42,10 @@ def read(folder: Path) -> Published:
         if not isinstance(described.get("network"), dict):
             raise UserError(f"{folder / CONFIG} does not say what network it is of: export it again.")
         return Published(described["network"], lambda: _nested(_arrays(folder)))
-    format = _format(kind, f"{folder / CONFIG}: model_type")
+    key = "model_type"
+    if kind is None and "_class_name" in described:
+        key, kind = "_class_name", _of_class(described["_class_name"])
+    format = _format(kind, f"{folder / CONFIG}: {key}")
     try:
         fields = format.fields(described)
         table = format.table(fields)
@@ -54,7 +57,7 @@ def read(folder: Path) -> Published:
         raise UserError(f"{folder / CONFIG} has sizes that no network has: {error}.") from error
 
     def variables() -> Variables:
-        found = _arrays(folder)
+        found = _arrays(folder, _file(format))
         names = {
             entry: next((n for n in (entry.theirs, entry.theirs.removeprefix(format.PREFIX)) if n in found), None)
             for entry in table
@@ -64,10 +67,17 @@ def read(folder: Path) -> Published:
         if lacking or unread:
             said = [f"lacks {lacking}"] * bool(lacking) + [f"has also {unread}, which nothing reads"] * bool(unread)
             raise UserError(f"{folder} is not the {kind} that its {CONFIG} describes: it {' and '.join(said)}.")
+        arrays: dict[str, np.ndarray] = {}
+        sources: dict[str, str] = {}  # path -> the name of the array that it was read from
         try:
-            return _nested({entry.ours: entry.form.ours(found[name]) for entry, name in names.items() if name})
+            for entry, name in names.items():
+                array, source = entry.form.ours(found[name or ""]), sources.setdefault(entry.ours, entry.theirs)
+                if not np.array_equal(arrays.setdefault(entry.ours, array), array, equal_nan=True):
+                    differ = f"{source} and {entry.theirs} differ, and are one array of {format.NETWORK}"
+                    raise UserError(f"{folder} is no network of ours: {differ}.")
         except ValueError as error:
             raise UserError(f"The arrays in {folder} are not of the sizes that its {CONFIG} has: {error}.") from error
+        return _nested(arrays)
 
     return Published({"name": format.NETWORK, **fields}, variables)
 
@@ -81,19 +91,21 @@ def write(folder: Path, network: Mapping[str, Any], variables: Variables, kind: 
 
     fields = {key: value for key, value in network.items() if key != "name"}
     arrays = {name: np.asarray(x) for name, x in traverse_util.flatten_dict(variables, sep="/").items()}
-    described: dict[str, Any] = {"network": dict(network)}
+    described: dict[str, Any] = {"model_type": kind, "network": dict(network)}
+    file = ARRAYS
     if kind != OWN:
         format = _format(kind, "The format")
         if network["name"] != format.NETWORK:
             raise UserError(f"{kind} is the format of {format.NETWORK}, and the network is {network['name']}.")
-        described, table = format.config(fields), format.table(fields)
+        typed = {} if hasattr(format, "CLASSES") else {"model_type": kind}
+        described, table, file = {**typed, **format.config(fields)}, format.table(fields), _file(format)
         arrays = {entry.theirs: np.ascontiguousarray(entry.form.theirs(arrays[entry.ours])) for entry in table}
     if folder.exists():
         raise UserError(f"{folder} is there already: name a new folder.")
     with naming(folder):
         folder.mkdir(parents=True)
-        save_file(arrays, folder / ARRAYS, metadata={"format": "pt"})  # which readers for PyTorch ask for
-        (folder / CONFIG).write_text(json.dumps({"model_type": kind, **described}, indent=2) + "\n", "utf-8")
+        save_file(arrays, folder / file, metadata={"format": "pt"})  # which readers for PyTorch ask for
+        (folder / CONFIG).write_text(json.dumps(described, indent=2) + "\n", "utf-8")
 
 
 def kinds() -> list[str]:
@@ -107,12 +119,22 @@ def _format(kind: Any, where: str) -> Any:
     return importlib.import_module(f"{weights.__name__}.{kind}")
 
 
-def _arrays(folder: Path) -> dict[str, np.ndarray]:
+def _of_class(name: Any) -> Any:
+    """The format of a class in PyTorch; the name itself where there is none."""
+    found = (kind for kind in kinds() if name in getattr(_format(kind, ""), "CLASSES", ()))
+    return next(found, name)
+
+
+def _file(format: Any) -> str:
+    return f"{getattr(format, 'FILE', 'model')}.safetensors"
+
+
+def _arrays(folder: Path, file: str = ARRAYS) -> dict[str, np.ndarray]:
     """Name -> array of all safetensors of a folder, float32. Nothing else is read: a pickle could run anything."""
     from safetensors import SafetensorError, safe_open
 
-    index = folder / PARTS
-    parts = _json(index).get("weight_map") if index.is_file() else {"": ARRAYS}
+    index = folder / f"{file}.index.json"
+    parts = _json(index).get("weight_map") if index.is_file() else {"": file}
     if not isinstance(parts, dict):
         raise UserError(f'{index} has no "weight_map": which of the files has which array?')
     files = sorted({Path(str(file)).name for file in parts.values()})

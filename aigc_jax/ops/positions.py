@@ -1,0 +1,55 @@
+"""Positions on a grid of height x width places, which are numbered row by row."""
+
+import jax
+import jax.numpy as jnp
+
+PERIOD = 10_000  # of sines: the longest wavelength is nearly 2π times as many places
+ROTARY_PERIOD = 100  # of rotations: a grid has fewer places a side than a text has tokens
+
+
+def line_sines(positions: jax.Array, features: int) -> jax.Array:
+    """sin and then cos of positions [N] at features / 2 frequencies -> float32 [N, features]; features is even.
+
+    Frequency i is PERIOD^(-2i / features) (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
+    """
+    half = features // 2
+    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / half)
+    angles = positions.astype(jnp.float32)[:, None] * frequencies
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
+def grid_sines(height: int, width: int, features: int) -> jax.Array:
+    """`line_sines` of the column, then those of the row: float32 [height * width, features], a multiple of 4.
+
+    The order is that of the published weights of ViT-like networks (Peebles & Xie 2023, arXiv:2212.09748, section 3.2).
+    """
+    rows, columns = _places(height, width)
+    return jnp.concatenate([line_sines(columns, features // 2), line_sines(rows, features // 2)], axis=-1)
+
+
+def grid_angles(height: int, width: int, features: int) -> jax.Array:
+    """The angles of rotary positions along both axes: float32 [height * width, features / 2].
+
+    A quarter of the features turns with the row, and as many with the column, at frequencies ROTARY_PERIOD^(-4i /
+    features) (Heo et al. 2024, arXiv:2403.13298, section 3.2, axial frequencies). features: of a head, a multiple of 4.
+    """
+    quarter = features // 4
+    frequencies = ROTARY_PERIOD ** -(jnp.arange(quarter, dtype=jnp.float32) / quarter)
+    rows, columns = (axis.astype(jnp.float32)[:, None] * frequencies for axis in _places(height, width))
+    return jnp.concatenate([rows, columns], axis=-1)
+
+
+def rotate(x: jax.Array, angles: jax.Array) -> jax.Array:
+    """Turns the pair (i, i + d/2) of each vector by angle i: the product of two depends on the difference of angles.
+
+    x: [B, N, heads, d], angles: float32 [N, d / 2] -> as x (Su et al. 2021, arXiv:2104.09864, eq. 14 and 15).
+    """
+    cos, sin = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]
+    one, two = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    return jnp.concatenate([one * cos - two * sin, one * sin + two * cos], axis=-1).astype(x.dtype)
+
+
+def _places(height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """The row and the column of each place, int32 [height * width] both."""
+    rows, columns = jnp.mgrid[:height, :width]
+    return rows.reshape(-1), columns.reshape(-1)
