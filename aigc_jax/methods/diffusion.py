@@ -31,7 +31,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
-from aigc_jax.ops.diffusion import bound, parameterisation, samplers, weights
+from aigc_jax.ops.diffusion import bound, measures, parameterisation, samplers, weights
 from aigc_jax.ops.diffusion import guidance as guides
 from aigc_jax.ops.diffusion import process as processes
 from aigc_jax.ops.diffusion import times as laws
@@ -42,7 +42,6 @@ NETWORKS = ("net",)
 START, STEPS = 0, 1  # streams of a sample's random keys
 WALK_STEPS = 100  # of each sample on a walk, at most
 LOOKS = 2048  # rows of a plan's table, at least: evaluations of the network that a sample may take
-TERMS = 8  # times that the loss of continuous time is evaluated at
 
 
 class Plan(NamedTuple):
@@ -186,7 +185,9 @@ def diffusion(
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """Bits per dimension, their parts (Ho et al. 2020, section 4.3), and the mean of (F - target)² over all t."""
-        find = partial(_of_grid, process, variance) if process.steps else partial(_of_time, process, times)
+        find = (
+            partial(measures.of_grid, process, variance) if process.steps else partial(measures.of_time, process, times)
+        )
         simple, parts = find(partial(seen, state=state, batch=batch), key, batch.target, bound_terms, levels > 0)
         found = {"simple": PerExample.of(simple)}
         if parts is None:
@@ -261,51 +262,3 @@ def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> 
 
 def _walked(process: processes.Process) -> samplers.Grid:
     return spaced_by(process, "uniform", min(process.steps or WALK_STEPS, WALK_STEPS))
-
-
-def _of_grid(
-    process: processes.Process, variance: bound.Variance, seen: Any, key: Key, x0: Array, terms: int, bounded: bool
-) -> tuple[Array, tuple[Array, Array] | None]:
-    """(simple, (rate, distortion) in nats, None where there are none) of each example; exact with all T - 1 terms."""
-    rows, steps, part = x0.shape[0], process.steps, bound.OfGrid(process, variance)
-    count = terms or steps - 1
-
-    def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
-        time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
-        place = draw(jax.random.uniform, time_key, (rows,)) if terms else jnp.zeros(rows)
-        t = jnp.floor((i + place) * ((steps - 1) / count)).astype(jnp.int32) + 2
-        t = jnp.minimum(t, steps)  # where i + place rounded up
-        predicted, simple = seen(noise_key, t=t)
-        return (sums[0] + part.step(x0, predicted, t), sums[1] + simple), None
-
-    (middle, simple), _ = jax.lax.scan(add, (jnp.zeros(rows), jnp.zeros(rows)), jnp.arange(count))
-    first, simple_first = seen(jax.random.fold_in(key, count), t=jnp.ones(rows, jnp.int32))
-    simple = (simple * ((steps - 1) / count) + simple_first) / steps
-    if not bounded:
-        return simple, None
-    return simple, (part.prior(x0) + middle * ((steps - 1) / count), part.decoder(x0, first))
-
-
-def _of_time(
-    process: processes.Process, times: laws.Law, seen: Any, key: Key, x0: Array, terms: int, bounded: bool
-) -> tuple[Array, tuple[Array, Array] | None]:
-    """The same of continuous time."""
-    rows, part = x0.shape[0], bound.OfTime.of(process, terms)
-    loss_key, key = jax.random.split(key)
-
-    def at_law(total: Array, i: Array) -> tuple[Array, None]:
-        time_key, noise_key = jax.random.split(jax.random.fold_in(loss_key, i))
-        return total + seen(noise_key, t=laws.times(times, process, time_key, rows, False))[1] / TERMS, None
-
-    def add(total: Array, i: Array) -> tuple[Array, None]:
-        time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
-        t, counts = part.times(time_key, i, rows)
-        predicted, _ = seen(noise_key, t=t)
-        return total + counts * per_example(jnp.sum, jnp.square(x0 - predicted)), None
-
-    simple, _ = jax.lax.scan(at_law, jnp.zeros(rows), jnp.arange(TERMS))
-    if not bounded:
-        return simple, None
-    middle, _ = jax.lax.scan(add, jnp.zeros(rows), jnp.arange(terms))
-    first, _ = seen(jax.random.fold_in(key, terms), t=jnp.full(rows, part.edges[0], jnp.float32))
-    return simple, (part.prior(x0) + middle, part.decoder(x0, first))
