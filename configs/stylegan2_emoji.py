@@ -13,7 +13,7 @@ Measured once, seed 0, with jax 0.10.2, 15,000 steps on one CPU core in about 40
 [0.202, 0.221] of 1,000 samples (0.281 after 5,000 steps; real images 0.001), precision 0.05: blobs have become
 silhouettes with an outline. 240,000 images seen are a hundredth of what the paper takes (25 million).
 
-Table: GAN | StyleGAN2-ADA | emoji, 64 × 64 | silhouettes in flat colours, none to be named, KID 0.212; 40 min on one core
+Table: GAN | StyleGAN2-ADA | emoji, 64 × 64 | silhouettes in flat colours, no emoji yet, KID 0.212; 40 min on one core
 表: GAN | StyleGAN2-ADA | 表情符号，64 × 64 | 纯色带轮廓的剪影，尚不可辨认，KID 0.212；单核 40 分钟
 """
 
