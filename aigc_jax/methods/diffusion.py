@@ -185,10 +185,9 @@ def diffusion(
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """Bits per dimension, their parts (Ho et al. 2020, section 4.3), and the mean of (F - target)² over all t."""
-        find = (
-            partial(measures.of_grid, process, variance) if process.steps else partial(measures.of_time, process, times)
-        )
-        simple, parts = find(partial(seen, state=state, batch=batch), key, batch.target, bound_terms, levels > 0)
+        of_grid, of_time = partial(measures.of_grid, process, variance), partial(measures.of_time, process, times)
+        look = partial(seen, state=state, batch=batch)
+        simple, parts = (of_grid if process.steps else of_time)(look, key, batch.target, bound_terms, levels > 0)
         found = {"simple": PerExample.of(simple)}
         if parts is None:
             return found
