@@ -80,20 +80,25 @@ def of_data(name: str, wanted: Sequence[str], records: Sequence[Record]) -> Tabl
     by_measure = {measure: found for measure, found in by_measure.items() if found}
     protocols = {measure: same_protocol(found) for measure, found in by_measure.items()}
     floors = {measure: _floor(found) for measure, found in by_measure.items()}
-    runs: dict[str, dict[str, Record]] = defaultdict(dict)
+    runs: dict[tuple[str, int], dict[str, Record]] = defaultdict(dict)
     for record in records:
-        runs[record.run][record.protocol.measure] = record
+        runs[record.run, record.seed][record.protocol.measure] = record
     first = next(iter(by_measure))
     rows = []
-    for run_name in sorted(runs, key=lambda run: runs[run][first].value if first in runs[run] else float("inf")):
-        found = runs[run_name]
+    for run in sorted(runs, key=lambda run: runs[run][first].value if first in runs[run] else float("inf")):
+        found = runs[run]
         one = next(iter(found.values()))
         cells = [_cell(found[measure]) if measure in found else "" for measure in by_measure]
-        rows.append([run_name, *cells, duration(one.seconds), one.device, str(one.seed), f"{one.step:,}"])
+        rows.append([one.run, *cells, duration(one.seconds), one.device, str(one.seed), f"{one.step:,}"])
     real = ["" if floor is None else f"{floor:.4g}" for floor in floors.values()]
     rows.append(["*real samples*", *real, "", "", "", ""])
+    names = [name for name, _ in runs]
+
+    def label(record: Record) -> str:
+        return record.run if names.count(record.run) == 1 else f"{record.run}, seed {record.seed}"
+
     pictures = [
-        plot.intervals(measure, {r.run: Interval(r.value, r.low, r.high) for r in found}, floors[measure])
+        plot.intervals(measure, {label(r): Interval(r.value, r.low, r.high) for r in found}, floors[measure])
         for measure, found in by_measure.items()
     ]
     head = ["run", *by_measure, "time", "device", "seed", "step"]

@@ -74,6 +74,10 @@ def test_a_board(folders, tmp_path, capsys):
     assert "FD-digits" not in (tmp_path / "one.md").read_text("utf-8")
     (value, _) = (record.value for record in read_records(records / "one.jsonl"))
     assert f"| made | {value:.4g}<br><small>" in page and "| WGAN | 21.5 | another | a paper |" in page
+    again = [json.dumps({**json.loads(line), "seed": 7}) for line in (records / "one.jsonl").read_text().splitlines()]
+    (records / "two.jsonl").write_text("\n".join(again) + "\n", "utf-8")
+    assert guarded("board", records, "--out", tmp_path / "seeds.md") == 0
+    assert (tmp_path / "seeds.md").read_text("utf-8").count(f"| made | {value:.4g}<br>") == 2, "a row for each seed"
     run = tmp_path / "runs" / "a"
     run.mkdir(parents=True)
     (records / "one.jsonl").rename(run / "records.jsonl")
