@@ -7,8 +7,11 @@ PERIOD = 10_000  # the longest wavelength is 2π times as many steps
 
 
 def embed_time(t: jax.Array, width: int) -> jax.Array:
-    """sin and cos of t at width / 2 frequencies from 1 to 1 / PERIOD. t: [B] in steps -> float32 [B, width]."""
+    """sin and cos of t at width / 2 frequencies from 1 to 1 / PERIOD.
+
+    t: [B] in steps -> float32 [B, width]; several times of each example, [B, n] -> [B, n width].
+    """
     half = width // 2
     frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / (half - 1))
-    angles = t.astype(jnp.float32)[:, None] * frequencies
-    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+    angles = t.astype(jnp.float32)[..., None] * frequencies
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(len(t), -1)
