@@ -23,7 +23,7 @@ from aigc_jax.ops.likelihood import discretized_log_likelihood
 
 Variance = Literal["small", "large"]
 FAINTEST = 1e-3  # α / σ at which the integral begins, at most: the KL there is 5e-7 x_0²
-FINEST = 2e-3  # σ / α at which it ends, at least: beyond, a network that does not know of levels pays for each again
+FINEST = 2 / 255  # σ / α at which it ends, at least, a level: beyond, a network that knows of none pays again
 
 
 class Posterior(NamedTuple):
