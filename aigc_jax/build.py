@@ -199,7 +199,8 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
 def rate_of(settings: Mapping[str, Any], steps: int) -> Callable[[int], float]:
     """Updates done -> the learning rate of the last of them. settings: a section `optimizers.<network>`."""
     peak, schedule, warmup = settings["learning_rate"], settings["schedule"], settings["warmup_steps"]
-    return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0))
+    reference = settings["reference_steps"]
+    return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0), reference)
 
 
 def bind_method(

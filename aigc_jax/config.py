@@ -81,13 +81,17 @@ OPTIMIZER: dict[str, Any] = dict(
     learning_rate=1e-3,
     schedule="constant",
     warmup_steps=0,
+    reference_steps=1,  # of the schedule inverse_sqrt: up to there the rate is constant
     b1=0.9,
     b2=0.999,
     eps=1e-8,
     weight_decay=0.0,  # of matrices only
     clip_norm=0.0,  # 0 = do not clip
-    ema_decay=0.0,  # 0 = keep no average
+    unit_norm="",  # a pattern searched in the paths of weights: those have a mean square of 1 after each update
+    ema_decay=0.0,  # of the average to sample with; 0 = none
     ema_warmup=False,
+    ema_width=0.0,  # of the average to sample with, in place of ema_decay: docs/averages.md
+    ema_widths=(),  # of further averages, kept with every checkpoint
     accumulate=1,
     trainable="",  # a pattern searched in the paths of weights: those move; "" = all
 )
