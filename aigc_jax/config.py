@@ -364,6 +364,14 @@ def to_json(config: Mapping[str, Any]) -> str:
 
 
 def compare(path: Path, config: Mapping[str, Any]) -> list[str]:
-    """Dotted keys whose values differ between the JSON at `path` and `config`."""
+    """Dotted keys whose values differ between the JSON at `path` and `config`. What is absent there has its default."""
     before, now = leaves(json.loads(path.read_text("utf-8"))), leaves(json.loads(to_json(config)))
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    return sorted(key for key in before.keys() | now.keys() if before.get(key, _default(key)) != now.get(key))
+
+
+def _default(key: str) -> Any:
+    """Of a dotted key, as JSON has it; None where it has none."""
+    section, leaf = key.partition(".")[0], key.rpartition(".")[2]
+    named = {"networks": NETWORK, "optimizers": OPTIMIZER}
+    found = named[section].get(leaf) if section in named else leaves(TRUNK).get(key)
+    return list(found) if isinstance(found, tuple) else found

@@ -100,9 +100,7 @@ def keep_norm(pattern: str) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def rate(
-    peak: float, schedule: str, warmup_steps: int, steps: int, reference_steps: int = 1
-) -> optax.Schedule:
+def rate(peak: float, schedule: str, warmup_steps: int, steps: int, reference_steps: int = 1) -> optax.Schedule:
     """Updates done -> learning rate: a linear warm-up that reaches the peak at update `warmup_steps`, and then
     the schedule."""
     remaining = max(steps - warmup_steps, 1)
@@ -120,9 +118,7 @@ def rate(
     )
 
 
-def rate_at(
-    peak: float, schedule: str, warmup_steps: int, steps: int, done: int, reference_steps: int = 1
-) -> float:
+def rate_at(peak: float, schedule: str, warmup_steps: int, steps: int, done: int, reference_steps: int = 1) -> float:
     """`rate` of the update that follows `done` others, without a device."""
     if done < warmup_steps:
         return peak * (done + 1) / warmup_steps
