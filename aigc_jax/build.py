@@ -201,7 +201,7 @@ def _averages(network: str, settings: dict[str, Any], where: str) -> dict[str, D
     decay, warmup, width, further = (check(settings.pop(key, None), kind, f"{where}.{key}") for key, kind in kinds)
     if decay and width:
         raise ConfigError(
-            f'"{where}.ema_width" is {width}, and "{where}.ema_decay" {decay}: samples are of one average: set one to 0.'
+            f'"{where}.ema_width" is {width}, and "{where}.ema_decay" {decay}: one is sampled with: set the other to 0.'
         )
     found = {network: power(width) if width else ema(decay, warmup)} if decay or width else {}
     return found | {kept_as(network, each): power(each) for each in further}

@@ -175,5 +175,5 @@ def test_a_run_without_averages_of_a_width_says_how_they_are_kept(kept, tmp_path
     settings = json.loads(copy.config.read_text("utf-8"))
     settings["optimizers"]["net"]["ema_widths"] = []
     copy.config.write_text(json.dumps(settings), "utf-8")
-    with pytest.raises(UserError, match=r"train it with --config.optimizers.net.ema_widths=\(0.05,0.10\)"):
+    with pytest.raises(UserError, match=r"train it with --config.optimizers.net.ema_widths='\(0.05,0.10\)'"):
         average(copy, tmp_path / "found", "--width=0.1")
