@@ -99,7 +99,7 @@ def _widths(network: str, settings: Mapping[str, Any]) -> dict[str, float]:
         found[network] = settings["ema_width"]
     if not found:
         raise UserError(
-            f"The run kept no averages of a width: train it with --config.optimizers.{network}.ema_widths='(0.05,0.10)'."
+            f"The run kept no average of a width: train it with --config.optimizers.{network}.ema_widths='(0.05,0.10)'."
         )
     return found
 
