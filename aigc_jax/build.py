@@ -18,8 +18,9 @@ from aigc_jax.data.meaning import Meaning, recalled, under
 from aigc_jax.encoders import encoding
 from aigc_jax.errors import ConfigError
 from aigc_jax.evaluate.judge import Judge, build_judge
-from aigc_jax.learner import Learner, ema, merging
+from aigc_jax.learner import Decay, Learner, ema, merging, power
 from aigc_jax.method import KNOWN, Codec, Method, PyTree
+from aigc_jax.ops.averages import ZERO_OR_WIDTH, Width, kept_as
 from aigc_jax.ops.optimizer import optimizer, rate_at
 from aigc_jax.ranges import Amount, Count, Part, Pattern, Seed, Size
 from aigc_jax.train.checkpoint import WHEN, Checkpoints
@@ -185,21 +186,32 @@ def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[
         module = lookup.network(fields, f"networks.{name}", dtype, facts)
         _check_facts(f"networks.{name}", module, facts)
         where, settings = f"optimizers.{name}", dict(config["optimizers"][name])
-        own = (("ema_decay", Part), ("ema_warmup", bool), ("accumulate", Size), ("trainable", Pattern))
-        decay, warmup, accumulate, trainable = (
-            check(settings.pop(key, None), kind, f"{where}.{key}") for key, kind in own
-        )
+        own = (("accumulate", Size), ("trainable", Pattern))
+        averages = _averages(name, settings, where)
+        accumulate, trainable = (check(settings.pop(key, None), kind, f"{where}.{key}") for key, kind in own)
         kind = check(settings["name"], optimizer.__annotations__["kind"], f"{where}.name")
         tx = optimizer(kind, steps, **bind(optimizer, settings, where))
-        averages = {name: ema(decay, warmup)} if decay else {}
         learners[name] = Learner(name, module, tx, averages, accumulate, trainable, fresh=fresh)
     return learners
+
+
+def _averages(network: str, settings: dict[str, Any], where: str) -> dict[str, Decay]:
+    """Key in `State.ema` -> decay, from the keys of a section `optimizers.<network>`, which it takes out."""
+    kinds = (("ema_decay", Part), ("ema_warmup", bool), ("ema_width", ZERO_OR_WIDTH), ("ema_widths", tuple[Width, ...]))
+    decay, warmup, width, further = (check(settings.pop(key, None), kind, f"{where}.{key}") for key, kind in kinds)
+    if decay and width:
+        raise ConfigError(
+            f'"{where}.ema_width" is {width}, and "{where}.ema_decay" {decay}: one is sampled with: set the other to 0.'
+        )
+    found = {network: power(width) if width else ema(decay, warmup)} if decay or width else {}
+    return found | {kept_as(network, each): power(each) for each in further}
 
 
 def rate_of(settings: Mapping[str, Any], steps: int) -> Callable[[int], float]:
     """Updates done -> the learning rate of the last of them. settings: a section `optimizers.<network>`."""
     peak, schedule, warmup = settings["learning_rate"], settings["schedule"], settings["warmup_steps"]
-    return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0))
+    reference = settings["reference_steps"]
+    return lambda updates: rate_at(peak, schedule, warmup, steps, max(updates - 1, 0), reference)
 
 
 def bind_method(

@@ -81,13 +81,17 @@ OPTIMIZER: dict[str, Any] = dict(
     learning_rate=1e-3,
     schedule="constant",
     warmup_steps=0,
+    reference_steps=1,  # of the schedule inverse_sqrt: up to there the rate is constant
     b1=0.9,
     b2=0.999,
     eps=1e-8,
     weight_decay=0.0,  # of matrices only
     clip_norm=0.0,  # 0 = do not clip
-    ema_decay=0.0,  # 0 = keep no average
+    unit_norm="",  # a pattern searched in the paths of weights: those have a mean square of 1 after each update
+    ema_decay=0.0,  # of the average to sample with; 0 = none
     ema_warmup=False,
+    ema_width=0.0,  # of the average to sample with, in place of ema_decay: docs/averages.md
+    ema_widths=(),  # of further averages, kept with every checkpoint
     accumulate=1,
     trainable="",  # a pattern searched in the paths of weights: those move; "" = all
 )
@@ -360,6 +364,14 @@ def to_json(config: Mapping[str, Any]) -> str:
 
 
 def compare(path: Path, config: Mapping[str, Any]) -> list[str]:
-    """Dotted keys whose values differ between the JSON at `path` and `config`."""
+    """Dotted keys whose values differ between the JSON at `path` and `config`. What is absent there has its default."""
     before, now = leaves(json.loads(path.read_text("utf-8"))), leaves(json.loads(to_json(config)))
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    return sorted(key for key in before.keys() | now.keys() if before.get(key, _default(key)) != now.get(key))
+
+
+def _default(key: str) -> Any:
+    """Of a dotted key, as JSON has it; None where it has none."""
+    section, leaf = key.partition(".")[0], key.rpartition(".")[2]
+    named = {"networks": NETWORK, "optimizers": OPTIMIZER}
+    found = named[section].get(leaf) if section in named else leaves(TRUNK).get(key)
+    return list(found) if isinstance(found, tuple) else found

@@ -36,6 +36,7 @@ VERBS = (
         "configs": ("[NAME]", "the configurations that come with this package"),
         "data": ("show | prepare NAME", "what is in a data set; prepare one ahead of time"),
         "convert": ("FILE ... --name=NAME", "bring in the published weights of an extractor"),
+        "average": ("RUN FOLDER --width=WIDTH", "its weights averaged over another part of training"),
         "export": ("RUN FOLDER", "write a trained network as a folder of weights"),
         "ship": ("RUN NAME", "make an extractor of a classifier that was trained here"),
         "folders": ("REAL MADE", "distances of a folder of images from a real one"),

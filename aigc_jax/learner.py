@@ -17,6 +17,7 @@ from flax import traverse_util
 
 from aigc_jax.errors import ConfigError, Unfit
 from aigc_jax.method import Array, Key, Method, PyTree, State
+from aigc_jax.ops import averages
 from aigc_jax.ops import batch as whole
 
 Loss = Callable[[PyTree, PyTree, Key, Any], tuple[Array, tuple[PyTree, Mapping[str, Array]]]]
@@ -36,6 +37,11 @@ def ema(decay: float, warmup: bool) -> Decay:
         return jnp.minimum(decay, (1 + step) / (10 + step)) if warmup else jnp.float32(decay)
 
     return at
+
+
+def power(width: float) -> Decay:
+    """A power-function average of a relative width (`ops.averages`): the first step leaves nothing of the start."""
+    return functools.partial(averages.decay, averages.gamma_of(width))
 
 
 class Gradient(NamedTuple):

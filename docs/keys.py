@@ -50,15 +50,14 @@ def networks(module: types.ModuleType) -> Iterator[type]:
     """The Linen modules of a file that are no part of another one."""
     for name, value in vars(module).items():
         own = inspect.isclass(value) and value.__module__ == module.__name__ and issubclass(value, linen.Module)
-        if own and name not in used():
+        if own and name not in used(module):
             yield value
 
 
 @functools.cache
-def used() -> set[str]:
-    """Every name that the code of a network uses."""
-    nodes = [node for module in modules(nn) for node in ast.walk(ast.parse(inspect.getsource(module)))]
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
+def used(module: types.ModuleType) -> set[str]:
+    """Every name that the code of a file uses."""
+    return {node.id for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Name)}
 
 
 def meanings(reader: Callable) -> dict[str, str]:

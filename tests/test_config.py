@@ -128,6 +128,20 @@ def test_the_json_is_read_back_and_compared(tmp_path):
     assert c.compare(path, config) == ["seed"]
 
 
+def test_a_key_that_is_newer_than_a_run_has_its_default_there(tmp_path):
+    config = c.resolved(full(), {})
+    older = config.to_dict()
+    for network in older["optimizers"]:
+        del older["optimizers"][network]["ema_widths"], older["optimizers"][network]["unit_norm"]
+    del older["train"]["spike"]
+    path = tmp_path / "config.json"
+    path.write_text(c.to_json(older), "utf-8")
+    assert c.compare(path, config) == []
+    name = next(iter(older["optimizers"]))
+    config.optimizers[name].ema_widths = (0.1,)
+    assert c.compare(path, config) == [f"optimizers.{name}.ema_widths"]
+
+
 def test_required_values_take_strings_only():
     config = c.resolved(full(), {})
     assert config.data.path is None

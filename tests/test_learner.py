@@ -8,8 +8,9 @@ import optax
 import pytest
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.learner import Adapter, Learner, ema, initial_state, merging
+from aigc_jax.learner import Adapter, Learner, ema, initial_state, merging, power
 from aigc_jax.method import Method
+from aigc_jax.ops.averages import gamma_of
 from aigc_jax.ops.batch import AXIS
 from aigc_jax.train import guard
 
@@ -76,6 +77,21 @@ def test_the_average_follows_its_formula(warmup, decays):
         state, _ = learner.update(jax.random.key(step), state.replace(step=jnp.int32(step)), loss, batch)
         expected = decay * expected + (1 - decay) * np.asarray(state.params["net"]["Dense_0"]["kernel"], np.float64)
         np.testing.assert_allclose(state.ema["net"]["Dense_0"]["kernel"], expected, rtol=1e-5)
+    assert state.weights("net") is state.ema["net"]
+
+
+def test_several_averages_are_kept_beside_each_other():
+    """Those of a power are the integral of their profile; the one of the network's name is sampled with."""
+    learner, state, loss, batch = setup(averages={"net": power(0.10), "net@0.2": power(0.20), "other": ema(0.5, False)})
+    kernels = []
+    for step in range(5):
+        state, _ = learner.update(jax.random.key(step), state.replace(step=jnp.int32(step)), loss, batch)
+        kernels.append(np.asarray(state.params["net"]["Dense_0"]["kernel"], np.float64))
+    for key, width in (("net", 0.10), ("net@0.2", 0.20)):
+        edges = (np.arange(6) / 5) ** (gamma_of(width) + 1)
+        expected = np.tensordot(np.diff(edges), kernels, 1)
+        np.testing.assert_allclose(state.ema[key]["Dense_0"]["kernel"], expected, rtol=1e-5)
+    assert set(state.ema) == {"net", "net@0.2", "other"}
     assert state.weights("net") is state.ema["net"]
 
 

@@ -129,6 +129,8 @@ WRONG = {  # what cannot work, by its key
     "optimizers.net.weight_decay": float("inf"),
     "optimizers.net.clip_norm": -1.0,
     "optimizers.net.ema_decay": 1.0,
+    "optimizers.net.ema_width": 0.3,
+    "optimizers.net.reference_steps": 0,
     "optimizers.net.accumulate": 0,
     "networks.net.channels": 2,
     "networks.net.multipliers": (),

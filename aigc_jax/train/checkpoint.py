@@ -163,9 +163,15 @@ class Checkpoints:
         return int(self._load(step, {PROGRESS: saved})[PROGRESS]["done"])
 
     def restore_for_sampling(self, abstract: State, step: int) -> State:
-        """The averaged weights, the weights that have no average, and the collections beside them."""
+        """The averaged weights, the weights that have no average, and the collections beside them.
+
+        Of a network's averages the one to sample with.
+        """
+        params, ema = abstract.params, abstract.ema
         lean = abstract.replace(
-            params={name: value for name, value in abstract.params.items() if name not in abstract.ema}, opt_state={}
+            params={name: value for name, value in params.items() if name not in ema},
+            ema={name: value for name, value in ema.items() if name in params},
+            opt_state={},
         )
         found = self._load(step, _items(lean, GROUPS))
         return _filled(lean, found).replace(step=_scalar(step, abstract.step.sharding))
@@ -190,6 +196,15 @@ class Checkpoints:
         )
         found = self._load(step, wanted)
         return {"params": found[weights], **found.get(f"extra.{network}", {})}
+
+    def restore_average(self, key: str, step: int) -> PyTree:
+        """One average of weights, numpy arrays. key: in `State.ema`. Raises UserError where none was saved."""
+        item = f"ema.{key}"
+        if not (self.folder / str(step) / item).is_dir():
+            raise UserError(f"The checkpoint {self.folder / str(step)} has no {item}.")
+        one = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        wanted = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=one), self._saved(step, item))
+        return jax.device_get(self._load(step, {item: wanted})[item])
 
     def _load(self, step: int, wanted: Mapping[str, Any]) -> dict[str, Any]:
         self._refuse_other_networks(step, wanted)

@@ -98,7 +98,8 @@ def _steps_before(workdir: Workdir, changed: list[str]) -> int | None:
 
 def _moved(run: Run, before: int | None) -> list[str]:
     """How another number of steps changes the learning rates."""
-    decaying = [name for name, each in run.config["optimizers"].items() if each["schedule"] != "constant"]
+    endless = ("constant", "inverse_sqrt")
+    decaying = [name for name, each in run.config["optimizers"].items() if each["schedule"] not in endless]
     if before is None or not decaying:
         return []
     return [

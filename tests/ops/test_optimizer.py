@@ -1,5 +1,6 @@
 """Optimizers against their papers' formulas, computed apart."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,7 +8,16 @@ import pytest
 from aigc_jax.ops.optimizer import FINAL_RATE, optimizer, rate, rate_at
 
 PLAIN = dict(
-    learning_rate=0.1, schedule="constant", warmup_steps=0, b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.0, clip_norm=0.0
+    learning_rate=0.1,
+    schedule="constant",
+    warmup_steps=0,
+    reference_steps=1,
+    b1=0.9,
+    b2=0.99,
+    eps=1e-8,
+    weight_decay=0.0,
+    clip_norm=0.0,
+    unit_norm="",
 )
 
 
@@ -51,11 +61,11 @@ def test_schedules_warm_up_and_end(schedule):
     np.testing.assert_allclose(schedule_of(110), 2.0 if schedule == "constant" else 2 * FINAL_RATE, rtol=1e-6)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "trapezoid"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "trapezoid", "inverse_sqrt"])
 @pytest.mark.parametrize(("warmup", "steps"), [(0, 20), (1, 20), (5, 20), (30, 20), (20, 20)])
 def test_the_rate_that_is_logged_is_the_one_that_is_used(schedule, warmup, steps):
-    used = rate(2.0, schedule, warmup, steps)
-    said = [rate_at(2.0, schedule, warmup, steps, done) for done in range(25)]
+    used = rate(2.0, schedule, warmup, steps, 3)
+    said = [rate_at(2.0, schedule, warmup, steps, done, 3) for done in range(25)]
     np.testing.assert_allclose(said, [used(done) for done in range(25)], rtol=1e-5, atol=1e-6)
 
 
@@ -64,6 +74,29 @@ def test_a_trapezoid_is_constant_for_one_half_and_then_falls_to_0():
     used = rate(2e-4, "trapezoid", 0, 200)
     found = [used(done) for done in (0, 99, 100, 150, 175, 200)]
     np.testing.assert_allclose(found, [2e-4, 2e-4, 2e-4, 1e-4, 5e-5, 0], rtol=1e-5)
+
+
+def test_the_inverse_square_root_counts_from_the_first_update():
+    """EDM2 (eq. 67): the reference rate over sqrt(max(t / t_ref, 1)), with a linear warm-up before it."""
+    used = rate(0.01, "inverse_sqrt", 10, 1000, 70)
+    found = [used(done) for done in (0, 9, 10, 70, 280, 7000)]
+    np.testing.assert_allclose(found, [0.001, 0.01, 0.01, 0.01, 0.005, 0.001], rtol=1e-5)
+
+
+def test_unit_norms_are_those_of_each_output_and_of_what_matches_alone():
+    params = {"a": {"kernel": jnp.array([[3.0, 0.5], [4.0, 0.5]])}, "b": {"table": jnp.full((2, 2), 7.0)}}
+    params["a"]["gain"] = jnp.float32(3.0)
+    tx = optimizer("sgd", 10, **{**PLAIN, "unit_norm": "^a/"})
+    grads = jax.tree.map(jnp.ones_like, params)
+    updates, _ = tx.update(grads, tx.init(params), params)
+    moved = jax.tree.map(jnp.add, params, updates)
+    expected = np.array([[2.9, 0.4], [3.9, 0.4]])
+    np.testing.assert_allclose(moved["a"]["kernel"], expected / np.sqrt(np.mean(expected**2, axis=0)), rtol=1e-5)
+    np.testing.assert_allclose(moved["a"]["gain"], 2.9, rtol=1e-6)
+    np.testing.assert_allclose(moved["b"]["table"], 6.9, rtol=1e-6)
+    still = {"a": {"kernel": jnp.zeros((2, 2))}}
+    updates, _ = tx.update(still, tx.init(still), still)
+    assert not updates["a"]["kernel"].any(), "weights of 0 have no norm to bring to 1"
 
 
 def test_rmsprop_is_tieleman_and_hintons():
