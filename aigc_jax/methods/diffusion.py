@@ -19,7 +19,7 @@ What is evaluated is the loss over all t, a bound on -log p(x_0) (`bound`), and 
 -log p(x_0) of the probability flow (`likelihood`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -262,7 +262,7 @@ def diffusion(
         keys = jax.random.split(key, n)  # of noise that these steps do not add
         return finished(samplers.run(lambda x, t: denoise(state, x, t, given), walking, keys, start))
 
-    parts = {"denoise": denoise, "walk": walk, "log_density": log_density}
+    parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "log_density": log_density}
     planned = partial(plan, process, variance, guided)
     return Method(init, step, evaluate, sample, planned, reads, parts)
 

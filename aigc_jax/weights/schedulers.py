@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.ops.diffusion.process import EDM_LEAST, EDM_MOST, Process, process
+from aigc_jax.ops.diffusion.process import BETA_FIRST, BETA_LAST, EDM_LEAST, EDM_MOST, Process, process
 from aigc_jax.ops.diffusion.spacing import NAMES, spaced
 
 Config = Mapping[str, Any]
@@ -29,7 +29,8 @@ Values = Mapping[str, tuple[Any, ...]]  # key -> the values that are computed he
 SCHEDULES = {"linear": "linear", "squaredcos_cap_v2": "cosine"}
 PREDICTIONS = {"epsilon": "noise", "sample": "data", "v_prediction": "velocity"}
 VARIANCES = {"fixed_small": "small", "fixed_small_log": "small", "fixed_large": "large"}
-ANY = ()  # of a key whose value is read as it is, or moves nothing
+ENDS = {"beta_start": BETA_FIRST, "beta_end": BETA_LAST}  # of "linear"
+ANY: tuple[Any, ...] = ()  # of a key whose value is read as it is, or moves nothing
 
 _OFF: Values = {
     "trained_betas": (None,),
@@ -46,8 +47,8 @@ _GRID: Values = {
     **_OFF,
     "num_train_timesteps": ANY,
     "beta_schedule": tuple(SCHEDULES),
-    "beta_start": (1e-4,),
-    "beta_end": (0.02,),
+    "beta_start": (BETA_FIRST,),
+    "beta_end": (BETA_LAST,),
     "prediction_type": tuple(PREDICTIONS),
     "steps_offset": ANY,
 }
@@ -89,8 +90,8 @@ KNOWN: Mapping[str, Values] = {
         **_CLIPPED,
         **_FAST,
         "clip_sample": (False, True),
-        "beta_start": (0.00085, 1e-4),
-        "beta_end": (0.012, 0.02),
+        "beta_start": (0.00085,),
+        "beta_end": (0.012,),
     },
     "LMSDiscreteScheduler": {**_GRID, **_FAST},
     "DPMSolverMultistepScheduler": {
@@ -208,7 +209,7 @@ def times(config: Config, steps: int) -> np.ndarray:
 
 def _said(config: Config) -> dict[str, Any]:
     """The settings with their defaults."""
-    name = config.get("_class_name")
+    name = str(config.get("_class_name"))
     if name not in KNOWN:
         raise ConfigError(f'"_class_name" is {name!r}, and what is read is {", ".join(KNOWN)}')
     known = KNOWN[name]
@@ -221,13 +222,11 @@ def _said(config: Config) -> dict[str, Any]:
         if key not in known:
             raise ConfigError(f'"{key}" of {name} is not known here, and may ask for another sampler')
         said[key] = value
-    cosine = said.get("beta_schedule") == "squaredcos_cap_v2"  # it has no such ends
     for key, values in known.items():
-        ends = ("beta_start", "beta_end")
-        right = (1e-4, 0.02)[ends.index(key)] if key in ends else None
-        computed = (said[key] == right or cosine) if right else said.get(key) in values
-        if values and not computed:
-            there = right if right else " or ".join(map(repr, values))
+        if key in ENDS:  # whose default may be another than what is computed, and which the cosine has not
+            values = () if said["beta_schedule"] == "squaredcos_cap_v2" else (ENDS[key],)
+        if values and said[key] not in values:
+            there = " or ".join(map(repr, values))
             raise ConfigError(f'"{key}" of {name} is {said[key]!r}, and what is computed here is {there}')
     return {**said, "_class_name": name}
 

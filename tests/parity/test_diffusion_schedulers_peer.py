@@ -4,6 +4,8 @@ The denoiser is E[x_0 | x_t] of a mixture, in torch for theirs and in JAX for ou
 1000. Settings of theirs that are not their defaults, or matter, stand in the tests.
 """
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ from aigc_jax.ops.diffusion import parameterisation, samplers
 from aigc_jax.ops.diffusion.process import process as named
 from aigc_jax.ops.diffusion.samplers import Grid
 from aigc_jax.ops.diffusion.spacing import spaced
+from aigc_jax.weights import schedulers
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
@@ -58,9 +61,10 @@ def start():
 KEYS = jax.random.split(jax.random.key(7), ROWS)
 
 
-def ours(process, rows, start):
-    """Every x that rows lead to, from the start as it is. -> [rows, ROWS, ...]."""
-    run = jax.jit(lambda table, x: samplers.run(of_ours(process), table, KEYS, x))
+def ours(process, rows, start, most=9.0):
+    """Every x that rows lead to, from the start as it is, with D clipped to `most`. -> [rows, ROWS, ...]."""
+    denoise = lambda x, t: jnp.clip(of_ours(process)(x, t), -most, most)  # noqa: E731
+    run = jax.jit(lambda table, x: samplers.run(denoise, table, KEYS, x))
     full = samplers.table(rows, 1.0).padded(len(rows))
     return np.stack([run(full._replace(count=np.int32(n + 1)), start) for n in range(len(rows))])
 
@@ -286,3 +290,71 @@ def test_edm_s_spacing_scales_and_steps_are_theirs(start, name):
         x = scheduler.step(said, time, x).prev_sample
         expected.append(x.numpy())
     close(ours(process, EDM[name](grid), first), np.stack(expected))
+
+
+@pytest.mark.parametrize("name", ["DDPMScheduler", "DDIMScheduler"])
+def test_clipped_steps_are_theirs(monkeypatch, start, name):
+    """DDIM's with `use_clipped_model_output`: the noise is then the one that takes the clipped x_0 to x, as here."""
+    process, most = named("linear", 1000), 0.4
+    scheduler = getattr(diffusers, name)(clip_sample_range=most)
+    scheduler.set_timesteps(20)
+    grid, x, expected = places(process, scheduler), torch.tensor(start), []
+    drawn = iter(range(20))
+    monkeypatch.setattr(
+        diffusers.schedulers.scheduling_ddpm, "randn_tensor", lambda *shape, **options: noises(next(drawn))
+    )
+    for i, t in enumerate(scheduler.timesteps):
+        more = {"use_clipped_model_output": True} if name == "DDIMScheduler" else {}
+        x = scheduler.step(says("epsilon", x, grid.alpha[i], grid.sigma[i]), t, x, **more).prev_sample
+        expected.append(x.numpy())
+    rows = samplers.ddim(grid, 0.0) if name == "DDIMScheduler" else samplers.ancestral(grid, False)
+    close(ours(process, rows, start, most), np.stack(expected))
+    assert np.abs(ours(process, rows, start)[-1]).max() > most == pytest.approx(np.abs(expected[-1]).max())
+
+
+READ = [  # class, settings, steps, our sampler and spacing; "" = a file
+    ("DDPMScheduler", {}, 1000, "ancestral", "uniform"),
+    ("DDPMScheduler", dict(timestep_spacing="linspace"), 12, "ancestral", "uniform"),
+    ("DDPMScheduler", {}, 12, "ancestral", ""),
+    (
+        "DDPMScheduler",
+        dict(timestep_spacing="trailing", beta_schedule="squaredcos_cap_v2"),
+        12,
+        "ancestral",
+        "trailing",
+    ),
+    ("DDIMScheduler", dict(steps_offset=1), 20, "ddim", ""),
+    ("DDIMScheduler", dict(timestep_spacing="trailing"), 20, "ddim", "trailing"),
+    ("EulerDiscreteScheduler", dict(timestep_spacing="trailing"), 30, "euler", "trailing"),
+    ("EulerDiscreteScheduler", dict(timestep_spacing="linspace"), 28, "euler", "uniform"),
+    ("HeunDiscreteScheduler", dict(timestep_spacing="leading", beta_start=1e-4, beta_end=0.02), 12, "heun", ""),
+    ("LMSDiscreteScheduler", dict(timestep_spacing="trailing"), 12, "adams", "trailing"),
+    ("DPMSolverMultistepScheduler", {}, 12, "dpmpp_2m", ""),
+    ("DPMSolverMultistepScheduler", dict(timestep_spacing="leading", solver_order=3), 20, "dpmpp_3m", ""),
+    ("UniPCMultistepScheduler", dict(timestep_spacing="trailing"), 12, "unipc", "trailing"),
+    ("UniPCMultistepScheduler", {}, 9, "unipc", ""),
+    ("FlowMatchEulerDiscreteScheduler", {}, 28, "euler", "uniform"),
+    ("FlowMatchEulerDiscreteScheduler", dict(shift=3.0), 28, "euler", ""),
+    ("EDMEulerScheduler", {}, 18, "euler", "karras"),
+    ("EDMDPMSolverMultistepScheduler", dict(sigma_schedule="exponential"), 18, "dpmpp_2m", "log_snr"),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "steps", "sampler", "spacing"), READ)
+def test_their_files_are_read(tmp_path, name, settings, steps, sampler, spacing):
+    """Every key that they write is known, and the places that our keys lead to are theirs."""
+    scheduler = getattr(diffusers, name)(**settings)
+    scheduler.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "scheduler_config.json").read_text())
+    scheduler.set_timesteps(steps)
+    path = tmp_path / "times.txt"
+    path.write_text("\n".join(map(str, schedulers.times(config, steps))))
+    found = schedulers.keys(config, steps, str(path))
+    assert (found["sample.sampler"], found["sample.spacing"]) == (sampler, spacing or str(path))
+    process = named(found["method.schedule"], found["method.timesteps"])
+    grid = spaced(process, found["sample.spacing"], steps)
+    if process.steps:
+        theirs = scheduler.timesteps.numpy() + 1
+        np.testing.assert_array_equal(grid.t[:-1], theirs if sampler != "heun" else [theirs[0], *theirs[1::2]])
+    else:
+        np.testing.assert_allclose(grid.sigma, scheduler.sigmas, rtol=1e-5)

@@ -46,7 +46,8 @@ def nodes(process: Process, steps: int) -> Nodes:
     """Equal steps of u between the process's first and last time. Of a grid t lies between whole steps, where λ is
     interpolated."""
     alpha, sigma = process.on_host([process.first, process.last])
-    u = np.linspace(*-np.arcsinh(np.maximum(alpha / sigma, FAINTEST)), 2 * steps + 1)
+    first, last = -np.arcsinh(np.maximum(alpha / sigma, FAINTEST))
+    u = np.linspace(first, last, 2 * steps + 1)
     t = process.time(-1 / np.sinh(u))
     rho = np.hypot(*process.on_host(t))
     return Nodes(t, rho, -np.tanh(u), u)
