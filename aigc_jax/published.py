@@ -20,6 +20,7 @@ from aigc_jax.errors import ConfigError, UserError, naming
 
 CONFIG, ARRAYS, PARTS = "config.json", "model.safetensors", "model.safetensors.index.json"
 OWN = "aigc_jax"  # `model_type` of our own format
+SETTINGS = "schedulers"  # a file beside the formats that reads no weights
 
 Variables = Mapping[str, Any]  # collection -> nested dictionaries of arrays, as a module's `apply` takes them
 
@@ -110,7 +111,7 @@ def write(folder: Path, network: Mapping[str, Any], variables: Variables, kind: 
 
 def kinds() -> list[str]:
     """The formats that there are, besides our own."""
-    return sorted(module.name for module in pkgutil.iter_modules(weights.__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(weights.__path__) if module.name != SETTINGS)
 
 
 def _format(kind: Any, where: str) -> Any:

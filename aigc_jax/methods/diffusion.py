@@ -15,10 +15,11 @@ What can be chosen stands in `ops/diffusion/`, a file each:
 
 Denoising diffusion (Ho, Jain & Abbeel 2020, arXiv:2006.11239) is one choice of these; flow matching (Lipman et al.
 2023, arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003) and EDM (Karras et al. 2022, arXiv:2206.00364) are others.
-What is evaluated is the loss over all t, and a bound on -log p(x_0) (`bound`).
+What is evaluated is the loss over all t, a bound on -log p(x_0) (`bound`), and where `flow_likelihood` asks for it
+-log p(x_0) of the probability flow (`likelihood`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -31,7 +32,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
-from aigc_jax.ops.diffusion import bound, measures, parameterisation, samplers, weights
+from aigc_jax.ops.diffusion import bound, likelihood, measures, parameterisation, samplers, weights
 from aigc_jax.ops.diffusion import guidance as guides
 from aigc_jax.ops.diffusion import process as processes
 from aigc_jax.ops.diffusion import times as laws
@@ -40,6 +41,7 @@ from aigc_jax.ranges import Amount, Count, Part, Share, Size, at_least
 
 NETWORKS = ("net",)
 START, STEPS = 0, 1  # streams of a sample's random keys
+FLOW = 2**32 - 1  # the stream of an evaluation's likelihood by the flow: no term of the bound has this number
 WALK_STEPS = 100  # of each sample on a walk, at most
 LOOKS = 2048  # rows of a plan's table, at least: evaluations of the network that a sample may take
 
@@ -103,6 +105,7 @@ def diffusion(
     variance: bound.Variance = "small",
     clip: bool,
     bound_terms: Count,
+    flow_likelihood: Count = 0,
     drop: Part,
     shape: tuple[Size, ...],
     levels: Count,
@@ -117,10 +120,17 @@ def diffusion(
     weight: of the loss over t. variance: of the ancestral sampler and of a grid's bound.
     clip: keep the predicted x_0 in [-1, 1]. bound_terms: how many terms of the bound between its ends to evaluate on
     each example, at random t, one in each of as many equal ranges; 0 = all T - 1 of a grid, the exact sum over t.
+    flow_likelihood: steps of the solver that measures the likelihood by the probability flow, four looks each; 50 do
+    for most; 0 = it is not measured.
     drop: the share of training examples without what is given, for guidance.
     levels: that a value of the data has, 256; 0 = they are not of levels, and there is no bound.
     """
     _check(schedule, timesteps, prediction, bound_terms)
+    if flow_likelihood and not levels:
+        raise ConfigError(
+            f'"method.flow_likelihood" is {flow_likelihood}, and these data are not of levels, of which bits could be '
+            "measured: set it to 0."
+        )
     process = processes.process(schedule, timesteps)
     laws.check(times, process)
     net = learners["net"]
@@ -187,11 +197,13 @@ def diffusion(
         """Bits per dimension, their parts (Ho et al. 2020, section 4.3), and the mean of (F - target)² over all t."""
         of_grid, of_time = partial(measures.of_grid, process, variance), partial(measures.of_time, process, times)
         look = partial(seen, state=state, batch=batch)
-        simple, parts = (of_grid if process.steps else of_time)(look, key, batch.target, bound_terms, levels > 0)
+        simple, of_bound = (of_grid if process.steps else of_time)(look, key, batch.target, bound_terms, levels > 0)
         found = {"simple": PerExample.of(simple)}
-        if parts is None:
+        if flow_likelihood:
+            found["bits_per_dim_ode"] = PerExample.of(by_flow(jax.random.fold_in(key, FLOW), state, batch))
+        if of_bound is None:
             return found
-        rate, distortion = parts
+        rate, distortion = of_bound
         bits = 1 / (np.log(2) * np.prod(batch.target.shape[1:]))
         return {
             "bits_per_dim": PerExample.of((rate + distortion) * bits),
@@ -199,6 +211,19 @@ def diffusion(
             "distortion": PerExample.of(distortion * bits),
             **found,
         }
+
+    def by_flow(key: Key, state: State, batch: Batch) -> Array:
+        """Bits per dimension of the probability flow, of each example."""
+        level_key, key = jax.random.split(key)
+        x0 = likelihood.dequantized(level_key, batch.target, levels)
+        draws = int(np.prod(shape) > likelihood.EXACT)
+        density = log_density(key, state, x0, batch.given, steps=flow_likelihood, draws=draws)
+        return likelihood.bits_per_dim(density, int(np.prod(shape)), levels)
+
+    def log_density(key: Key, state: State, x0: Array, given: Given, *, steps: int, draws: int = 0) -> Array:
+        """log p(x_0) by the probability flow in nats, [B]: see `ops.diffusion.likelihood.log_density`."""
+        looks = lambda x, t: denoise(state, x, t, given)  # noqa: E731
+        return likelihood.log_density(looks, process, x0, key, steps=steps, draws=draws)
 
     def denoise(state: State, x: Array, t: Array, given: Given, plan: Plan | None = None) -> Array:
         """The expected x_0 of x = x_t [n, *shape], with the plan's guidance. t: scalar."""
@@ -237,8 +262,9 @@ def diffusion(
         keys = jax.random.split(key, n)  # of noise that these steps do not add
         return finished(samplers.run(lambda x, t: denoise(state, x, t, given), walking, keys, start))
 
+    parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "log_density": log_density}
     planned = partial(plan, process, variance, guided)
-    return Method(init, step, evaluate, sample, planned, reads, {"denoise": denoise, "walk": walk})
+    return Method(init, step, evaluate, sample, planned, reads, parts)
 
 
 def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:

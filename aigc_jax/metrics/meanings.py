@@ -28,6 +28,7 @@ MEANINGS = {  # of a name, or of all names that begin so
     "off_data": (LOWER, "the share of samples where the density has next to nothing"),
     "modes": (HIGHER, "how many of the density's components samples reach"),
     "bits_per_dim": (LOWER, "what the model needs to write down a value of an unseen example, in bits"),
+    "bits_per_dim_ode": (LOWER, "the same by the probability flow, with values anywhere within their level"),
     "bits_per_char": (LOWER, "what the model needs to write down a character of an unseen text, in bits"),
     "bits_per_byte": (LOWER, "what the model needs to write down a byte of an unseen text, in bits"),
     "perplexity": (LOWER, "among how many characters, equally likely, the model seems to choose; 1 = it knows"),
