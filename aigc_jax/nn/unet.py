@@ -45,9 +45,8 @@ class UNet(ReadsLabels, nn.Module):
     resampling: Literal["convolution", "block"] = "convolution"  # block: a residual one halves or doubles, as in BigGAN
     rescale: bool = False  # divide sums of a block and its input by √2
     learned_variance: bool = False  # whether it has outputs for the variance too, as the weights of ADM
-    frequency_shift: Annotated[int, between(0, 1)] = (
-        1  # the slowest frequency of time is 1 / 10,000 with 1, above with 0
-    )
+    frequency_shift: Annotated[int, between(0, 1)] = 1  # 1: the slowest frequency of time is 1 / 10,000; 0: one above
+    cosines_first: bool = False  # of time, before the sines; only for weights from elsewhere
     border: Literal["before", "after"] = (
         "after"  # where a convolution that halves sees zeros; PyTorch's padding: before
     )
@@ -91,7 +90,10 @@ class UNet(ReadsLabels, nn.Module):
                 return block(h, h.shape[-1], name, resample="double")
             return Conv(h.shape[-1], kernel_init=GLOROT, dtype=self.dtype, name=name)(double(h))
 
-        time = embed_time(t, self.channels, self.frequency_shift).astype(self.dtype)
+        time = embed_time(t, self.channels, self.frequency_shift)
+        if self.cosines_first:
+            time = jnp.roll(time, self.channels // 2, axis=-1)
+        time = time.astype(self.dtype)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
         if given:
