@@ -58,7 +58,7 @@ def read(folder: Path) -> Published:
         raise UserError(f"{folder / CONFIG} has sizes that no network has: {error}.") from error
 
     def variables() -> Variables:
-        found = _arrays(folder, _file(format))
+        found = {_current(format, name): x for name, x in _arrays(folder, _file(format)).items()}
         names = {
             entry: next((n for n in (entry.theirs, entry.theirs.removeprefix(format.PREFIX)) if n in found), None)
             for entry in table
@@ -124,6 +124,13 @@ def _of_class(name: Any) -> Any:
     """The format of a class in PyTorch; the name itself where there is none."""
     found = (kind for kind in kinds() if name in getattr(_format(kind, ""), "CLASSES", ()))
     return next(found, name)
+
+
+def _current(format: Any, name: str) -> str:
+    """The name that an array has in newer files."""
+    for old, new in getattr(format, "RENAMED", {}).items():
+        name = re.sub(old, new, name)
+    return name
 
 
 def _file(format: Any) -> str:

@@ -4,10 +4,13 @@ Down to the coarsest resolution, through a middle, and up again; every activatio
 concatenated to one on the way up. With the settings for CIFAR-10 (channels 128, multipliers (1, 2, 2, 2),
 2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper. Where it is given classes, an
 embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5).
+
+ADM, the network of Dhariwal & Nichol 2021 (arXiv:2105.05233, section 3 and appendix), has `head_width=64`,
+`modulation=True`, `resampling="block"`, `frequency_shift=0`, `epsilon=1e-5` and `learned_variance=True`.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import flax.linen as nn
 import jax
@@ -15,57 +18,11 @@ import jax.numpy as jnp
 
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers.convolution import Conv
-from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.fit import check_divides, check_halvings
 from aigc_jax.nn.layers.labels import ReadsLabels
+from aigc_jax.nn.layers.residual import EPSILON, GLOROT, ZERO, Attention, ResBlock, double
 from aigc_jax.ops.embedding import embed_time
-from aigc_jax.ranges import Count, Part, Size, Sizes, at_least
-
-EPSILON = 1e-6  # of the normalization
-
-# Uniform with variance 1 / mean(fan in, fan out); the last layer of every residual branch starts at zero.
-GLOROT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
-ZERO = nn.initializers.zeros_init()
-
-
-class ResBlock(nn.Module):
-    """x + f(x, time), where f is twice normalization, swish and a convolution; time is added between."""
-
-    channels: Size
-    dropout: Part
-    groups: Size
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, x: jax.Array, time: jax.Array, train: bool) -> jax.Array:
-        """x: [B, H, W, C], time: [B, E] -> [B, H, W, channels]."""
-        h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(x))
-        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype)(h)
-        h += nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype)(nn.swish(time))[:, None, None]
-        h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(h))
-        h = Dropout(self.dropout)(h, train)
-        h = Conv(self.channels, kernel_init=ZERO, dtype=self.dtype)(h)
-        if x.shape[-1] != self.channels:
-            x = nn.Dense(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="shortcut")(x)
-        return x + h
-
-
-class Attention(nn.Module):
-    """x + self-attention over all positions, of one head."""
-
-    groups: Size
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """x: [B, H, W, C] -> the same shape."""
-        rows, height, width, channels = x.shape
-        h = nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype)(x).reshape(rows, height * width, 1, channels)
-        query, key, value = (
-            nn.Dense(channels, kernel_init=GLOROT, dtype=self.dtype, name=name)(h) for name in ("query", "key", "value")
-        )
-        h = jax.nn.dot_product_attention(query, key, value).reshape(x.shape)
-        return x + nn.Dense(channels, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
+from aigc_jax.ranges import Count, Part, Size, Sizes, above, at_least, between
 
 
 class UNet(ReadsLabels, nn.Module):
@@ -74,13 +31,27 @@ class UNet(ReadsLabels, nn.Module):
     channels: Annotated[int, at_least(4)]  # of the finest level
     multipliers: Sizes  # of `channels`, one a level, from fine to coarse
     blocks: Count  # residual blocks a level on the way down; one more on the way up
-    attention: tuple[Size, ...]  # heights at which attention follows each block; the middle always has it
+    attention: tuple[Count, ...]  # heights at which attention follows each block, or levels: see `attention_by`
     dropout: Part  # share of a block's values that are zeroed in training
     groups: Size  # of the normalization; divides `channels`
     label_classes: Count  # of the labels that it reads; 0 = it reads none
     dtype: Any = jnp.float32
     patch: Size = 1  # height and width of what becomes one position, its pixels channels (Hoogeboom et al. 2023)
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
+    attention_by: Literal["height", "level"] = "height"  # what `attention` names; level 0 is the finest
+    middle_attention: bool = True  # attention between the two blocks of the middle
+    head_width: Count = 0  # channels of a head of the attention; 0 = one head of all
+    modulation: bool = False  # time and label scale and shift normalised values; else they are added before
+    resampling: Literal["convolution", "block"] = "convolution"  # block: a residual one halves or doubles, as in BigGAN
+    rescale: bool = False  # divide sums of a block and its input by √2
+    learned_variance: bool = False  # whether it has outputs for the variance too, as the weights of ADM
+    frequency_shift: Annotated[int, between(0, 1)] = 1  # 1: the slowest frequency of time is 1 / 10,000; 0: one above
+    cosines_first: bool = False  # of time, before the sines; only for weights from elsewhere
+    border: Literal["before", "after"] = (
+        "after"  # where a convolution that halves sees zeros; PyTorch's padding: before
+    )
+    epsilon: Annotated[float, above(0)] = EPSILON  # of the normalisation
+    shape: tuple[Count, Count, Count] = (0, 0, 0)  # of an image, for exports; it computes images of any; 0 = not known
 
     @nn.compact
     def __call__(
@@ -91,20 +62,38 @@ class UNet(ReadsLabels, nn.Module):
         kept: jax.Array | None = None,
         *,
         train: bool,
+        variance: bool = False,
     ) -> jax.Array:
         """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C].
 
         given: "label", int [B], where it reads that. kept: bool [B], whether to read it; None = of all examples.
+        variance: also give the outputs for the variance (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15), where they
+        are learned: float32 [B, H, W, 2C].
         """
-        self._check_fit(x.shape[1:])
-        common = dict(groups=self.groups, dtype=self.dtype)
+        levels = self._fitting(x.shape[1:])
+        common = dict(groups=self.groups, dtype=self.dtype, rescale=self.rescale, epsilon=self.epsilon)
         residual = nn.remat(ResBlock, static_argnums=(3,)) if self.remat else ResBlock  # 3: train
 
-        def block(h: jax.Array, channels: int, attend: bool, name: str) -> jax.Array:
-            h = residual(channels, self.dropout, **common, name=name)(h, time, train)
-            return Attention(**common, name=f"{name}_attention")(h) if attend else h
+        def block(h: jax.Array, channels: int, name: str, attend: bool = False, **options: Any) -> jax.Array:
+            made = residual(channels, self.dropout, **common, modulation=self.modulation, name=name, **options)
+            h = made(h, time, train)
+            return Attention(**common, head_width=self.head_width, name=f"{name}_attention")(h) if attend else h
 
-        time = embed_time(t, self.channels).astype(self.dtype)
+        def shrink(h: jax.Array, name: str) -> jax.Array:
+            if self.resampling == "block":
+                return block(h, h.shape[-1], name, resample="half")
+            padding = "SAME" if self.border == "after" else ((1, 0), (1, 0))  # of even sides SAME is ((0, 1), (0, 1))
+            return nn.Conv(h.shape[-1], (3, 3), 2, padding, kernel_init=GLOROT, dtype=self.dtype, name=name)(h)
+
+        def grow(h: jax.Array, name: str) -> jax.Array:
+            if self.resampling == "block":
+                return block(h, h.shape[-1], name, resample="double")
+            return Conv(h.shape[-1], kernel_init=GLOROT, dtype=self.dtype, name=name)(double(h))
+
+        time = embed_time(t, self.channels, self.frequency_shift)
+        if self.cosines_first:
+            time = jnp.roll(time, self.channels // 2, axis=-1)
+        time = time.astype(self.dtype)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
         if given:
@@ -115,40 +104,47 @@ class UNet(ReadsLabels, nn.Module):
         skips = [h]
         for level, multiplier in enumerate(self.multipliers):
             if level:
-                h = nn.Conv(h.shape[-1], (3, 3), 2, kernel_init=GLOROT, dtype=self.dtype, name=f"shrink_{level}")(h)
+                h = shrink(h, f"shrink_{level}")
                 skips.append(h)
             for i in range(self.blocks):
-                attend = h.shape[1] in self.attention
-                h = block(h, multiplier * self.channels, attend, f"down_{level}_{i}")
+                h = block(h, multiplier * self.channels, f"down_{level}_{i}", level in levels)
                 skips.append(h)
 
-        h = block(h, h.shape[-1], True, "middle_0")
-        h = block(h, h.shape[-1], False, "middle_1")
+        h = block(h, h.shape[-1], "middle_0", self.middle_attention)
+        h = block(h, h.shape[-1], "middle_1")
 
         for level, multiplier in reversed(list(enumerate(self.multipliers))):
             for i in range(self.blocks + 1):
-                attend = h.shape[1] in self.attention
                 h = jnp.concatenate([h, skips.pop()], axis=-1)
-                h = block(h, multiplier * self.channels, attend, f"up_{level}_{i}")
+                h = block(h, multiplier * self.channels, f"up_{level}_{i}", level in levels)
             if level:
-                h = h.repeat(2, axis=1).repeat(2, axis=2)
-                h = Conv(h.shape[-1], kernel_init=GLOROT, dtype=self.dtype, name=f"grow_{level}")(h)
+                h = grow(h, f"grow_{level}")
 
-        h = nn.swish(nn.GroupNorm(epsilon=EPSILON, num_groups=self.groups, dtype=self.dtype)(h))
-        h = Conv(x.shape[-1] * self.patch**2, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
-        return _unfolded(h, self.patch).astype(jnp.float32)
+        h = nn.swish(nn.GroupNorm(epsilon=self.epsilon, num_groups=self.groups, dtype=self.dtype)(h))
+        outputs = x.shape[-1] * (2 if self.learned_variance else 1)
+        h = Conv(outputs * self.patch**2, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
+        h = _unfolded(h, self.patch).astype(jnp.float32)
+        return h[..., : x.shape[-1]] if self.learned_variance and not variance else h
 
-    def _check_fit(self, shape: tuple[int, ...]) -> None:
-        """Raises Unfit. shape: (H, W, C) of the images."""
+    def _fitting(self, shape: tuple[int, ...]) -> set[int]:
+        """The levels with attention in images of this shape, (H, W, C). Raises Unfit."""
         check_divides("groups", self.groups, "the channels of the finest level", self.channels)
         if shape[0] % self.patch or shape[1] % self.patch:
             raise Unfit("patch", self.patch, f"divides not both sides of images of {shape[0]} x {shape[1]}")
         shape = (shape[0] // self.patch, shape[1] // self.patch, shape[2])
-        check_halvings("multipliers", self.multipliers, shape, len(self.multipliers) - 1)
-        heights = [shape[0] >> level for level in range(len(self.multipliers))]
-        if not set(self.attention) <= set(heights):
-            known = ", ".join(map(str, heights))
-            raise Unfit("attention", self.attention, f"names heights, of which there are {known}; () = the middle's")
+        coarsest = len(self.multipliers) - 1
+        check_halvings("multipliers", self.multipliers, shape, coarsest)
+        heights = [shape[0] >> level for level in range(coarsest + 1)]
+        names = heights if self.attention_by == "height" else list(range(coarsest + 1))
+        if not set(self.attention) <= set(names):
+            known = ", ".join(map(str, names))
+            why = f"names {self.attention_by}s, of which there are {known}; () = the middle's"
+            raise Unfit("attention", self.attention, why)
+        levels = {names.index(name) for name in self.attention}
+        for level in sorted(levels | ({coarsest} if self.middle_attention else set())) if self.head_width else ():
+            width = self.multipliers[level] * self.channels
+            check_divides("head_width", self.head_width, f"the channels of level {level}", width)
+        return levels
 
 
 def _folded(x: jax.Array, patch: int) -> jax.Array:
