@@ -2,7 +2,7 @@
 
 * Inpainting, super-resolution, deblurring, colour: D' = A⁺y + (I - A⁺A) D in every look, for what is seen of an image,
   y = A x. DDNM: Wang et al. 2022, arXiv:2212.00490, eq. 13.
-* A variation of an image: samples from α x + σ ε on. SDEdit: Meng et al. 2022, arXiv:2108.01073, algorithm 2.
+* A variation of an image: samples from α x + σ ε on. SDEdit: Meng et al. 2022, arXiv:2108.01073, section 3.
 * The noise of an image: the probability flow from data to noise. Song et al. 2021, arXiv:2011.13456, section 4.3.
 * What lies between two images: the arc between their noises. Song, Meng & Ermon 2021, arXiv:2010.02502, section 5.3.
 

@@ -129,7 +129,7 @@ def test_known_pixels_are_exact_with_every_sampler(sampler):
 
 def test_black_around_an_image_is_known():
     agree = editing.agreeing(editing.shrunk(2), jnp.zeros((1, 1, 1, 1)), pad=1)
-    found = np.asarray(agree(images(1)))
+    found = np.array(agree(images(1)))
     assert abs(found[0, 1:3, 1:3].mean()) < 1e-6 and found[0, 1:3, 1:3].std() > 0.01
     found[:, 1:3, 1:3] = -1
     assert np.all(found == -1)
