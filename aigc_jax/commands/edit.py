@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     understood(options.task, chosen)  # before the run is opened
     if options.task == "inpaint" and not options.mask:
         raise UserError("inpaint needs a mask: --mask=FILE, white where images are to be filled.", code=2)
-    run, state = library.opened(options.run, {"sample.given": options.given} if options.given else {})
+    run, state = library.opened(options.run, {"sample.given": options.given})
     editor = Editor(run, state)
     if options.mask:
         chosen["mask"] = _read(options.mask, 1)[..., 0] >= WHITE
