@@ -38,7 +38,7 @@ class Observation(NamedTuple):
     picture: Images  # y as an image to look at, float32 [n, H, W, C]
 
 
-def masked(kept: jax.Array) -> Observation:
+def masked(kept: jax.Array | np.ndarray) -> Observation:
     """The pixels that are kept. kept: bool [H, W]. A = A⁺ sets the others to 0."""
     weights = jnp.asarray(kept, jnp.float32)[:, :, None]
 
