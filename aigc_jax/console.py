@@ -25,6 +25,7 @@ VERBS = (
         "sample": ("RUN", "draw samples from it"),
         "audit": ("RUN | TRAIN HELDOUT MADE", "look for copies of training examples among samples"),
         "latent": ("walk|mix|project|... RUN", "look around in the latent space of a generator"),
+        "edit": ("RUN IMAGE ... --task=TASK", "fill, enlarge, sharpen or vary images with a run of diffusion"),
         "ask": ("RUN sample|evaluate|save", "have it sample, evaluate or save while it trains"),
         "verify": ("RUN", "hold its checkpoints against their manifests"),
         "report": ("RUN ... --out=PAGE", "runs side by side on a page, with samples and curves"),

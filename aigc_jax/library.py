@@ -14,6 +14,7 @@ from aigc_jax import experiments
 from aigc_jax.build import build, planned
 from aigc_jax.data.dataset import Field
 from aigc_jax.data.exhibit import Exhibit
+from aigc_jax.editing import Editor, Options
 from aigc_jax.errors import NotAtHand, UserError
 from aigc_jax.method import State
 from aigc_jax.train import trained
@@ -76,6 +77,22 @@ class Model:
         field, target = run.data.made, run.data.target
         parts = [rows[target] for rows in run.samples(self._state, n, SAMPLING, seed)]
         return Samples(field.values(np.concatenate(parts)), field)
+
+    def edit(self, images: Any, task: str, given: str | int = "", seed: int = 0, **options: Any) -> "Samples":
+        """What a diffusion model makes of images uint8 [n, H, W, C], without training: a result for each.
+
+        task: inpaint, superres, deblur, colourise, sdedit, invert, or interpolate, which gives frames for each pair of
+            neighbours. given: as in `sample`.
+        options: what the task reads, mask (bool [H, W], true where an image is to be filled), factor, blur, strength,
+            frames, damaged: see `editing.Options`; and the method's keys of the section `sample`, such as steps and
+            guidance, in place of the run's.
+        Raises UserError for a model, an image or an option that does not fit.
+        """
+        run = self._run._replace(sampling=self._run.sampling._replace(given=str(given)))
+        own = {name: value for name, value in options.items() if name in Options._fields}
+        settings = {name: value for name, value in options.items() if name not in own}
+        found = Editor(run, self._state).edit(images, task, own, index(seed), settings)
+        return Samples(found.after.reshape(-1, *found.after.shape[-3:]), run.data.made)
 
     def __repr__(self) -> str:
         return f"Model({self.config['method']['name']} on {self._run.data.name}, step {self.step:,})"

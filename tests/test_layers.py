@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "preference": {"data", "metrics", "train", "errors"},
     "commands": {
         *("evaluate", "preference", "build", "sources", "published", "lookup", "data", "metrics", "train"),
-        *("library", "latent_space", "method", "ops", "plot", "experiments", "places", "config", "errors"),
+        *("library", "editing", "latent_space", "method", "ops", "plot", "experiments", "places", "config", "errors"),
     },
     "lookup": {"nn", "config", "errors"},
     "sources": {
@@ -54,8 +54,9 @@ MAY_IMPORT = {
     "modes": {"build", "train", "evaluate", "data", "command", "errors"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "data", "config", "errors"},
-    "library": {"build", "train", "data", "experiments", "method", "errors"},
+    "library": {"editing", "build", "train", "data", "experiments", "method", "errors"},
     "latent_space": {"method", "ops", "data", "train", "errors"},
+    "editing": {"build", "latent_space", "method", "ops", "data", "train", "errors"},
     "__init__": {"library"},  # when it is asked for
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -32,7 +32,11 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
+<<<<<<< HEAD
 from aigc_jax.ops.diffusion import bound, likelihood, measures, parameterisation, samplers, weights
+=======
+from aigc_jax.ops.diffusion import bound, editing, measures, parameterisation, samplers, weights
+>>>>>>> edit
 from aigc_jax.ops.diffusion import guidance as guides
 from aigc_jax.ops.diffusion import process as processes
 from aigc_jax.ops.diffusion import times as laws
@@ -59,6 +63,7 @@ def plan(
     process: processes.Process,
     variance: bound.Variance,
     guided: bool,
+    strength: float,
     /,
     *,
     sampler: samplers.Name,
@@ -72,6 +77,7 @@ def plan(
 ) -> Plan:
     """Settings of sampling as arrays.
 
+    strength: the share of the steps that is taken, the last ones: 1 from noise on, less from an image (`editing`).
     sampler: see `ops.diffusion.samplers`. steps: from noise to data; of a grid, at most T. eta: of ddim only, the noise
     that it adds. spacing: of the steps, see `ops.diffusion.spacing`. churn: of heun only, S_churn. guidance: the weight
     of what is given, where the model was trained with `drop`. guidance_interval: of σ / (α + σ), outside of which there
@@ -84,7 +90,10 @@ def plan(
             f'"sample.guidance" is {guidance}, and the model has not learned to do without what is given: set it to 1, '
             'or train with "method.drop" above 0.'
         )
-    table = samplers.named(sampler, process, spaced_by(process, spacing, steps), variance == "large", eta, churn)
+    grid = editing.tail(spaced_by(process, spacing, steps), strength)
+    table = (
+        samplers.named(sampler, process, grid, variance == "large", eta, churn) if grid.steps else editing.no_steps()
+    )
     rows = max(LOOKS, 2 * process.steps)
     if table.count > rows:
         raise ConfigError(f'"sample.steps" is {steps}, and {sampler} takes {table.count} looks, of at most {rows}.')
@@ -262,9 +271,28 @@ def diffusion(
         keys = jax.random.split(key, n)  # of noise that these steps do not add
         return finished(samplers.run(lambda x, t: denoise(state, x, t, given), walking, keys, start))
 
+<<<<<<< HEAD
     parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "log_density": log_density}
     planned = partial(plan, process, variance, guided)
     return Method(init, step, evaluate, sample, planned, reads, parts)
+=======
+    def edit(keys: Array, state: State, given: Given, plan: Plan, x0: Array, agree: editing.Images) -> Array:
+        """Samples that begin as the plan's strength has it, at images x0, every look made to agree (`editing`)."""
+        looks = lambda x, t: agree(denoise(state, x, t, given, plan))  # noqa: E731
+        noise = normals(fold_in(keys, START), shape)
+        return finished(agree(editing.run(looks, process, plan.table, fold_in(keys, STEPS), x0, noise)))
+
+    def follow(state: State, given: Given, table: samplers.Table, x: Array) -> Array:
+        """The other end of the probability flow through x, by one of `editing.Ways`, without guidance."""
+        return editing.follow(lambda x, t: denoise(state, x, t, given), table, x)
+
+    def planned(strength: float) -> Callable[..., Plan]:
+        return partial(plan, process, variance, guided, strength)
+
+    parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "edit": edit, "follow": follow}
+    parts |= {"ways": partial(editing.ways, process), "plan": planned}  # these on the host
+    return Method(init, step, evaluate, sample, planned(1.0), reads, parts)
+>>>>>>> edit
 
 
 def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:
