@@ -32,11 +32,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
-<<<<<<< HEAD
-from aigc_jax.ops.diffusion import bound, likelihood, measures, parameterisation, samplers, weights
-=======
-from aigc_jax.ops.diffusion import bound, editing, measures, parameterisation, samplers, weights
->>>>>>> edit
+from aigc_jax.ops.diffusion import bound, editing, likelihood, measures, parameterisation, samplers, weights
 from aigc_jax.ops.diffusion import guidance as guides
 from aigc_jax.ops.diffusion import process as processes
 from aigc_jax.ops.diffusion import times as laws
@@ -271,11 +267,6 @@ def diffusion(
         keys = jax.random.split(key, n)  # of noise that these steps do not add
         return finished(samplers.run(lambda x, t: denoise(state, x, t, given), walking, keys, start))
 
-<<<<<<< HEAD
-    parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "log_density": log_density}
-    planned = partial(plan, process, variance, guided)
-    return Method(init, step, evaluate, sample, planned, reads, parts)
-=======
     def edit(keys: Array, state: State, given: Given, plan: Plan, x0: Array, agree: editing.Images) -> Array:
         """Samples that begin as the plan's strength has it, at images x0, every look made to agree (`editing`)."""
         looks = lambda x, t: agree(denoise(state, x, t, given, plan))  # noqa: E731
@@ -289,10 +280,10 @@ def diffusion(
     def planned(strength: float) -> Callable[..., Plan]:
         return partial(plan, process, variance, guided, strength)
 
-    parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "edit": edit, "follow": follow}
+    parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "log_density": log_density}
+    parts |= {"edit": edit, "follow": follow}
     parts |= {"ways": partial(editing.ways, process), "plan": planned}  # these on the host
     return Method(init, step, evaluate, sample, planned(1.0), reads, parts)
->>>>>>> edit
 
 
 def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:
