@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "learner": {"method", "ops", "errors"},
     "nn": {"ops", "errors"},
     "format": set(),
-    "weights": {"format", "errors"},
+    "weights": {"format", "errors", "ops"},
     "published": {"format", "weights", "config", "errors"},
     "adapters": {"learner", "method", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
