@@ -123,6 +123,8 @@ def config(fields: Mapping[str, Any]) -> dict[str, Any]:
     for field, value in FIXED.items():
         if fields[field] != value:
             raise ConfigError(f'"{field}" is {fields[field]!r}, and the format unet2d has {value!r} alone')
+    if fields["multipliers"][0] != 1:
+        raise ConfigError(f'"multipliers" is {tuple(fields["multipliers"])}, and the format unet2d begins with 1')
     height, width, channels = fields["shape"]
     if not channels:
         raise ConfigError(f'"shape" is {tuple(fields["shape"])}, and the format unet2d needs the number of channels')
