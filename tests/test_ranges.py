@@ -135,7 +135,7 @@ WRONG = {  # what cannot work, by its key
     "networks.net.channels": 2,
     "networks.net.multipliers": (),
     "networks.net.blocks": -1,
-    "networks.net.attention": (0,),
+    "networks.net.attention": (-1,),
     "networks.net.dropout": 1.0,
     "networks.net.groups": 0,
     "networks.net.label_classes": -1,

@@ -15,7 +15,7 @@ allow forward-mode derivatives, which those of convolutions here do not: a trans
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
-from aigc_jax.ranges import Count, Share, Size
+from aigc_jax.ranges import Count, Share, Size, between
 
 NETWORKS = ("net",)
 START = 0  # of a sample's random keys
@@ -57,7 +57,7 @@ def meanflow(
     /,
     *,
     apart: Share = 0.25,
-    mean: float = -0.4,
+    mean: Annotated[float, between(-10, 10)] = -0.4,
     weight_power: Share = 1.0,
     shape: tuple[Size, ...],
     levels: Count,
