@@ -1,7 +1,7 @@
 """The contract of a format in which networks are published: config.json and safetensors, as Hugging Face writes them.
 
-A format is a file of `aigc_jax/weights/` with the name that `model_type` of config.json has; `schedulers.py` there reads
-settings of sampling. Hugging Face's diffusers writes the class, as `_class_name`, and gives the file of arrays another
+A format is a file of `aigc_jax/weights/` with the name that `model_type` of config.json has (`schedulers.py` reads
+settings of sampling). Hugging Face's diffusers writes the class, as `_class_name`, and gives the file of arrays another
 name. The parts of a format:
 
     NETWORK            our network that computes the same, as `networks.<network>.name` has it

@@ -2,8 +2,8 @@
 
 Arrays are arranged as in `weights.unet2d`. Theirs gives the means of images, so `parameters` is 1: train with a
 likelihood of a scale. Pipelines multiply latents by `scaling_factor`, which is our `codec.scale`, and no part of the
-network: it is written as 1, and what is read has to be set there. `sample_size` is the `shape` of what is read: change it
-in config.json for images of another size.
+network: it is written as 1, and what is read has to be set there. `sample_size` is the `shape` of what is read: change
+it in config.json for images of another size.
 """
 
 from collections.abc import Mapping
