@@ -8,10 +8,14 @@ Heun's method, 49 evaluations of the network.
 On a GPU: networks.net.patch=1, channels=64, multipliers=(1,2,3), attention=(14,), data.batch_size=128 and
 train.steps=50000.
 Hardware: 2 CPU cores. Time: about 20 minutes.
-Not yet measured.
+Measured once, seed 0, with jax 0.10.2 after 3,000 steps on one CPU core, shared with other work, in 36 min: FD-
+fashion_mnist 0.58 [0.42, 0.73], precision 0.80, recall 0.89; garments of every class with clear outlines, some of them
+speckled. Its bound is poor, 4.5 bits/dim on 256 test images where that of `ddpm_fashion_mnist` is 3.6: logit-normal
+times are rarely near the data, where most bits are.
 
-Table: Diffusion | U-Net, flow matching, Heun | Fashion-MNIST | not yet measured
-表: 扩散模型 | U-Net、流匹配、Heun | Fashion-MNIST | 尚未测量
+Table: Diffusion | U-Net, flow matching, Heun | Fashion-MNIST |
+clear outlines, some speckled, FD 0.58; 36 min on a shared core
+表: 扩散模型 | U-Net、流匹配、Heun | Fashion-MNIST | 轮廓清晰，部分有斑点，FD 0.58；与其他任务共用单核 36 分钟
 """
 
 from aigc_jax.experiments import Experiment
@@ -25,6 +29,6 @@ get_config = Experiment(
         "networks.net.channels": 48,
         "networks.net.multipliers": (1, 2),  # the middle is at 7 x 7
         "method.bound_terms": 10,
-        "train.steps": 4000,
+        "train.steps": 3000,
     },
 )
