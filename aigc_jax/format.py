@@ -1,7 +1,8 @@
 """The contract of a format in which networks are published: config.json and safetensors, as Hugging Face writes them.
 
-A format is a file of `aigc_jax/weights/` (but `schedulers.py`, which reads settings of sampling) with the name that `model_type` of config.json has. Hugging Face's diffusers
-writes the class there, as `_class_name`, and gives the file of arrays another name. Its parts:
+A format is a file of `aigc_jax/weights/` with the name that `model_type` of config.json has; `schedulers.py` reads
+settings of sampling, and is none. Hugging Face's diffusers writes the class there, as `_class_name`, and gives the file
+of arrays another name. Its parts:
 
     NETWORK            our network that computes the same, as `networks.<network>.name` has it
     PREFIX             of names in a file, which may be missing from all of them
