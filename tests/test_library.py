@@ -121,7 +121,7 @@ def test_settings_may_be_those_that_training_has_not_fixed(runs):
         aigc_jax.load(folder, {"sample.eta": "much"})
     with pytest.raises(UserError, match='"every" is no setting of sampling'):
         usual.sample(2, every=3)
-    with pytest.raises(ConfigError, match=r'"sample.warmth"\. Known: eta, every, given, guidance, n, '):
+    with pytest.raises(ConfigError, match=r'"sample.warmth"\. Known: .*eta, every, given, guidance, .*n, '):
         usual.sample(2, warmth=0.5)
     with pytest.raises(UserError, match="another configuration"):
         aigc_jax.load(folder, {"seed": 1})
