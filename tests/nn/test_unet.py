@@ -141,7 +141,7 @@ def adm(**changes):
 
 
 def test_adm_begins_at_zero_and_every_weight_gets_a_gradient():
-    net, image = adm(), (8, 8, 2)
+    net, image = adm(attention=()), (8, 8, 2)
     x, t = jax.random.normal(jax.random.key(0), (2, *image)), jnp.array([3.0, 700.0])
     given, weight = {"label": jnp.array([0, 2])}, jax.random.normal(jax.random.key(1), (2, 8, 8, 4))
 

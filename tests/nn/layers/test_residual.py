@@ -17,7 +17,7 @@ def filled(module, *inputs):
 
 
 def norm(x, weights, epsilon):
-    rows, height, width, channels = x.shape
+    rows, height, width, _ = x.shape
     parts = x.reshape(rows, height * width, GROUPS, -1)
     mean, variance = parts.mean((1, 3), keepdims=True), parts.var((1, 3), keepdims=True)
     whitened = ((parts - mean) / np.sqrt(variance + epsilon)).reshape(x.shape)
