@@ -2,8 +2,8 @@
 
 Arrays are arranged as in `weights.unet2d`. Theirs gives the means of images, so `parameters` is 1: train with a
 likelihood of a scale. Pipelines multiply latents by `scaling_factor`, which is our `codec.scale`, and no part of the
-network: it is written as 1, and what is read has to be set there. `sample_size` is the `shape` of what is read: change
-it in config.json for images of another size.
+network: it is written as 1, and what is read has to be set there. `sample_size` becomes the `shape`: change it in
+config.json for images of another size.
 """
 
 from collections.abc import Mapping
@@ -64,11 +64,11 @@ def config(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json says of such a network. Raises ConfigError for one that the format has no words for."""
     fields = {**DEFAULTS, **fields}
     height, width, channels = fields["shape"]
-    number = len(fields["multipliers"])
-    for field, given, value in (("parameters", fields["parameters"], 1), ("multipliers", fields["multipliers"][0], 1)):
-        if given != value:
-            first = "begins with" if field == "multipliers" else "has"
-            raise ConfigError(f'"{field}" {first} {given!r} there, and the format autoencoder_kl {first} {value!r}')
+    number, first = len(fields["multipliers"]), fields["multipliers"][0]
+    if fields["parameters"] != 1:
+        raise ConfigError(f'"parameters" is {fields["parameters"]!r}, and the format autoencoder_kl has 1')
+    if first != 1:
+        raise ConfigError(f'"multipliers" begins with {first!r}, and the format autoencoder_kl with 1')
     return {
         "_class_name": CLASSES[0],
         "sample_size": height if height == width else [height, width],

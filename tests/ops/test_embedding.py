@@ -9,11 +9,12 @@ import pytest
 from aigc_jax.ops.embedding import embed_time
 
 
-def test_embedding_of_time():
-    found = np.asarray(embed_time(jnp.array([0, 1, 500, 1000]), 16))
+@pytest.mark.parametrize("shift", [1, 0])
+def test_embedding_of_time(shift):
+    found = np.asarray(embed_time(jnp.array([0, 1, 500, 1000]), 16, shift))
     for row, t in enumerate([0, 1, 500, 1000]):
         for i in range(8):
-            angle = t / 10_000 ** (i / 7)
+            angle = t / 10_000 ** (i / (8 - shift))
             assert found[row, i] == pytest.approx(math.sin(angle), abs=1e-4)
             assert found[row, 8 + i] == pytest.approx(math.cos(angle), abs=1e-4)
 
