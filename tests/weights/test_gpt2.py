@@ -111,7 +111,10 @@ def config(folder, **changes):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"model_type": "bloom"}, r'config.json: model_type is "bloom", and no format is. Known: aigc_jax, dit, gpt2'),
+        (
+            {"model_type": "bloom"},
+            r'config.json: model_type is "bloom", and no format is. Known: aigc_jax, autoencoder_kl, dit, gpt2',
+        ),
         ({"activation_function": "relu"}, r'"activation_function" is \'relu\', and transformer.Transformer has'),
         ({"n_inner": 7}, r'"n_inner" is 7, and transformer.Transformer has 48'),
         ({"n_layer": 3}, r"lacks transformer.h.2.ln_1.weight, transformer.h.2.ln_1.bias, .*c_proj.bias\.$"),
