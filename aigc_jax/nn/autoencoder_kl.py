@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from aigc_jax.nn.layers.convolution import Conv
 from aigc_jax.nn.layers.fit import check_divides, check_halvings, check_shape
 from aigc_jax.nn.layers.residual import EPSILON, GLOROT, Attention, ResBlock, double
-from aigc_jax.ranges import Count, Size, Sizes
+from aigc_jax.ranges import Size, Sizes
 
 LOG_VARIANCES = (-30.0, 20.0)  # what is beyond is clipped, as in the paper's code: e^20 is no overflow
 
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
     """An image -> a smaller map."""
 
     widths: Sizes  # channels of the levels, the finest first
-    blocks: Count  # residual blocks a level
+    blocks: Size  # residual blocks a level
     outputs: Size  # channels of the map
     groups: Size
     attention: bool
@@ -69,7 +69,7 @@ class Decoder(nn.Module):
     """A map -> an image; it has one residual block a level more than the encoder."""
 
     widths: Sizes  # channels of the levels, the finest first
-    blocks: Count
+    blocks: Size  # of the encoder
     outputs: Size  # channels of the image, times the parameters of the likelihood
     groups: Size
     attention: bool
@@ -95,7 +95,7 @@ class AutoencoderKL(nn.Module):
     shape: tuple[Size, Size, Size]  # of an image
     channels: Size  # of the finest level
     multipliers: Sizes  # of `channels`, one a level, from fine to coarse; sides halve at each level but one
-    blocks: Count  # residual blocks a level of the encoder; the decoder has one more
+    blocks: Size  # residual blocks a level of the encoder; the decoder has one more
     latent_channels: Size  # of the map
     groups: Size  # of the normalisation; divides `channels`
     parameters: Size  # of the likelihood, for each value of an image

@@ -85,7 +85,6 @@ def test_the_description_is_that_of_their_class(tmp_path):
         ({"down_block_types": ["AttnDownEncoderBlock2D"] * 3}, r'"down_block_types" is \[\'AttnDown.*has \[\'DownEnc'),
         ({"block_out_channels": [4, 6, 8]}, r'"block_out_channels" is \(4, 6, 8\), and .* has multiples of the first'),
         ({"mid_block_add_attention": False}, "has also decoder.mid_block.attentions.0.*, which nothing reads"),
-        ({"latent_channels": 3}, "not of the sizes that its config.json has|lacks"),
         ({"norm_num_groups": None}, "has sizes that no network has"),
     ],
     ids=str,
