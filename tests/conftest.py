@@ -60,6 +60,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(config.rootpath))))
 
 
+MAPS, EVERY = 25_000, 20  # of 65,530 that Linux allows a process by default; tests between two looks
+taken = 0
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Gives compiled programs back before a worker runs out of maps of memory, of which each has several.
+
+    Beyond the limit a compiler cannot have memory for one more program, and the process ends.
+    """
+    global taken
+    taken += 1
+    maps = Path("/proc/self/maps")
+    if taken % EVERY or not maps.is_file() or maps.read_bytes().count(b"\n") < MAPS:
+        return
+    jax.clear_caches()
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def on_small_data() -> Any:
     """A function: configuration -> the same on small files of the same shapes, made here."""
