@@ -47,9 +47,7 @@ class UNet(ReadsLabels, nn.Module):
     learned_variance: bool = False  # whether it has outputs for the variance too, as the weights of ADM
     frequency_shift: Annotated[int, between(0, 1)] = 1  # 1: the slowest frequency of time is 1 / 10,000; 0: one above
     cosines_first: bool = False  # of time, before the sines; only for weights from elsewhere
-    border: Literal["before", "after"] = (
-        "after"  # where a convolution that halves sees zeros; PyTorch's padding: before
-    )
+    border: Literal["before", "after"] = "after"  # where zeros are for a convolution that halves; PyTorch's: before
     epsilon: Annotated[float, above(0)] = EPSILON  # of the normalisation
     shape: tuple[Count, Count, Count] = (0, 0, 0)  # of an image, for exports; it computes images of any; 0 = not known
 
