@@ -12,6 +12,7 @@ name. The parts of a format:
     table(fields)      an `Entry` for each array; several of theirs may be one of ours, and have to be equal then
     CLASSES            the names that `_class_name` may have, of which there are none where `model_type` is written
     FILE               the file of arrays, without ".safetensors", where it is not "model"
+    completed(fields, arrays)   our fields with what our arrays tell besides, before they are written; may be missing
     RENAMED            patterns of names in older files -> what `re.sub` makes of them; may be missing
 """
 

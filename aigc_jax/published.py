@@ -98,6 +98,8 @@ def write(folder: Path, network: Mapping[str, Any], variables: Variables, kind: 
         format = _format(kind, "The format")
         if network["name"] != format.NETWORK:
             raise UserError(f"{kind} is the format of {format.NETWORK}, and the network is {network['name']}.")
+        if hasattr(format, "completed"):
+            fields = format.completed(fields, arrays)
         typed = {} if hasattr(format, "CLASSES") else {"model_type": kind}
         described, table, file = {**typed, **format.config(fields)}, format.table(fields), _file(format)
         arrays = {entry.theirs: np.ascontiguousarray(entry.form.theirs(arrays[entry.ours])) for entry in table}

@@ -49,7 +49,7 @@ class UNet(ReadsLabels, nn.Module):
     cosines_first: bool = False  # of time, before the sines; only for weights from elsewhere
     border: Literal["before", "after"] = "after"  # where a halving convolution sees zeros; in PyTorch: before
     epsilon: Annotated[float, above(0)] = EPSILON  # of the normalisation
-    shape: tuple[Count, Count, Count] = (0, 0, 0)  # of an image, for exports; it computes images of any; 0 = not known
+    shape: tuple[Count, Count, Count] = (0, 0, 0)  # of an image, for exports; 0 = not known; it computes any
 
     @nn.compact
     def __call__(

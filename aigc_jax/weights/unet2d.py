@@ -3,8 +3,8 @@
 Kernels of convolutions are stored [out, in, height, width], linear layers [out, in]; residual blocks whose channels
 change have a convolution 1x1, which is our linear layer.
 
-Theirs has attention by level, whatever the images' size, and so has what is read. A network of ours whose attention is
-by height is written where `shape` says how high its images are.
+Theirs has attention by level, whatever the images' size, and so has what is read. Where ours has it by height, arrays
+tell the levels.
 
 Theirs reads a label always; where it was trained without labels too, one of `label_classes` stands for none.
 """
@@ -12,6 +12,8 @@ Theirs reads a label always; where it was trained without labels too, one of `la
 from collections.abc import Mapping
 from operator import index
 from typing import Any
+
+import numpy as np
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.format import TRANSPOSED, Entry, Form
@@ -45,9 +47,8 @@ COMPUTED: dict[str, tuple] = {  # by the keys that could ask for something else;
 }
 RESAMPLING = {"conv": "convolution", "resnet": "block"}  # theirs -> ours
 # Fields of which the format knows one value.
-FIXED: dict[str, Any] = {"patch": 1, "rescale": False}
+FIXED: dict[str, Any] = {"patch": 1, "rescale": False, "attention_by": "level"}
 DEFAULTS: dict[str, Any] = {
-    "attention_by": "height",
     "middle_attention": True,
     "head_width": 0,
     "modulation": False,
@@ -117,6 +118,18 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def completed(fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The fields with what arrays tell: the images' channels, and the levels with attention. arrays: ours, by path."""
+    fields = {**DEFAULTS, **fields}
+    levels = range(len(fields["multipliers"]))
+    return {
+        **fields,
+        "attention": tuple(level for level in levels if f"params/up_{level}_0_attention/query/kernel" in arrays),
+        "attention_by": "level",
+        "shape": (*fields["shape"][:2], arrays["params/in/kernel"].shape[2]),
+    }
+
+
 def config(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json says of such a network. Raises ConfigError for one that the format has no words for."""
     fields = {**DEFAULTS, **fields}
@@ -126,10 +139,8 @@ def config(fields: Mapping[str, Any]) -> dict[str, Any]:
     if fields["multipliers"][0] != 1:
         raise ConfigError(f'"multipliers" is {tuple(fields["multipliers"])}, and the format unet2d begins with 1')
     height, width, channels = fields["shape"]
-    if not channels:
-        raise ConfigError(f'"shape" is {tuple(fields["shape"])}, and the format unet2d needs the number of channels')
     kind = {ours: theirs for theirs, ours in RESAMPLING.items()}[fields["resampling"]]
-    levels, number = _attentive(fields), len(fields["multipliers"])
+    levels, number = fields["attention"], len(fields["multipliers"])
     down, up = ([_types(way, kind)[level in levels] for level in range(number)] for way in ("Down", "Up"))
     return {
         "_class_name": CLASSES[0],
@@ -160,7 +171,7 @@ def config(fields: Mapping[str, Any]) -> dict[str, Any]:
 def table(fields: Mapping[str, Any]) -> list[Entry]:
     """Every array of theirs and the one of ours that it is."""
     fields = {**DEFAULTS, **fields}
-    multipliers, levels = fields["multipliers"], _attentive(fields)
+    multipliers, levels = fields["multipliers"], fields["attention"]
     widths = [multiplier * fields["channels"] for multiplier in multipliers]
     found = [
         *convolution("conv_in", "in"),
@@ -259,13 +270,3 @@ def _levels(config: Mapping[str, Any], key: str, kind: str, number: int) -> tupl
     if len(types) != number:
         raise ConfigError(f'"{key}" has {len(types)} blocks, and "block_out_channels" has {number}')
     return tuple(level for level, name in enumerate(ordered) if name == attentive)
-
-
-def _attentive(fields: Mapping[str, Any]) -> tuple[int, ...]:
-    """The levels with attention. Raises ConfigError where only heights are known."""
-    if fields["attention_by"] == "level":
-        return tuple(fields["attention"])
-    heights = [fields["shape"][0] >> level for level in range(len(fields["multipliers"]))]
-    if not set(fields["attention"]) <= set(heights):
-        raise ConfigError(f'"attention" is {tuple(fields["attention"])}, heights of images whose "shape" is not known')
-    return tuple(heights.index(height) for height in fields["attention"])

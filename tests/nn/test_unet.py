@@ -130,7 +130,7 @@ def test_heights_that_halve_to_odd_numbers():
     ],
 )
 def test_adm_has_the_parameters_of_the_paper(image, channels, multipliers, blocks, millions):
-    """arXiv:2105.05233, table 11: ImageNet at three sizes, with classes, to the million."""
+    """arXiv:2105.05233: ImageNet at three sizes, with classes, to the million."""
     net = UNet(channels, multipliers, blocks, (32, 16, 8), 0.1, 32, 1000, **ADM)
     assert round(size(shapes(net, (image, image, 3))) / 1e6) == millions
 

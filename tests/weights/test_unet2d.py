@@ -45,7 +45,7 @@ def variables(**changes):
     """Of a random network."""
     module = UNet(**{**FIELDS, **changes})
     given = {"label": jnp.zeros(1, jnp.int32)} if module.label_classes else None
-    x = jnp.zeros((1, *(side or 8 for side in module.shape)))
+    x = jnp.zeros((1, *(side or size for side, size in zip(module.shape, (8, 8, 3), strict=True))))
     shapes = jax.eval_shape(lambda key: module.init(key, x, jnp.zeros(1), given, train=False), jax.random.key(0))
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), shapes)
@@ -95,14 +95,12 @@ def test_the_description_is_that_of_their_class(tmp_path):
     assert (found["attention_head_dim"], found["num_class_embeds"]) == (4, 5)
 
 
-def test_attention_by_height_is_written_by_level(tmp_path):
-    fields = dict(attention=(4,), attention_by="height")
-    found = write(tmp_path / "unet", **fields)
+def test_arrays_tell_the_levels_of_attention_and_the_channels_of_images(tmp_path):
+    found = write(tmp_path / "unet", attention=(4,), attention_by="height", shape=(0, 0, 0))
     read = published.read(tmp_path / "unet")
-    assert (read.network["attention"], read.network["attention_by"]) == ((1,), "level")
+    assert read.network == {"name": "unet.UNet", **FIELDS, "attention": (1,), "shape": (0, 0, 3)}
+    assert described(tmp_path / "unet")["sample_size"] is None
     jax.tree.map(np.testing.assert_array_equal, read.variables(), found)
-    with pytest.raises(ConfigError, match=r'"attention" is \(4,\), heights of images whose "shape" is not known'):
-        unet2d.config({**FIELDS, **fields, "shape": (0, 0, 3)})
 
 
 def test_arrays_are_arranged_as_pytorch_has_them(tmp_path):
@@ -202,14 +200,13 @@ def written(tmp_path_factory):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (dict(patch=2), '"patch" is 2, and the format unet2d has 1 alone'),
+        (dict(patch=2, multipliers=(1, 2)), '"patch" is 2, and the format unet2d has 1 alone'),
         (dict(rescale=True), '"rescale" is True, and the format unet2d has False alone'),
-        (dict(multipliers=(2, 2)), r'"multipliers" is \(2, 2\), and the format unet2d begins with 1'),
-        (dict(shape=(0, 0, 0)), r'"shape" is \(0, 0, 0\), and the format unet2d needs the number of channels'),
+        (dict(multipliers=(2, 2), attention=()), r'"multipliers" is \(2, 2\), and the format unet2d begins with 1'),
     ],
     ids=str,
 )
 def test_what_has_no_words_there_is_not_written(tmp_path, changed, said):
     with pytest.raises(ConfigError, match=said):
-        published.write(tmp_path / "unet", {"name": "unet.UNet", **FIELDS, **changed}, {}, "unet2d")
+        write(tmp_path / "unet", **changed)
     assert not (tmp_path / "unet").exists()
