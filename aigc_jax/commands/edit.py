@@ -1,11 +1,9 @@
 """Edit images with a finished run of diffusion, without training.
 
     aigc_jax edit RUN IMAGE [IMAGE ...] --task=inpaint --mask=FILE
-    aigc_jax edit RUN IMAGE [IMAGE ...] --task=superres|deblur|colourise|sdedit|invert
-    aigc_jax edit RUN IMAGE IMAGE [IMAGE ...] --task=interpolate
+    aigc_jax edit RUN IMAGE [IMAGE ...] --task=superres|deblur|colourise|sdedit|…
 
-Writes each result, and a page with a row for each image: before, what was seen of it, after. They are in the folder
-edits/ of the run; nothing there is overwritten.
+Writes each result, and a picture of before, seen and after, to the folder edits/ of RUN.
 """
 
 import argparse
@@ -30,8 +28,8 @@ USUAL = Options()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
-    parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="a file of the run's size")
+    parser.add_argument("run", metavar="RUN", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--task", choices=TASKS, required=True, metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--mask", type=Path, metavar="FILE", help="inpaint: white where images are to be filled")
     parser.add_argument("--factor", type=int, help=f"superres: of the sides of large and small ones ({USUAL.factor})")
