@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.build import planned
+from aigc_jax.build import IDENTITY, planned
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.errors import UserError
 from aigc_jax.latent_space import check_images
@@ -122,9 +122,7 @@ class Editor:
                 raise UserError("inpaint needs a mask: white, or true, where an image is to be filled.", code=2)
             if np.shape(options.mask) != (height, width):
                 raise UserError(f"The mask has to be {named((height, width))}, and is {named(np.shape(options.mask))}.")
-        elif (
-            task not in ("sdedit", *FLOWS) and self._run.config.get("codec", {"name": "identity"})["name"] != "identity"
-        ):
+        elif task not in ("sdedit", *FLOWS) and self._run.config.get("codec", IDENTITY)["name"] != IDENTITY["name"]:
             raise UserError(f"{task} works on pixels, and the network of this run on a codec's: take sdedit.")
         return images
 

@@ -7,10 +7,7 @@ Writes each result, and a picture of before, seen and after, to the folder edits
 """
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -18,7 +15,7 @@ from aigc_jax import library
 from aigc_jax.data import pictures
 from aigc_jax.data.grid import png, write_grid
 from aigc_jax.editing import TASKS, Edited, Editor, Options, named, understood
-from aigc_jax.errors import UserError, naming
+from aigc_jax.errors import UserError
 from aigc_jax.train import trained
 from aigc_jax.train.workdir import Workdir
 
@@ -64,7 +61,8 @@ def run(options: argparse.Namespace) -> None:
             raise UserError(f"{path} is {named(image.shape)}, and has to be {named(size)}.")
     settings = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     found = editor.edit(np.stack(images), options.task, chosen, options.seed, settings)
-    with _writing(options, int(state.step)) as stem:
+    folder = options.out or Workdir(options.run).folder / "edits"
+    with trained.writing(folder, f"{options.task}_{int(state.step):08d}") as stem:
         _write(found, stem)
     if options.task == "invert":
         for path, before, after in zip(options.images, found.before, found.after, strict=True):
@@ -91,15 +89,3 @@ def _write(found: Edited, stem: Path) -> None:
         stem.with_name(f"{stem.name}.{number:03d}.png").write_bytes(png(image).getvalue())
     if found.noise is not None:
         np.savez_compressed(stem.with_name(f"{stem.name}.npz"), noise=found.noise)
-
-
-@contextmanager
-def _writing(options: argparse.Namespace, step: int) -> Iterator[Path]:
-    """A stem to write files at, which are then moved into the folder; prints their paths."""
-    folder = options.out or Workdir(options.run).folder / "edits"
-    with naming(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".", dir=folder) as aside:
-            yield Path(aside) / f"{options.task}_{step:08d}"
-            files = trained.kept(sorted(Path(aside).iterdir()), folder)
-    print(*files, sep="\n")

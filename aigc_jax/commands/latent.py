@@ -13,12 +13,11 @@ import argparse
 import io
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, get_args
 
 import jax.numpy as jnp
@@ -33,7 +32,7 @@ from aigc_jax.data.dataset import Field
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.data.grid import PAPER, grid, write_grid
-from aigc_jax.errors import UserError, naming
+from aigc_jax.errors import UserError
 from aigc_jax.latent_space import Distance, LatentSpace, has_styles, walks
 from aigc_jax.method import State
 from aigc_jax.metrics.features import lpips
@@ -270,13 +269,6 @@ def _animation(frames: list[Image.Image]) -> Exhibit:
     return Exhibit(".gif", "image/gif", file.getvalue())
 
 
-@contextmanager
-def _writing(options: argparse.Namespace, state: State, name: str) -> Iterator[Path]:
-    """A stem to write files at, which are then moved into the folder; prints their paths."""
+def _writing(options: argparse.Namespace, state: State, name: str) -> AbstractContextManager[Path]:
     folder = options.out or Workdir(options.run).folder / "latent"
-    with naming(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".", dir=folder) as aside:
-            yield Path(aside) / f"{name}_{int(state.step):08d}"
-            files = trained.kept(sorted(Path(aside).iterdir()), folder)
-    print(*files, sep="\n")
+    return trained.writing(folder, f"{name}_{int(state.step):08d}")

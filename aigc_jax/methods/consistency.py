@@ -14,7 +14,7 @@ which is x itself at the end, as it has to be, and the teacher's step where the 
 begins with the teacher's weights. Several steps take a sample to the end, and add noise again, in turn (algorithm 1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -37,7 +37,8 @@ FROZEN = ("teacher",)
 START, STEPS = 0, 1  # streams of a sample's random keys
 MOST_STEPS = 128
 HUBER = 0.00054  # times the root of the dimensions
-Denoise = Any  # (x [B, ...], t [B]) -> (the expected x_0, anything)
+Denoise = Callable[[Array, Array], tuple[Array, Any]]
+"""(x [B, ...], t [B]) -> (the expected x_0, anything)."""
 
 
 class Plan(NamedTuple):
@@ -85,11 +86,9 @@ def consistency(
 
     def inputs(x: Array, t: Array, given: Given) -> tuple[Any, ...]:
         """What the network reads of x_t and t [B]."""
-        into = parameterisation.scales(prediction, process, t, x).into
-        return x * into, process.clock(t, jnp), *conditions(given)
+        return *parameterisation.inputs(prediction, process, x, t), *conditions(given)
 
-    def implied(output: Array, x: Array, t: Array) -> Array:
-        return parameterisation.to_data(prediction, process, output, x, t)
+    implied = partial(parameterisation.to_data, prediction, process)
 
     def line(x: Array, t: Array) -> tuple[Array, Array]:
         """(c, v) of the times [B]."""

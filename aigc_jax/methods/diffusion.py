@@ -151,9 +151,7 @@ def diffusion(
         """What the network reads besides x and the time."""
         return ({name: given[name] for name in reads}, kept) if reads else ()
 
-    def inputs(x: Array, t: Array) -> tuple[Array, Array]:
-        """What the network reads of x_t and t [B]."""
-        return x * parameterisation.scales(prediction, process, t, x).into, process.clock(t, jnp)
+    inputs = partial(parameterisation.inputs, prediction, process)
 
     def implied(output: Array, x: Array, t: Array) -> Array:
         """D: the x_0 of x = x_t that the network's output says. t: [B]."""

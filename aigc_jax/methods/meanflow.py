@@ -14,7 +14,6 @@ allow forward-mode derivatives, which those of convolutions here do not: a trans
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -76,10 +75,13 @@ def meanflow(
     def conditions(given: Given) -> tuple[Any, ...]:
         return ({name: given[name] for name in reads}, None) if reads else ()
 
+    def time(key: Key, rows: int) -> Array:
+        return jax.nn.sigmoid(mean + draw(jax.random.normal, key, (rows,)))
+
     def times(key: Key, rows: int) -> tuple[Array, Array]:
         """(r, t) of each example, r <= t."""
         first, second, chosen = jax.random.split(key, 3)
-        drawn = [jax.nn.sigmoid(mean + draw(jax.random.normal, each, (rows,))) for each in (first, second)]
+        drawn = time(first, rows), time(second, rows)
         t, r = jnp.maximum(*drawn), jnp.minimum(*drawn)
         return jnp.where(draw(jax.random.uniform, chosen, (rows,)) < apart, r, t), t
 
@@ -125,9 +127,7 @@ def meanflow(
 
         def add(sums: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], None]:
             time_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
-            first, second = (
-                jax.nn.sigmoid(mean + draw(jax.random.normal, each, x.shape[:1])) for each in jax.random.split(time_key)
-            )
+            first, second = (time(each, len(x)) for each in jax.random.split(time_key))
             pairs = (first, first), (jnp.minimum(first, second), jnp.maximum(first, second))
             found = [errors(there, noise_key, x, *at)[0] for at in pairs]
             first, second = (per_example(jnp.mean, jnp.square(each)) / TERMS for each in found)
@@ -153,7 +153,7 @@ def meanflow(
     def walk(key: Key, state: State, n: int, given: Given) -> Array:
         return drawn(state, latent.walk(key, n, shape), given, plan(steps=1))
 
-    return Method(init, step, evaluate, sample, partial(plan), reads, {"walk": walk})
+    return Method(init, step, evaluate, sample, plan, reads, {"walk": walk})
 
 
 def _clock(r: Array, t: Array) -> Array:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import jax
 from tqdm import tqdm
 
-from aigc_jax.errors import UserError
+from aigc_jax.errors import UserError, naming
 from aigc_jax.method import State
 from aigc_jax.metrics.record import Figure
 from aigc_jax.train import about, manifest, records, report
@@ -87,6 +87,17 @@ def kept(files: Sequence[Path], folder: Path) -> list[Path]:
 
 def _may_take(file: Path, place: Path) -> bool:
     return not place.exists() or filecmp.cmp(file, place, shallow=False)
+
+
+@contextmanager
+def writing(folder: Path, stem: str) -> Iterator[Path]:
+    """A path to write files at, with this stem; afterwards they are `kept` in the folder, and their paths printed."""
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=folder) as aside:
+            yield Path(aside) / stem
+            files = kept(sorted(Path(aside).iterdir()), folder)
+    print(*files, sep="\n")
 
 
 @contextmanager

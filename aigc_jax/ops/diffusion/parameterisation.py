@@ -52,6 +52,11 @@ def scales(name: Name, process: Process, t: jax.Array, like: jax.Array) -> Scale
     return Scales(DATA**2 / total**2 / alpha, ratio * DATA / total, 1 / (alpha * total))
 
 
+def inputs(name: Name, process: Process, x: jax.Array, t: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What the network reads of x = x_t [B, ...] and t [B]: c_in x, and the time by the process's clock."""
+    return x * scales(name, process, t, x).into, process.clock(t, jnp)
+
+
 def target(name: Name, process: Process, x0: jax.Array, noise: jax.Array, t: jax.Array) -> jax.Array:
     """What F is to be of x_t = α x_0 + σ ε. x0, noise: [B, ...], t: [B]."""
     if name == "noise":
