@@ -124,6 +124,14 @@ class UNet(ReadsLabels, nn.Module):
         h = _unfolded(h, self.patch).astype(jnp.float32)
         return h[..., : x.shape[-1]] if self.learned_variance and not variance else h
 
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict] | None:
+        """The inputs of a call, to make variables from; None where it does not know the shape of an image."""
+        if not all(self.shape):
+            return None
+        given = {"label": jnp.zeros(1, jnp.int32)} if self.label_classes else None
+        return (jnp.zeros((1, *self.shape)), jnp.zeros(1), given), {"train": False}
+
     def _fitting(self, shape: tuple[int, ...]) -> set[int]:
         """The levels with attention in images of this shape, (H, W, C). Raises Unfit."""
         check_divides("groups", self.groups, "the channels of the finest level", self.channels)

@@ -35,6 +35,7 @@ def method(module, drop=0.0):
     made = diffusion(
         {"net": Learner("net", module, optax.adam(1e-2), {}, 1)}, timesteps=STEPS, schedule="cosine",
         prediction="noise", variance="small", clip=False, bound_terms=0, drop=drop, shape=(2, 2, 1), levels=256,
+        frozen={},
     )  # fmt: skip
     return made._replace(step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample))
 
