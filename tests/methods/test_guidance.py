@@ -1,5 +1,6 @@
 """Every kind of guidance of diffusion against normal data, whose guided posteriors are known."""
 
+import itertools
 from functools import partial
 
 import flax.linen as nn
@@ -191,7 +192,7 @@ def flowed(weight, count=2000, steps=2000):
         share = 1 / (1 + np.exp(-alpha * x / variance))
         return share * ends[0] + (1 - share) * ends[1]
 
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in itertools.pairwise(times):
         log_class = lambda x, t=t: -np.log1p(np.exp(-best(x, 1 - t, t) / 0.09))  # noqa: E731
         slope = (log_class(x + 1e-5) - log_class(x - 1e-5)) / 2e-5
         guided = best(x, 1 - t, t) + weight * t * (min(t / (1 - t), 10) if t < 1 else 10) * slope
