@@ -149,7 +149,7 @@ def diffusion(
 
     def conditions(given: Given, kept: Array | None) -> tuple[Any, ...]:
         """What the network reads besides x and the time."""
-        return ({name: given[name] for name in reads}, kept) if reads else ()
+        return ({name: given[name] for name in reads if name in given}, kept) if reads else ()
 
     inputs = partial(parameterisation.inputs, prediction, process)
 
