@@ -3,8 +3,8 @@
     aigc_jax baselines configs/pix2pix_emoji.py
 
 Of each evaluation of the configuration that holds images against their true ones, the same figures of what is given
-itself, where it is smaller enlarged by repeated pixels and by a bicubic filter, of the training targets' mean image, and
-of their mean colour. A model of pairs has to be better than all of them.
+itself, where it is smaller enlarged by repeated pixels and by a bicubic filter, of the training targets' mean image,
+and of their mean colour. A model of pairs has to be better than all of them.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def baselines(data: DataSet, asked: Asked) -> Iterator[tuple[str, np.ndarray]]:
         times = wanted[1] // rows.shape[1]
         repeated = rows.repeat(times, axis=1).repeat(times, axis=2)
         yield f"{name} with repeated pixels", np.broadcast_to(repeated, wanted).copy()
-        smooth = np.asarray(enlarged_levels(rows, wanted[1:3]))
+        smooth = np.asarray(enlarged_levels(rows, (wanted[1], wanted[2])))
         yield f"{name} enlarged, bicubic", np.broadcast_to(smooth, wanted).copy()
     mean = _mean(data)
     yield "the mean image", _all(mean, wanted)

@@ -70,7 +70,7 @@ def mixed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 DAMAGES: Mapping[str, Damage] = {"noisy": noisy, "blurred": blurred, "masked": masked, "mixed": mixed}
 
 
-def damaged(kind: str, images: Sequence[np.ndarray], numbers: Sequence[int], seed: int, split: str) -> np.ndarray:
+def damaged(kind: str, images: np.ndarray, numbers: Sequence[int], seed: int, split: str) -> np.ndarray:
     """Each image as a function of (seed, split, its number) alone. images: uint8 [N, H, W, C] -> the same, one or more.
 
     kind: of `DAMAGES`. Splits differ, so that no noise of a training image comes back in a test image.

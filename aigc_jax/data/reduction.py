@@ -1,9 +1,9 @@
 """What is left of images when their colours or details are taken away: nothing is drawn at random.
 
-    edges      where an image changes, as dark lines: the largest gradient of its channels (Sobel)
-    grey       its luminance (ITU-R 601)
-    small      each block of 4 x 4 pixels as its mean, at the size that it had
-    quarter    the same with one pixel a block, a quarter of both sides
+edges      where an image changes, as dark lines: the largest gradient of its channels (Sobel)
+grey       its luminance (ITU-R 601)
+small      each block of 4 x 4 pixels as its mean, at the size that it had
+quarter    the same with one pixel a block, a quarter of both sides
 """
 
 from collections.abc import Callable, Mapping

@@ -3,15 +3,14 @@
     L = E |x - f(y)|    or    E (x - f(y))²,    means over values
 
 f is a network of `methods.diffusion` without noise, at x = 0 and time 0: all it sees is what is given, y. By squares it
-learns E[x | y], the mean of all images that y could come from. That is also what a denoiser gives where noise has drowned
-x, and what diffusion from y has to be held against: nothing has a higher PSNR, and where y does not decide x, it is
-blurred (Saharia et al. 2021, arXiv:2104.07636, section 4; Blau & Michaeli 2018, arXiv:1711.06077).
+learns E[x | y], the mean of all images that y could come from. That is also what a denoiser gives where noise has
+drowned x, and what diffusion from y has to be held against: nothing has a smaller squared error, and where y does not
+decide x, it is blurred (Saharia et al. 2021, arXiv:2104.07636, section 4; Blau & Michaeli 2018, arXiv:1711.06077).
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 
 from aigc_jax.errors import ConfigError
@@ -45,8 +44,8 @@ def regression(
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
     if not reads:
         raise ConfigError(
-            '"method.name" is "regression", and the network reads nothing that is given: set --config.networks.net.image '
-            "to a given field of images."
+            '"method.name" is "regression", and the network reads nothing that is given: set '
+            "--config.networks.net.image to a given field of images."
         )
     used = tuple(dict.fromkeys((*reads, *((base,) if base else ()))))
 
@@ -57,7 +56,7 @@ def regression(
 
     def onto(output: Array, given: Given) -> Array:
         """f: the network's output on its base."""
-        return output + enlarged(given[base], shape[:2]) if base else output
+        return output + enlarged(given[base], (shape[0], shape[1])) if base else output
 
     def losses(
         params: PyTree, extra: PyTree, key: Key, batch: Batch

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def enlarged(images: jax.Array, size: tuple[int, int]) -> jax.Array:
@@ -24,7 +25,7 @@ def fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
     return times > 0 and (small[0] * times, small[1] * times) == tuple(large[:2])
 
 
-def enlarged_levels(images: jax.Array, size: tuple[int, int]) -> jax.Array:
+def enlarged_levels(images: np.ndarray, size: tuple[int, int]) -> jax.Array:
     """The same of levels: uint8 -> uint8, rounded and clipped."""
     found = enlarged(jnp.asarray(images, jnp.float32), size)
     return jnp.clip(jnp.rint(found), 0, 255).astype(jnp.uint8)

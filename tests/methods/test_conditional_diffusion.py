@@ -12,6 +12,7 @@ from aigc_jax.learner import Learner
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
 from aigc_jax.nn.layers.given_image import beside
+from aigc_jax.nn.unet import UNet
 from aigc_jax.ops.diffusion.process import process
 
 MEANS, STD, STEPS = (-0.5, 0.0, 0.6), 0.1, 100

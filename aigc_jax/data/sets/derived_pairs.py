@@ -3,9 +3,9 @@
     edges, grey, small, quarter       the same of an image always (`data.reduction`)
     noisy, blurred, masked, mixed     drawn for each image (`data.damage`)
 
-What is drawn is a function of (seed, split, number of the example): the same in every epoch and every run. With `rounds`
-training images are drawn that many times, and meet another damage in each round. What is derived has the shape of the
-image, but for `quarter`.
+What is drawn is a function of (seed, split, number of the example): the same in every epoch and every run. With
+`rounds` a training image comes that many times in an epoch, with another damage in each round. What is derived has the
+shape of the image, but for `quarter`.
 """
 
 from collections.abc import Mapping
@@ -55,9 +55,7 @@ class Derived:
         return {self.derive: damage.damaged(self.derive, images, indices.tolist(), self.seed, self.split), **rows}
 
 
-def load(
-    *, data_dir: Path, of: Mapping[str, Any], derive: Derive, seed: Seed = 0, rounds: Size = 1
-) -> DataSet:
+def load(*, data_dir: Path, of: Mapping[str, Any], derive: Derive, seed: Seed = 0, rounds: Size = 1) -> DataSet:
     """The pairs: the fields of `of`, and one that is named by what is derived, which its image is made from.
 
     of: a section `data` of images, with its name and keys; derive: edges, grey, small, quarter, noisy, blurred, masked
@@ -87,7 +85,8 @@ def _check(derive: str, made: Pixels, rounds: int) -> None:
         )
     if derive == "quarter" and made.pad % BLOCK:
         raise ConfigError(
-            f'"data.of.pad" is {made.pad}, and data.derive "quarter" takes multiples of {BLOCK}: set it to 0, or take small.'
+            f'"data.of.pad" is {made.pad}, and data.derive "quarter" takes multiples of {BLOCK}: set it to 0, or '
+            "derive small."
         )
     if rounds > 1 and derive not in damage.DAMAGES:
         drawn = ", ".join(damage.DAMAGES)

@@ -31,7 +31,8 @@ def load(
     """The drawings, in memory: fields named by the two styles, of which the second is made from the first.
 
     path: the folder node_modules that holds the packages; styles: the two; image_size: side of the squares; rounds:
-    partners that a training image meets before the first one comes again, 0 = it stands beside itself; augment: what is done to training images.
+    partners that a training image meets before the first one comes again, 0 = its own emoji alone; augment: what is
+    done to training images.
     """
     if styles[0] == styles[1]:
         raise ConfigError(f'"data.styles" names {styles[0]} twice: name two styles.')

@@ -28,7 +28,7 @@ def beside(x: jax.Array, image: str, given: Mapping[str, jax.Array] | None, kept
     if seen.ndim != x.ndim or not fits(seen.shape[1:], x.shape[1:]):
         sizes = f"{list(seen.shape[1:])}, to be seen beside images of {list(x.shape[1:])}"
         raise Unfit("image", image, f"its shape is {sizes}: it takes images of that size, or of a whole part of it")
-    seen = enlarged(seen, x.shape[1:3])
+    seen = enlarged(seen, (x.shape[1], x.shape[2]))
     if kept is not None:
         seen = jnp.where(kept[:, None, None, None], seen, 0)
     return jnp.concatenate([x, seen], axis=-1)
