@@ -41,11 +41,11 @@ get_config = Experiment(
         ),
         "method.prediction": "data",
         "method.bound_terms": 4,
-        "train.steps": 2500,
-        "evaluate.every": 500,
+        "train.steps": 3000,
+        "evaluate.every": 1000,
         "sample": dict(n=48, given="split:test"),
         "sample.steps": 8,
-        "evals.pairs.every": 2500,  # samples of them all take minutes on a core
+        "evals.pairs.every": 3000,  # samples of them all take minutes on a core
     },
     tiny={
         "networks.net.channels": 4,
