@@ -6,7 +6,7 @@ The transformer of `configs/dit_fashion_mnist.py` learns mean velocities. A quar
 times, as in the paper.
 More steps: --config.sample.steps=4.
 Hardware: 2 CPU cores. Time: about 30 minutes.
-Measured once, seed 0, with jax 0.10.2 after 1,500 of the 3,000 steps on one CPU core, shared with other work, in 34 min:
+Measured once, seed 0, with jax 0.10.2 after 1,500 of 3,000 steps on one CPU core, shared with other work, in 34 min:
 FD-fashion_mnist 4.17 [3.89, 4.46] of samples in one evaluation, 5.17 after 1,000 steps; precision 0.60, recall 0.59:
 blurred silhouettes of all kinds, with the patches' edges. `dit_fashion_mnist` has 1.69 with 49 evaluations and twice
 the steps.
