@@ -35,6 +35,22 @@ def load_config(name: str, size: str = "full") -> dict[str, Any]:
     return module.get_config(size).to_dict()
 
 
+def with_weights(config: dict[str, Any], twin: dict[str, Any]) -> dict[str, Any]:
+    """A full configuration with its tiny twin's weights, wherever it leaves them to the command line.
+
+    The twin's are untrained (`fresh:0`), and their sections name a small network.
+    """
+    frozen = {
+        name: twin["frozen"][name] if section["weights"] is None else section
+        for name, section in config.get("frozen", {}).items()
+    }
+    networks = {
+        name: {**section, "start": twin["networks"][name]["start"]} if section["start"] is None else section
+        for name, section in config["networks"].items()
+    }
+    return {**config, "networks": networks, **({"frozen": frozen} if frozen else {})}
+
+
 @functools.cache
 def _own_folder() -> Path:
     """A folder of this process, which goes with it."""

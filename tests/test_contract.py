@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import CONFIGS, load_config, on_small_data
+from support import CONFIGS, load_config, on_small_data, with_weights
 
 from aigc_jax.build import build
 from aigc_jax.data import catalogue
@@ -268,7 +268,7 @@ def test_the_tiny_twin_trains(name):
 @pytest.mark.parametrize("name", each(CONFIGS))
 def test_full_configurations_build(name):
     """Every network's shapes follow, with no array made, and every key is read."""
-    config = on_small_data(load_config(name))
+    config = on_small_data(with_weights(load_config(name), load_config(name, "tiny")))
     config["evaluate"] = {**config["evaluate"], "batch_size": 64}  # for eight devices and few data
     config["evals"] = {}
     run = build(config)
