@@ -106,11 +106,15 @@ def build(
         )
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, codec, data, mesh, shapes, rules, seed, {**weights, **bases}, pace.spike, begin)
+    feeds = {
+        split: Feed(source, programs, split == "train" and not data.augment) for split, source in data.splits.items()
+    }
+    data = dataclasses.replace(data, notes=(*data.notes, *filter(None, [feeds["train"].remark])))
     run = Run(
         config=config,
         networks={name: lookup.described(learner.module) for name, learner in learners.items()},
         data=data,
-        feeds={split: Feed(source, programs) for split, source in data.splits.items()},
+        feeds=feeds,
         batch_size=batch_size,
         seed=seed,
         programs=programs,
@@ -165,9 +169,12 @@ def build_encoders(
     }
 
 
-def _reads(package: Any, name: str) -> tuple[str, ...]:
-    """The trained networks that a codec's or a family's file reads. name: of one that is there."""
-    return getattr(lookup.module(package, name, name), "FROZEN", ())
+def _reads(package: Any, name: str, which: str = "FROZEN") -> tuple[str, ...]:
+    """The trained networks that a codec's or a family's file reads. name: of one that is there.
+
+    which: FROZEN, those that it needs, or MAY_READ, those that its settings may ask for.
+    """
+    return getattr(lookup.module(package, name, name), which, ())
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
@@ -229,7 +236,7 @@ def bind_method(
             f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
         )
     reads = {*_reads(methods, section["name"]), *codec_reads}
-    if reads != set(frozen):
+    if not reads <= set(frozen) <= {*reads, *_reads(methods, section["name"], "MAY_READ")}:
         raise ConfigError(
             f"method {section['name']} reads the trained networks {', '.join(reads) or 'none'}; "
             f"the configuration has {', '.join(frozen) or 'none'}: name them so under frozen."
