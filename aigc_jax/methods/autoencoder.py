@@ -7,9 +7,9 @@ arXiv:2112.10752, section 3.1 and appendix G).
                                                                   (Esser et al. 2021, arXiv:2012.09841, eq. 5 to 7)
 
 x' is the mean of p(x | z) for one z of q(z | x), and D the number of values of an image. l is the kernel of the
-decoder's last layer. d is LPIPS (`nn.lpips`) and C a discriminator of patches (`nn.pix2pix`). With a Laplace likelihood of scale 1
--log p is the L1 distance and a constant. The paper writes sums over values; all terms are divided by D here, so w_kl is
-its weight, 1e-6. λ follows the sizes of both gradients, and so is the same for sums and means.
+decoder's last layer. d is LPIPS (`nn.lpips`) and C a discriminator of patches (`nn.pix2pix`). With a Laplace
+likelihood of scale 1 -log p is the L1 distance and a constant. The paper writes sums over values; all terms are divided
+by D here, so w_kl is its weight, 1e-6. λ follows the sizes of both gradients, and so is the same for sums and means.
 
 A step updates the discriminator and then the autoencoder, with the same reconstructions in both. Before the step
 `adversarial_from` neither has anything of the game. With the weight 0 there is no discriminator's arithmetic at all.

@@ -1,4 +1,4 @@
-"""The first stage of latent diffusion: its terms against NumPy, the adaptive weight by hand, and who learns from whom."""
+"""The first stage of latent diffusion: its terms against NumPy, the adaptive weight by hand, and who learns of whom."""
 
 import flax.linen as nn
 import jax
