@@ -92,7 +92,8 @@ def test_the_terms_of_the_loss():
     assert metrics["kl"] == pytest.approx(np.mean(divergence), rel=1e-5)
     hinge = np.mean(1 - SLOPE * IMAGES) + np.mean(1 + SLOPE * 0.5 * IMAGES)
     assert metrics["discriminator_loss"] == pytest.approx(hinge, rel=1e-4)
-    assert metrics["fooled"] == pytest.approx(-moved_judge() * 0.5 * np.mean(IMAGES), rel=5e-3)
+    error = 5 * SLOPE * 0.5 * DEVIATION / np.sqrt(IMAGES.size)  # of the mean of what is drawn
+    assert metrics["fooled"] == pytest.approx(-moved_judge() * 0.5 * np.mean(IMAGES), abs=error)
 
 
 def test_the_adaptive_weight_is_the_ratio_of_the_slopes_at_the_last_kernel():
@@ -107,7 +108,7 @@ def test_the_adaptive_weight_is_the_ratio_of_the_slopes_at_the_last_kernel():
 
 def test_the_encoder_learns_from_the_divergence_too():
     """The gradient of b with and without the divergence differs by its slope, w mean(Σ (x + b)) / D."""
-    shifted = [stepped(method(kl=kl))[1].params["net"]["b"] for kl in (KL, 0.0)]
+    shifted = [stepped(method(kl=kl, adversarial=0.0))[1].params["net"]["b"] for kl in (KL, 0.0)]
     assert shifted[0] - shifted[1] == pytest.approx(-RATE * KL * np.mean(IMAGES), rel=0.02)
 
 
