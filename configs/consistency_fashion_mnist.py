@@ -24,9 +24,9 @@ get_config = Experiment(
     full={
         "networks.net.start": REQUIRED,  # the command line says where the teacher is
         "frozen.teacher": dict(weights=REQUIRED),
-        "optimizers.net.learning_rate": 2e-4,
+        "optimizers.net.learning_rate": 1e-4,
         "optimizers.net.warmup_steps": 100,
-        "method": dict(name="consistency", schedule="flow", prediction="flow", places=40, spacing="karras"),
+        "method": dict(name="consistency", schedule="flow", prediction="flow", places=18, spacing="uniform"),
         "train.steps": 1500,
         "sample.steps": 1,
         "checkpoint.best": "",
