@@ -108,11 +108,15 @@ def build(
         )
     shapes = example(data.splits["train"], batch_size, mesh)
     programs = Programs(method, codec, data, mesh, shapes, rules, seed, {**weights, **bases}, pace.spike, begin)
+    feeds = {
+        split: Feed(source, programs, split == "train" and not data.augment) for split, source in data.splits.items()
+    }
+    data = dataclasses.replace(data, notes=(*data.notes, *filter(None, [feeds["train"].remark])))
     run = Run(
         config=config,
         networks={name: lookup.described(learner.module) for name, learner in learners.items()},
         data=data,
-        feeds={split: Feed(source, programs) for split, source in data.splits.items()},
+        feeds=feeds,
         batch_size=batch_size,
         seed=seed,
         programs=programs,

@@ -129,3 +129,10 @@ class Codec(NamedTuple):
     facts: Mapping[str, Any]  # of the encoded target: what networks and methods are filled from
     encode: Callable[[Key, Frozen, Array], Array]  # (key, frozen, target) -> the encoded target, [B, ...] both
     decode: Callable[[Frozen, Array], Array]  # (frozen, encoded) -> target
+    look: Callable[[Frozen, Array], PyTree] | None = None
+    """(frozen, target) -> what `encode` computes before it draws, arrays [B, ...].
+
+    With it the trainer looks at each training example once, where nothing changes these, and keeps what was found.
+    """
+    draw: Callable[[Key, PyTree], Array] | None = None
+    """(key, what `look` gave) -> what `encode` gives for this key."""

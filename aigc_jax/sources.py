@@ -2,6 +2,7 @@
 
     run:FOLDER#NETWORK   a network of another run: its best checkpoint where one was measured, else its newest
     file:FOLDER          a folder of published weights: `aigc_jax.published`
+    lpips:KIND           LPIPS's published weights, KIND alex or vgg: of a package, or a converted file
     fresh:SEED           random numbers
 
 A frozen network, section `frozen.<name>`, has its weights from there, and a trained one begins with them,
@@ -17,13 +18,14 @@ from typing import Any, NamedTuple
 import jax
 from flax import linen
 
-from aigc_jax import adapters, lookup, published
+from aigc_jax import adapters, lookup, places, published
 from aigc_jax.config import bind, check, literal, nearest, settable_parameters
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import difference
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Adapter, Learner, check_fits
 from aigc_jax.method import Frozen, PyTree
+from aigc_jax.metrics.features import lpips
 from aigc_jax.places import expanded
 from aigc_jax.ranges import Seed
 from aigc_jax.train.checkpoint import WHEN, Checkpoints
@@ -46,9 +48,9 @@ class Weights(NamedTuple):
 def find(text: str, where: str) -> Weights:
     """What a text names. where: its key. Raises UserError where there is no such thing."""
     kind, _, what = text.partition(":")
-    kinds = {"run": _run, "file": _file, "fresh": _fresh}
+    kinds = {"run": _run, "file": _file, "lpips": _lpips, "fresh": _fresh}
     if kind not in kinds or not what:
-        forms = "run:FOLDER#NETWORK, file:FOLDER or fresh:SEED"
+        forms = "run:FOLDER#NETWORK, file:FOLDER, lpips:KIND or fresh:SEED"
         raise ConfigError(f'"{where}" is "{text}", and has to be {forms}: set it with --config.{where}=…')
     return kinds[kind](what, where)
 
@@ -84,6 +86,16 @@ def _file(what: str, where: str) -> Weights:
         return jax.tree.map(_put, variables, place(variables))
 
     return Weights(found.network, load)
+
+
+def _lpips(what: str, where: str) -> Weights:
+    kind = check(what, lpips.Kind, where)
+
+    def load(module: linen.Module, place: Place) -> PyTree:
+        variables, _ = lpips.load(kind, places.weights())
+        return jax.tree.map(_put, variables, place(variables))
+
+    return Weights({"name": "lpips.Lpips", "kind": kind}, load)
 
 
 def _fresh(what: str, where: str) -> Weights:

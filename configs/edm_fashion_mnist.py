@@ -10,8 +10,8 @@ Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, 
 many steps, and worse samples, in which some garments are broken into pieces. Its law of times has its median at
 σ / α = 0.3 and the flow's at 1, nearer to the noise, where garments take their shape: that may be why.
 
-Table: Diffusion | U-Net, EDM, Heun | Fashion-MNIST | FD 0.80, 3.82 bits/dim; 19 min on a shared core
-表: 扩散模型 | U-Net、EDM、Heun | Fashion-MNIST | FD 0.80，3.82 bits/dim；与其他任务共用单核 19 分钟
+Table: Diffusion | U-Net, EDM, Heun | Fashion-MNIST | FD 0.80, 3.82 bits/dim; 18 min 32 s on a shared core
+表: 扩散模型 | U-Net、EDM、Heun | Fashion-MNIST | FD 0.80，3.82 bits/dim；与其他任务共用单核 18 分 32 秒
 """
 
 from aigc_jax.experiments import Experiment

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "lookup": {"nn", "config", "errors"},
     "sources": {
         *("lookup", "published", "adapters", "learner", "method"),
-        *("train", "data", "places", "config", "errors"),
+        *("train", "data", "metrics", "places", "config", "errors"),
     },
     "build": {
         *("sources", "lookup", "codecs", "encoders", "methods", "data", "train", "evaluate"),

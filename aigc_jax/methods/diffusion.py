@@ -151,7 +151,7 @@ def diffusion(
 
     def conditions(given: Given, kept: Array | None, names: Sequence[str] = reads) -> tuple[Any, ...]:
         """What a network reads besides x and the time."""
-        return ({name: given[name] for name in names}, kept) if names else ()
+        return ({name: given[name] for name in names if name in given}, kept) if names else ()
 
     inputs = partial(parameterisation.inputs, prediction, process)
     to_data = partial(parameterisation.to_data, prediction, process)  # (output, x_t, t) -> D

@@ -2,7 +2,7 @@
 
 SSIM: Wang et al. 2004 (Image quality assessment: from error visibility to structural similarity), section III, with
 the Gaussian window of 11 × 11 and standard deviation 1.5, over the places where the whole window fits, and over each
-channel by itself. LPIPS: `aigc_jax.metrics.features.lpips`.
+channel by itself. LPIPS: `aigc_jax.nn.lpips`.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import numpy as np
 from aigc_jax.errors import UserError, optional
 from aigc_jax.metrics.bootstrap import Estimate, mean
 from aigc_jax.metrics.features.extractor import checked
-from aigc_jax.metrics.features.lpips import SMALLEST, Kind, Lpips
+from aigc_jax.nn.lpips import SMALLEST, Kind, Lpips
 
 Array = jax.Array
 Similarity = Callable[[Array, Array], Array]

@@ -7,8 +7,8 @@ Both are the halves of the U-Net of Ho et al. 2020 without time and without conn
 every level, and self-attention of one head between two more at the coarsest. With channels 128, multipliers
 (1, 2, 4, 4), 2 blocks, 4 latent channels and 32 groups it is the one of Stable Diffusion, with 83,653,863 weights.
 
-Between the map and the network there is a linear layer of its channels on each side. The paper trains with a
-perceptual and an adversarial loss besides; `methods/vae.py` trains it by its bound alone.
+Between the map and the network there is a linear layer of its channels on each side. `methods/autoencoder.py` trains it
+as the paper does, with a perceptual and an adversarial loss; `methods/vae.py` trains it by its bound alone.
 """
 
 import math
@@ -125,6 +125,11 @@ class AutoencoderKL(nn.Module):
     def latent(self) -> int:
         """The dimensions of z."""
         return math.prod(self.latent_shape)
+
+    @property
+    def last_kernel(self) -> str:
+        """The path of the last layer's kernel, at which a game is weighed against what else is learnt."""
+        return "decoder/out/kernel"
 
     @nn.nowrap
     def example(self) -> tuple[tuple, dict]:

@@ -18,7 +18,7 @@ from aigc_jax.ops.batch import draw
 Array = jax.Array
 Key = jax.Array
 
-Name = Literal["bernoulli", "gaussian", "discretized_logistic"]
+Name = Literal["bernoulli", "gaussian", "laplace", "discretized_logistic"]
 
 LEVELS = 256  # of a value of an image, from -1 to 1
 STEP = 2 / (LEVELS - 1)  # between neighbours
@@ -38,7 +38,8 @@ class Likelihood(NamedTuple):
 def named(name: Name, scale: float) -> Likelihood:
     """The likelihood of that name. Raises ConfigError for a scale of one that has none."""
     if name != "bernoulli":
-        return {"gaussian": gaussian, "discretized_logistic": discretized_logistic}[name](scale)
+        kinds = {"gaussian": gaussian, "laplace": laplace, "discretized_logistic": discretized_logistic}
+        return kinds[name](scale)
     if scale:
         raise ConfigError('"method.scale" is of likelihoods that have one, and bernoulli has none: set it to 0.')
     return bernoulli()
@@ -72,6 +73,19 @@ def gaussian(scale: float) -> Likelihood:
     def log_prob(parameters: Array, images: Array) -> Array:
         location, log_scale = _location_scale(parameters, scale)
         return -0.5 * ((images - location) * jnp.exp(-log_scale)) ** 2 - log_scale - 0.5 * math.log(2 * math.pi)
+
+    return Likelihood(1 if scale else 2, log_prob, _clipped_location, _as_is, of_levels=False)
+
+
+def laplace(scale: float) -> Likelihood:
+    """exp(-|x - location| / scale) / (2 scale), a density: with scale 1 its nats are the L1 distance and log 2.
+
+    scale: the mean distance; 0 = the second parameter of each value is its logarithm.
+    """
+
+    def log_prob(parameters: Array, images: Array) -> Array:
+        location, log_scale = _location_scale(parameters, scale)
+        return -jnp.abs(images - location) * jnp.exp(-log_scale) - log_scale - math.log(2)
 
     return Likelihood(1 if scale else 2, log_prob, _clipped_location, _as_is, of_levels=False)
 

@@ -34,6 +34,7 @@ Items = Mapping[str, Any]  # rows, or {"index"} into the resident split; [K, B, 
 Sums = Mapping[str, Any]  # metrics added up since the last log, and what `guard` remembers
 
 DATA, MODEL, CODE = range(3)  # streams of random keys within a step
+SEEN = "seen by the codec"  # in resident rows, beside the data's own fields: what `Codec.look` gave of each
 
 
 class Programs:
@@ -84,6 +85,7 @@ class Programs:
         self._train, self._compiled = self._compile_train(), False
         self._evaluate = program(self._evaluate_batch, out_shardings=layout.named())
         self._sample = program(self._sampled, out_shardings=layout.named())
+        self._look = program(self._looked, out_shardings=layout.named())
         self._keys = jax.jit(_keys, out_shardings=layout.named())
         self._walk = program(self._walked, static_argnums=3, out_shardings=layout.named())
 
@@ -94,8 +96,25 @@ class Programs:
 
     def _batch(self, key: Key, frozen: Frozen, resident: Rows, item: Rows, train: bool) -> Batch:
         """A batch as the method sees it."""
-        batch = self._data.prepare(jax.random.fold_in(key, DATA), _rows(resident, item), train)
-        return batch.replace(target=self.codec.encode(jax.random.fold_in(key, CODE), frozen, batch.target))
+        rows = _rows(resident, item)
+        batch, code_key = self._data.prepare(jax.random.fold_in(key, DATA), rows, train), jax.random.fold_in(key, CODE)
+        if SEEN in rows and self.codec.draw:
+            return batch.replace(target=self.codec.draw(code_key, rows[SEEN]))
+        return batch.replace(target=self.codec.encode(code_key, frozen, batch.target))
+
+    def _looked(self, key: Key, frozen: Frozen, resident: Rows, item: Rows) -> PyTree:
+        assert self.codec.look is not None
+        return self.codec.look(frozen, self._data.prepare(key, _rows(resident, item), False).target)
+
+    def look(self, resident: Rows, item: Rows) -> PyTree:
+        """What the codec computes of examples before it draws, whole on every device."""
+        with jax.set_mesh(self.layout.mesh):
+            return self._look(self.root, self.frozen, resident, item)
+
+    def described_look(self) -> PyTree:
+        """The same of as many examples as a batch has, as shapes."""
+        with jax.set_mesh(self.layout.mesh):
+            return jax.eval_shape(self._looked, self.root, self.frozen, {}, self._example)
 
     @functools.cached_property
     def described_batch(self) -> Batch:
@@ -316,7 +335,7 @@ def _rows(resident: Rows, item: Rows) -> Rows:
     """A batch's rows, looked up where the split lies on the device."""
     if not resident:
         return item
-    return {name: jnp.take(values, item["index"], axis=0) for name, values in resident.items()}
+    return jax.tree.map(lambda values: jnp.take(values, item["index"], axis=0), dict(resident))
 
 
 def _described(x: Any, sharding: Any) -> jax.ShapeDtypeStruct:

@@ -7,7 +7,7 @@ moments and the averages follow, because their paths end as the weight's does.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
@@ -103,10 +103,10 @@ def gathered(layout: Layout, tree: Any) -> Any:
     return jax.tree.map(one, tree)
 
 
-def place(tree: Mapping[str, np.ndarray], sharding: NamedSharding) -> dict[str, jax.Array]:
+def place(tree: Any, sharding: NamedSharding) -> Any:
     """Host arrays, equal in every process, on the devices."""
 
     def put(x: np.ndarray) -> jax.Array:
         return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
-    return {name: put(x) for name, x in tree.items()}
+    return jax.tree.map(put, tree)

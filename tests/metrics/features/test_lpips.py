@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.metrics.features.lpips import Lpips
+from aigc_jax.nn.lpips import Lpips
 
 RANDOM = np.random.RandomState(0)
 ONE, OTHER = RANDOM.rand(2, 3, 40, 33, 3).astype(np.float32) * 2 - 1
