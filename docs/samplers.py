@@ -61,7 +61,13 @@ def measured(folder: Path, wanted: Sequence[tuple[str, Mapping[str, Any], int]])
             if each.protocol.measure.startswith(MEASURE)
         )
         row = dict(sampler=name, looks=looks, step=int(state.step), samples=figure.protocol.samples, floor=figure.floor)
-        yield {**row, "run": folder.name, "measure": figure.protocol.measure, "figure": list(figure.interval)}
+        yield {
+            **row,
+            "run": folder.name,
+            "spacing": keys.get("spacing", ""),
+            "measure": figure.protocol.measure,
+            "figure": list(figure.interval),
+        }
 
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -75,8 +81,8 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         "# Samplers: quality against evaluations of the network\n",
         f"`{one['measure']}` of {one['samples']:,} samples of the run `{one['run']}`, step {one['step']:,}, held "
         f"against the training split, with a 95 % interval; as many real images of the test split have "
-        f"{one['floor']:.2f}. A step of `heun` takes two evaluations, but the last one. The spacing is Karras's. "
-        "`python docs/samplers.py` writes this page.\n",
+        f"{one['floor']:.2f}. A step of `heun` takes two evaluations, but the last one. The spacing is "
+        f"`{one['spacing']}`. `python docs/samplers.py` writes this page.\n",
         "| sampler | " + " | ".join(f"{column} evaluations" for column in columns) + " |",
         "|---|" + "---|" * len(columns),
     ]
@@ -111,7 +117,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--also", type=Path, nargs="*", default=[])
     parser.add_argument("--looks", type=int, nargs="*", default=list(LOOKS))
-    parser.add_argument("--spacing", default="karras")
+    parser.add_argument("--spacing", default="trailing", help="of the steps of all samplers")
     arguments = parser.parse_args()
     rows = json.loads(KEPT.read_text()) if KEPT.exists() else []
     known = {(row["run"], row["sampler"], row["asked"]) for row in rows}

@@ -87,7 +87,8 @@ def test_it_is_what_a_diffusion_expects_where_noise_has_drowned_the_image():
     filled = jax.tree.map(lambda leaf: jnp.float32(0.3 * rng.normal(size=leaf.shape)), state.params)
     state = state.replace(params=filled)
     other = diffusion(
-        learners, frozen={}, schedule="flow", prediction="data", clip=False, bound_terms=1, drop=0.0, shape=SHAPE, levels=0,
+        learners, frozen={}, schedule="flow", prediction="data", clip=False, bound_terms=1, drop=0.0, shape=SHAPE,
+        levels=0,
     )  # fmt: skip
     expected = jax.jit(other.parts["denoise"])(state, jnp.zeros((2, *SHAPE)), jnp.float32(0), batch.given)
     found = jax.jit(made.sample)(jax.random.split(jax.random.key(0), 2), state, batch.given, {})
