@@ -163,11 +163,12 @@ def agreeing(
     defaults = {key: parameters[key].default for key in keys if parameters[key].default is not Parameter.empty}
     of_kind = {name: theirs for name, theirs in trained_by.items() if not theirs.keys().isdisjoint(keys)}
     for name, theirs in of_kind.items():
-        for key, value in {**defaults, **theirs}.items():
-            if key in keys and found.setdefault(key, value) != value:
+        known = {**defaults, **theirs}
+        for key in keys:
+            if key in known and found.setdefault(key, known[key]) != known[key]:
                 raise ConfigError(
-                    f'"method.{key}" is {found[key]!r}, and the run of frozen.{name} was trained with {value!r}: set '
-                    f"--config.method.{key}={value}, or name another run."
+                    f'"method.{key}" is {found[key]!r}, and the run of frozen.{name} was trained with {known[key]!r}: '
+                    f"name another run, or train with --config.method.{key}={known[key]}."
                 )
     return found
 

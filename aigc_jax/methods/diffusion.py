@@ -21,13 +21,12 @@ What is evaluated is the loss over all t, a bound on -log p(x_0) (`bound`), and 
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
@@ -44,7 +43,6 @@ from aigc_jax.ranges import Amount, Count, Part, Share, Size, at_least
 NETWORKS = ("net",)
 OPTIONAL = ("guide", "classifier")  # frozen networks
 AGREED = ("schedule", "timesteps", "prediction")  # with the run of a frozen network
-CLASS = "label"  # the field of which a classifier tells the classes
 START, STEPS = 0, 1  # streams of a sample's random keys
 FLOW = 2**32 - 1  # the stream of an evaluation's likelihood by the flow: no term of the bound has this number
 WALK_STEPS = 100  # of each sample on a walk, at most
@@ -133,8 +131,7 @@ def diffusion(
     clip: keep the predicted x_0 in [-1, 1]. bound_terms: how many terms of the bound between its ends to evaluate on
     each example, at random t, one in each of as many equal ranges; 0 = all T - 1 of a grid, the exact sum over t.
     flow_likelihood: steps of the solver that measures the likelihood by the probability flow, four looks each; 50 do
-    for most; 0 = it is not measured.
-    drop: the share of training examples without what is given, for guidance.
+    for most; 0 = it is not measured. drop: the share of training examples without what is given, for guidance.
     levels: that a value of the data has, 256; 0 = they are not of levels, and there is no bound.
     """
     processes.check(schedule, timesteps)
@@ -142,24 +139,15 @@ def diffusion(
     bound.check(bound_terms, process)
     parameterisation.check(prediction, process)
     laws.check(times, process)
-    if flow_likelihood and not levels:
-        raise ConfigError(
-            f'"method.flow_likelihood" is {flow_likelihood}, and these data are not of levels, of which bits could be '
-            "measured: set it to 0."
-        )
+    likelihood.check(flow_likelihood, levels)
     net, guide, classifier = learners["net"], frozen.get("guide"), frozen.get("classifier")
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
-    if drop and not reads:
-        raise ConfigError(
-            f'"method.drop" is {drop}, and the network reads nothing that could be left out: set it to 0.'
-        )
-    if (told := getattr(classifier, "image_shape", shape)) != shape:
-        raise ConfigError(
-            f'"frozen.classifier.weights" is of images of {told}, and these are {shape}: name a run on such images.'
-        )
+    guides.check_drop(drop, reads)
+    guides.check_images(classifier, shape)
     guided, weaker = drop > 0, getattr(guide, "reads", ())
-    asked = tuple(dict.fromkeys((*reads, *weaker, *([CLASS] if classifier is not None else []))))
-    walking = samplers.named("euler", process, _walked(process), False, 0.0, 0.0).padded(LOOKS)
+    asked = tuple(dict.fromkeys((*reads, *weaker, *([guides.CLASS] if classifier else []))))
+    walked = spaced_by(process, "uniform", min(process.steps or WALK_STEPS, WALK_STEPS))
+    walking = samplers.named("euler", process, walked, False, 0.0, 0.0).padded(LOOKS)
 
     def conditions(given: Given, kept: Array | None, names: Sequence[str] = reads) -> tuple[Any, ...]:
         """What a network reads besides x and the time."""
@@ -216,25 +204,12 @@ def diffusion(
         simple, of_bound = (of_grid if process.steps else of_time)(look, key, batch.target, bound_terms, levels > 0)
         found = {"simple": PerExample.of(simple)}
         if flow_likelihood:
-            found["bits_per_dim_ode"] = PerExample.of(by_flow(jax.random.fold_in(key, FLOW), state, batch))
+            density = partial(log_density, state=state, given=batch.given, steps=flow_likelihood)
+            of_flow = likelihood.bits(density, jax.random.fold_in(key, FLOW), batch.target, levels)
+            found["bits_per_dim_ode"] = PerExample.of(of_flow)
         if of_bound is None:
             return found
-        rate, distortion = of_bound
-        bits = 1 / (np.log(2) * np.prod(batch.target.shape[1:]))
-        return {
-            "bits_per_dim": PerExample.of((rate + distortion) * bits),
-            "rate": PerExample.of(rate * bits),
-            "distortion": PerExample.of(distortion * bits),
-            **found,
-        }
-
-    def by_flow(key: Key, state: State, batch: Batch) -> Array:
-        """Bits per dimension of the probability flow, of each example."""
-        level_key, key = jax.random.split(key)
-        x0 = likelihood.dequantized(level_key, batch.target, levels)
-        draws = int(np.prod(shape) > likelihood.EXACT)
-        density = log_density(key, state, x0, batch.given, steps=flow_likelihood, draws=draws)
-        return likelihood.bits_per_dim(density, int(np.prod(shape)), levels)
+        return {**jax.tree.map(PerExample.of, measures.in_bits(*of_bound, int(np.prod(shape)))), **found}
 
     def log_density(key: Key, state: State, x0: Array, given: Given, *, steps: int, draws: int = 0) -> Array:
         """log p(x_0) by the probability flow in nats, [B]: see `ops.diffusion.likelihood.log_density`."""
@@ -257,28 +232,19 @@ def diffusion(
             strong, weak = (to_data(each, x, at) for each in jnp.split(output, 2))
             return strong, weak
 
-        def by_guide(x: Array) -> Array:
-            assert guide is not None
+        def by_guide(guide: nn.Module, x: Array) -> Array:
             read = (*inputs(x, at), *conditions(given, None, weaker))
             output: Any = guide.apply(state.frozen["guide"], *read, train=False)
             return to_data(output, x, at)
 
-        def log_class(x0: Array) -> Array:
-            assert classifier is not None
-            if CLASS not in given:
-                raise ConfigError(f'"frozen.classifier" tells classes, and these data have no "{CLASS}": leave it out.')
-            _, logits = cast(tuple[Array, Array], classifier.apply(state.frozen["classifier"], x0))
-            return -optax.softmax_cross_entropy_with_integer_labels(logits, given[CLASS])
-
-        return guides.Looks(
-            model, pair if guided or unlike else None, by_guide if guide else None, log_class if classifier else None
-        )
+        weak = partial(by_guide, guide) if guide else None
+        tells = guides.log_class(classifier, state.frozen["classifier"], given) if classifier else None
+        return guides.Looks(model, pair if guided or unlike else None, weak, tells)
 
     def denoise(state: State, x: Array, t: Array, given: Given, plan: Plan | None = None) -> Array:
         """The expected x_0 of x = x_t [n, *shape], with the plan's guidance. t: scalar."""
         found = looks(state, jnp.broadcast_to(t, x.shape[:1]), given)
-        x0 = found.model(x) if plan is None else guides.guided(found, plan.guidance, *process.at(t, t), x)
-        return clipped(x0)
+        return clipped(found.model(x) if plan is None else guides.guided(found, plan.guidance, *process.at(t, t), x))
 
     def finished(x: Array) -> Array:
         return jnp.clip(x, -1, 1) if levels else x
@@ -312,7 +278,3 @@ def diffusion(
     parts |= {"edit": edit, "follow": follow}
     parts |= {"ways": partial(editing.ways, process), "plan": planned}  # these on the host
     return Method(init, step, evaluate, sample, planned(1.0), asked, parts)
-
-
-def _walked(process: processes.Process) -> samplers.Grid:
-    return spaced_by(process, "uniform", min(process.steps or WALK_STEPS, WALK_STEPS))

@@ -16,15 +16,17 @@ The classifier of algorithm 2 is trained on noisy x_t. Here it is one of data, a
 of x_t (Bansal et al. 2023, arXiv:2302.07121, eq. 6). ∇ is with respect to x_t, so it goes through the network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from aigc_jax.errors import ConfigError
 
+CLASS = "label"  # the field of which a classifier tells the classes
 MOST = 10.0  # of σ / α in a classifier's weight: beyond, errors of the network's slope are all that is left of it
 Look = Callable[[jax.Array], jax.Array]
 """x_t [B, ...] -> what it says of x_0 [B, ...], at one time."""
@@ -69,6 +71,34 @@ class There(NamedTuple):
                     f'"sample.{key}" is {value}, and there is no network for it: set it to {none}, or name one with '
                     f"--config.frozen.{name}.weights=run:FOLDER#net."
                 )
+
+
+def check_drop(drop: float, reads: Sequence[str]) -> None:
+    """Raises ConfigError where training is to leave out what is given, and the network reads nothing."""
+    if drop and not reads:
+        raise ConfigError(
+            f'"method.drop" is {drop}, and the network reads nothing that could be left out: set it to 0.'
+        )
+
+
+def check_images(classifier: Any, shape: tuple[int, ...]) -> None:
+    """Raises ConfigError for a classifier of images of another shape; None is none."""
+    if (told := getattr(classifier, "image_shape", shape)) != shape:
+        raise ConfigError(
+            f'"frozen.classifier.weights" is of images of {told}, and these are {shape}: name a run on such images.'
+        )
+
+
+def log_class(classifier: Any, variables: Any, given: Mapping[str, jax.Array]) -> Look:
+    """x_0 -> log p(y | x_0), [B], of the classes that are given. classifier: a module, x_0 to (features, logits)."""
+
+    def look(x0: jax.Array) -> jax.Array:
+        if CLASS not in given:
+            raise ConfigError(f'"frozen.classifier" tells classes, and these data have no "{CLASS}": leave it out.')
+        _, logits = classifier.apply(variables, x0)
+        return -optax.softmax_cross_entropy_with_integer_labels(logits, given[CLASS])
+
+    return look
 
 
 class Looks(NamedTuple):
