@@ -8,8 +8,8 @@
 The student begins as its teacher, a flow. A teacher of another kind needs its method.schedule, timesteps and
 prediction, and its networks.net; where the first three differ from its run's, one line says so.
 More steps: --config.sample.steps=3.
-Places are even in t: of 40 by Karras's spacing half lie at t > 0.95, where all is noise. With these the student lost what
-its teacher knew, and 800 steps at twice the rate gave speckled blots.
+Places are even in t: of 40 by Karras's spacing half lie at t > 0.95, where all is noise. With these the student lost
+what its teacher knew, and 800 steps at twice the rate gave speckled blots.
 Hardware: 2 CPU cores. Time: about 20 minutes.
 Not yet measured.
 
