@@ -156,7 +156,7 @@ def test_an_image_is_read_as_far_as_guidance_goes():
     """At weight 0 samples are of nothing that is given; at 1 they are, and left out it counts as mid grey."""
     guided = diffusion(
         {"net": Learner("net", Seeing(), optax.sgd(0.1), {}, 1)}, schedule="flow", prediction="flow",
-        clip=False, bound_terms=1, drop=0.1, shape=(2, 2, 1), levels=0,
+        clip=False, bound_terms=1, drop=0.1, shape=(2, 2, 1), levels=0, frozen={},
     )  # fmt: skip
     small = jnp.array([0.3, -0.5, -0.9])[:, None, None, None]
     state = guided.init(jax.random.key(0), Batch(jnp.zeros((3, 2, 2, 1)), {"small": small}), {})
