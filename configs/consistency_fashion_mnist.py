@@ -8,13 +8,15 @@
 The student begins as its teacher, a flow. A teacher of another kind needs its method.schedule, timesteps and
 prediction, and its networks.net; where the first three differ from its run's, one line says so.
 More steps: --config.sample.steps=3.
-Places are even in t: of 40 by Karras's spacing half lie at t > 0.95, where all is noise. With these the student lost
-what its teacher knew, and 800 steps at twice the rate gave speckled blots.
-Hardware: 2 CPU cores. Time: about 20 minutes.
-Not yet measured.
+Hardware: 2 CPU cores. Time: about 10 minutes.
+Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, in 21 min 26 s: FD-fashion_mnist 4.58
+[4.22, 4.92] of samples in one evaluation, precision 0.70, recall 0.45; its teacher has 0.58 with 49. Garments of all
+kinds with soft outlines and noise left in them. What a student knows has to come from the data's end place by place:
+with 40 places, and a rate of 2e-4, noise is left everywhere after 800 steps, FD 19.1.
 
-Table: Diffusion | U-Net, consistency distillation, one step | Fashion-MNIST | not yet measured
-表: 扩散模型 | U-Net、一致性蒸馏、单步 | Fashion-MNIST | 尚未测量
+Table: Diffusion | U-Net, consistency distillation, one step | Fashion-MNIST |
+one evaluation: noisy garments, FD 4.58; 21 min 26 s on a shared core
+表: 扩散模型 | U-Net、一致性蒸馏、单步 | Fashion-MNIST | 单次求值：带噪点的衣物，FD 4.58；与其他任务共用单核 21 分 26 秒
 """
 
 from aigc_jax.config import REQUIRED
@@ -26,10 +28,10 @@ get_config = Experiment(
     full={
         "networks.net.start": REQUIRED,  # the command line says where the teacher is
         "frozen.teacher": dict(weights=REQUIRED),
-        "optimizers.net.learning_rate": 1e-4,
+        "optimizers.net.learning_rate": 5e-4,
         "optimizers.net.warmup_steps": 100,
-        "method": dict(name="consistency", schedule="flow", prediction="flow", places=18, spacing="uniform"),
-        "train.steps": 1500,
+        "method": dict(name="consistency", schedule="flow", prediction="flow", places=8, spacing="karras"),
+        "train.steps": 700,
         "sample.steps": 1,
         "checkpoint.best": "",
     },

@@ -9,9 +9,9 @@ Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, 
 as letters and eyes, are smeared.
 
 Table: Restoration | U-Net, regression by L1 | emoji, 16 × 16 to 64 × 64 |
-23.7 dB, LPIPS 0.059; 25 min on a shared core
+23.74 dB, LPIPS 0.059; 25 min on a shared core
 表: 图像复原 | U-Net、L1 回归 | 表情符号，16 × 16 到 64 × 64 |
-23.7 dB，LPIPS 0.059；与其他任务共用单核 25 分钟
+23.74 dB，LPIPS 0.059；与其他任务共用单核 25 分钟
 """
 
 from aigc_jax.experiments import Experiment

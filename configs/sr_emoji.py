@@ -17,9 +17,9 @@ guessed, each a little rough. Regression by the same network is better in all th
 small emoji leaves open is little, and after 80,000 images a draw errs more than it invents.
 
 Table: Restoration | U-Net, flow matching, Heun | emoji, 16 × 16 to 64 × 64 |
-19.7 dB, LPIPS 0.123 (bicubic 19.7, 0.311); 28 min on a shared core
+19.69 dB, LPIPS 0.123 (bicubic 19.70, 0.311); 28 min on a shared core
 表: 图像复原 | U-Net、流匹配、Heun | 表情符号，16 × 16 到 64 × 64 |
-19.7 dB，LPIPS 0.123（双三次插值 19.7、0.311）；与其他任务共用单核 28 分钟
+19.69 dB，LPIPS 0.123（双三次插值 19.70、0.311）；与其他任务共用单核 28 分钟
 """
 
 from aigc_jax.experiments import Experiment
