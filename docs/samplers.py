@@ -81,7 +81,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         "# Samplers: quality against evaluations of the network\n",
         f"`{one['measure']}` of {one['samples']:,} samples of the run `{one['run']}`, step {one['step']:,}, held "
         f"against the training split, with a 95 % interval; as many real images of the test split have "
-        f"{one['floor']:.2f}. A step of `heun` takes two evaluations, but the last one. The spacing is "
+        f"{one['floor']:.2f}. There is no guidance. A step of `heun` takes two evaluations, but the last one. The spacing is "
         f"`{one['spacing']}`. `python docs/samplers.py` writes this page.\n",
         "| sampler | " + " | ".join(f"{column} evaluations" for column in columns) + " |",
         "|---|" + "---|" * len(columns),
@@ -124,6 +124,8 @@ def main() -> None:
 
     def add(folder: Path, wanted: Sequence[tuple[str, Mapping[str, Any], int, int]]) -> None:
         left = [each for each in wanted if (folder.name, each[0], each[3]) not in known]
+        if not left:
+            return
         for row, (*_, asked) in zip(measured(folder, [each[:3] for each in left]), left, strict=True):
             rows.append({**row, "asked": asked})
             KEPT.write_text(json.dumps(rows, indent=1) + "\n")
