@@ -81,8 +81,8 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         "# Samplers: quality against evaluations of the network\n",
         f"`{one['measure']}` of {one['samples']:,} samples of the run `{one['run']}`, step {one['step']:,}, held "
         f"against the training split, with a 95 % interval; as many real images of the test split have "
-        f"{one['floor']:.2f}. There is no guidance. A step of `heun` takes two evaluations, but the last one. The spacing is "
-        f"`{one['spacing']}`. `python docs/samplers.py` writes this page.\n",
+        f"{one['floor']:.2f}. There is no guidance. A step of `heun` takes two evaluations, but the last one. "
+        f"The spacing is `{one['spacing']}`. `python docs/samplers.py` writes this page.\n",
         "| sampler | " + " | ".join(f"{column} evaluations" for column in columns) + " |",
         "|---|" + "---|" * len(columns),
     ]
