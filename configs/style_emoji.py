@@ -8,8 +8,8 @@ The same emoji in both styles, which `cyclegan_emoji` has in its test rows alone
 can weigh that more (docs/sampling.md).
 Hardware: 1 CPU core. Time: about 10 minutes.
 Measured once, seed 0, with jax 0.10.2 after 1,500 steps on one CPU core, shared with other work, in 7 min 9 s, and it
-fails: samples have the look of Fluent, and neither the shapes nor the colours of what is given. L1 0.227, LPIPS 0.180 on
-158 test images, where copies of Noto's have 0.150 and 0.093. Why is not known.
+fails: samples have the look of Fluent, and neither the shapes nor the colours of what is given. L1 0.227, LPIPS 0.180
+on 158 test images, where copies of Noto's have 0.150 and 0.093. Why is not known.
 
 Table: Restoration | U-Net, flow matching, Heun, from pairs | emoji in two styles, 32 × 32 |
 fails: samples do not follow what is given, L1 0.227; 7 min 9 s on a shared core
