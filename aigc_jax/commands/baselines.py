@@ -18,7 +18,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.given import Asked
 from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import UserError
-from aigc_jax.ops.enlarge import enlarged_levels, fits
+from aigc_jax.ops.enlarge import enlarged_levels, fits, repeated
 from aigc_jax.train.trained import told
 
 CHUNK = 4096  # training examples looked at at a time
@@ -63,9 +63,7 @@ def baselines(data: DataSet, asked: Asked) -> Iterator[tuple[str, np.ndarray]]:
         if rows.shape[:-1] == wanted[:-1]:
             yield f"a copy of {name}", np.broadcast_to(rows, wanted).copy()
             continue
-        times = wanted[1] // rows.shape[1]
-        repeated = rows.repeat(times, axis=1).repeat(times, axis=2)
-        yield f"{name} with repeated pixels", np.broadcast_to(repeated, wanted).copy()
+        yield f"{name} with repeated pixels", np.broadcast_to(repeated(rows, wanted[1:]), wanted).copy()
         smooth = np.asarray(enlarged_levels(rows, (wanted[1], wanted[2])))
         yield f"{name} enlarged, bicubic", np.broadcast_to(smooth, wanted).copy()
     mean = _mean(data)

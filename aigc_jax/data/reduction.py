@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import ndimage
 
+from aigc_jax.ops.enlarge import repeated
+
 BLOCK = 4  # pixels that become one in a small image
 LUMINANCE = (0.299, 0.587, 0.114)
 STEEPEST = 4.0  # what Sobel's filter gives for a step by one level
@@ -45,7 +47,7 @@ def quarter(images: np.ndarray) -> np.ndarray:
 
 def small(images: np.ndarray) -> np.ndarray:
     """Without details. uint8 [N, H, W, C] -> the same shape and dtype. H and W are multiples of `BLOCK`."""
-    return quarter(images).repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
+    return repeated(quarter(images), images.shape[1:])
 
 
 REDUCTIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -10,7 +10,7 @@ import numpy as np
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import naming
-from aigc_jax.ops.enlarge import fits
+from aigc_jax.ops.enlarge import fits, repeated
 
 CHARACTER = "character"  # the field of the character that an image shows
 TRUTH = "truth"  # in rows of samples: the targets that the data have for what was given
@@ -34,16 +34,10 @@ def shown(data: DataSet, rows: Mapping[str, np.ndarray]) -> Exhibit:
     if len(beside) == 1:
         return made.show(made.values(rows[data.target]))
     beside += [TRUTH] if TRUTH in rows else []
-    table = np.stack([_as_large(rows[name], size) for name in beside], axis=1)
+    large = [rows[name] if rows[name].shape[1:] == size else repeated(rows[name], size) for name in beside]
+    table = np.stack(large, axis=1)
     groups = max(1, round((len(table) / len(beside)) ** 0.5))  # so that the page is about square
     return made.show(made.values(table.reshape(-1, *size)), len(beside) * groups)
-
-
-def _as_large(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    if values.shape[1:] == size:
-        return values
-    times = size[0] // values.shape[1]
-    return values.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def save(data: DataSet, rows: Mapping[str, np.ndarray], lines: Sequence[Mapping[str, str]], stem: Path) -> list[Path]:

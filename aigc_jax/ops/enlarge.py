@@ -1,4 +1,4 @@
-"""Small images at the size of large ones, smooth between their pixels."""
+"""Small images at the size of large ones: with repeated pixels, or smooth between them."""
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,12 @@ def enlarged(images: jax.Array, size: tuple[int, int]) -> jax.Array:
     if images.shape[1:3] == size:
         return images
     return jax.image.resize(images, (len(images), *size, images.shape[-1]), "bicubic", antialias=False)
+
+
+def repeated(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Each pixel as a square of equal ones. images: [N, h, w, C]; size: (H, W, ...), h and w times one whole factor."""
+    times = size[0] // images.shape[1]
+    return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
