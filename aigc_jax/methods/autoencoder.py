@@ -133,13 +133,8 @@ def autoencoder(
         net_key, discriminator_key = jax.random.split(key)
         images = batch.target
         params, extra = net.init(net_key, images)
-        z = jnp.zeros((images.shape[0], latent))
-        shapes, _ = jax.eval_shape(lambda p, e: net.apply(p, e, z, method="decode"), params, extra)
-        if shapes.shape != (*images.shape, given_z.parameters):
-            raise ConfigError(
-                f"The decoder gives {shapes.shape}, and the likelihood {likelihood} needs {given_z.parameters} "
-                f"parameter(s) for each value of {images.shape}: set networks.net.parameters={given_z.parameters}."
-            )
+        decode = lambda z: net.apply(params, extra, z, method="decode")[0]  # noqa: E731
+        likelihoods.check_decoder(likelihood, given_z, decode, latent, images)
         judge = discriminator.init(discriminator_key, images, of=OF)
         return initial_state({"net": (net, (params, extra)), "discriminator": (discriminator, judge)}, frozen)
 

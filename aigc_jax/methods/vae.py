@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent as latents
@@ -59,13 +58,8 @@ def vae(
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         images = batch.target
         params, extra = net.init(key, images)
-        z = jnp.zeros((images.shape[0], latent))
-        decoded, _ = jax.eval_shape(lambda p, e: net.apply(p, e, z, method="decode"), params, extra)
-        if decoded.shape != (*images.shape, given_z.parameters):
-            raise ConfigError(
-                f"The decoder gives {decoded.shape}, and the likelihood {likelihood} needs {given_z.parameters} "
-                f"parameter(s) for each value of {images.shape}: set networks.net.parameters={given_z.parameters}."
-            )
+        decode = lambda z: net.apply(params, extra, z, method="decode")[0]  # noqa: E731
+        likelihoods.check_decoder(likelihood, given_z, decode, latent, images)
         return initial_state({"net": (net, (params, extra))}, frozen)
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:

@@ -45,6 +45,21 @@ def named(name: Name, scale: float) -> Likelihood:
     return bernoulli()
 
 
+def check_decoder(
+    name: Name, given_z: Likelihood, decode: Callable[[Array], Array], latent: int, images: Array
+) -> None:
+    """Raises ConfigError where a decoder does not give the parameters of the likelihood of that name.
+
+    given_z: that likelihood. decode: z [B, latent] -> parameters [B, H, W, C, P], of which the shape alone is computed.
+    """
+    decoded = jax.eval_shape(decode, jnp.zeros((images.shape[0], latent))).shape
+    if decoded != (*images.shape, given_z.parameters):
+        raise ConfigError(
+            f"The decoder gives {decoded}, and the likelihood {name} needs {given_z.parameters} "
+            f"parameter(s) for each value of {images.shape}: set networks.net.parameters={given_z.parameters}."
+        )
+
+
 def bernoulli() -> Likelihood:
     """Binary images, -1 or 1; the parameter is the logit of 1.
 
