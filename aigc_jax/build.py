@@ -81,7 +81,9 @@ def build(
         if evaluation.split in ("validation", "test"):  # spelled right: the data are too few, or all alike
             remedy += " Bring more, or measure on what is trained on: --config.evaluate.split=train."
         raise ConfigError(f'evaluate.split: {data.name} has no split "{evaluation.split}".{remedy}')
-    frozen, weights = sources.load_frozen(config, mesh, _dtype(config), {**data.given_facts, **data.made.facts})
+    frozen, weights, trained_by = sources.load_frozen(
+        config, mesh, _dtype(config), {**data.given_facts, **data.made.facts}
+    )
     coding, sections = config.get("codec", IDENTITY), config.get("encoders", {})
     codec, encoders = build_codec(coding, frozen, data.made.facts), build_encoders(sections, frozen, data)
     encoded = {f"{name}_{key}": value for name, each in encoders.items() for key, value in each.facts.items()}
@@ -95,7 +97,6 @@ def build(
         for rule in lookup.rules(module)
     ]
     codec_reads = [name for section in (coding, *sections.values()) for name in _reads(codecs, section["name"])]
-    trained_by = sources.trained_by(config)
     method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads, trained_by), learners)
     method = encoding(method, encoders)
     as_it_is = coding["name"] == IDENTITY["name"]  # else no beginning of a target is known as the method writes it

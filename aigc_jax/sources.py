@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import Parameter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -42,6 +43,7 @@ class Weights(NamedTuple):
     network: Mapping[str, Any]  # its class under "name", and its fields; {} = the configuration says them
     load: Callable[[linen.Module, Place], PyTree]  # the variables of such a module, on the mesh
     workdir: Workdir | None = None  # of the run that trained it, where it is one of ours
+    method: Mapping[str, Any] = MappingProxyType({})  # the section of that run's configuration
     trained: bool = True
 
 
@@ -75,7 +77,7 @@ def _run(what: str, where: str) -> Weights:
             variables["params"] = jax.jit(merge, out_shardings=place(base))(variables["params"], base)
         return variables
 
-    return Weights(networks[name], load, workdir)
+    return Weights(networks[name], load, workdir, config["method"])
 
 
 def _file(what: str, where: str) -> Weights:
@@ -125,14 +127,20 @@ def _put(x: Any, sharding: jax.sharding.Sharding) -> jax.Array:
     return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
 
-def load_frozen(
-    config: Mapping[str, Any], mesh: Layout, dtype: Any, facts: Mapping[str, Any]
-) -> tuple[dict[str, linen.Module], dict[str, PyTree]]:
-    """The networks that the method and the codec read: their modules, and their variables on the mesh.
+class FrozenNetworks(NamedTuple):
+    """The networks that the method and the codec read, by name."""
 
-    facts: of the data, for fields that a fresh network lacks. Raises UserError where there is no such network.
+    modules: dict[str, linen.Module]
+    variables: dict[str, PyTree]  # on the mesh
+    trained_by: dict[str, Mapping[str, Any]]  # the section `method` of the run that trained it; {} = none of ours
+
+
+def load_frozen(config: Mapping[str, Any], mesh: Layout, dtype: Any, facts: Mapping[str, Any]) -> FrozenNetworks:
+    """What section `frozen` names. facts: of the data, for fields that a fresh network lacks.
+
+    Raises UserError where there is no such network.
     """
-    modules, variables = {}, {}
+    modules, variables, trained_by = {}, {}, {}
     for name, section in config.get("frozen", {}).items():
         where, fields = f"frozen.{name}", dict(section)
         found = find(check(fields.pop("weights", None), str, f"{where}.weights"), f"{where}.weights")
@@ -143,13 +151,8 @@ def load_frozen(
         variables[name] = found.load(modules[name], _placing(mesh, modules[name]))
         if init := _init(modules[name], 0):
             check_fits(jax.eval_shape(init), variables[name], f"{where}.weights")
-    return modules, variables
-
-
-def trained_by(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The section `method` of the run that trained a frozen network, for each that one of ours did."""
-    found = {name: find(each["weights"], f"frozen.{name}.weights") for name, each in config.get("frozen", {}).items()}
-    return {name: each.workdir.recorded()[0]["method"] for name, each in found.items() if each.workdir}
+        trained_by[name] = found.method
+    return FrozenNetworks(modules, variables, trained_by)
 
 
 def agreeing(
