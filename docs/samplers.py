@@ -4,7 +4,8 @@
     python docs/samplers.py runs/edm_fashion_mnist --looks 10 20 --also runs/meanflow_fashion_mnist
 
 A look is an evaluation of the network, which is what samples cost. --also: runs that need few looks. What is known of
-the same checkpoint is not measured again. Fashion-MNIST takes about an hour on one CPU core.
+the same run and spacing is not measured again, and what is known of others is dropped: the page is of one.
+Fashion-MNIST takes about an hour on one CPU core.
 """
 
 import argparse
@@ -60,9 +61,12 @@ def measured(folder: Path, wanted: Sequence[tuple[str, Mapping[str, Any], int]])
             for each in run._replace(plan=plan).judged(EVALUATION, state)
             if each.protocol.measure.startswith(MEASURE)
         )
-        row = dict(sampler=name, looks=looks, step=int(state.step), samples=figure.protocol.samples, floor=figure.floor)
         yield {
-            **row,
+            "sampler": name,
+            "looks": looks,
+            "step": int(state.step),
+            "samples": figure.protocol.samples,
+            "floor": figure.floor,
             "run": folder.name,
             "spacing": keys.get("spacing", ""),
             "measure": figure.protocol.measure,
@@ -120,6 +124,8 @@ def main() -> None:
     parser.add_argument("--spacing", default="trailing", help="of the steps of all samplers")
     arguments = parser.parse_args()
     rows = json.loads(KEPT.read_text()) if KEPT.exists() else []
+    asked_for = arguments.run.name, arguments.spacing
+    rows = [row for row in rows if row["sampler"] not in SAMPLERS or (row["run"], row["spacing"]) == asked_for]
     known = {(row["run"], row["sampler"], row["asked"]) for row in rows}
 
     def add(folder: Path, wanted: Sequence[tuple[str, Mapping[str, Any], int, int]]) -> None:

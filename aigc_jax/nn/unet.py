@@ -136,10 +136,14 @@ class UNet(ReadsLabels, nn.Module):
 
     @nn.nowrap
     def example(self) -> tuple[tuple, dict] | None:
-        """The inputs of a call, to make variables from; None where it does not know the shape of an image."""
+        """The inputs of a call, to make variables from; None where it does not know the shape of an image.
+
+        A given image has as many channels as x.
+        """
         if not all(self.shape):
             return None
-        given = {"label": jnp.zeros(1, jnp.int32)} if self.label_classes else None
+        given = {"label": jnp.zeros(1, jnp.int32), self.image: jnp.zeros((1, *self.shape))}
+        given = {name: given[name] for name in self.reads}
         return (jnp.zeros((1, *self.shape)), jnp.zeros(1), given), {"train": False}
 
     def _fitting(self, shape: tuple[int, ...]) -> set[int]:
