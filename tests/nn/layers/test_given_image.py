@@ -98,3 +98,11 @@ def test_what_does_not_fit_is_refused(given, why):
         beside(jnp.zeros((2, *SIZE)), "image", given, None)
     assert caught.value.field == "image"
     assert re.search(why, caught.value.why)
+
+
+@pytest.mark.parametrize("kind", [UNet, DiT])
+def test_a_network_says_the_inputs_of_a_call_with_its_image(kind):
+    net = network(kind, image="small", shape=SIZE)
+    inputs, options = net.example()
+    variables = jax.eval_shape(lambda: net.init(jax.random.key(0), *inputs, **options))
+    assert variables["params"]["in"]["kernel"].shape[-2] == 4 * 2 * SIZE[-1]
