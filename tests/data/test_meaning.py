@@ -197,7 +197,7 @@ def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
     data = catalogue.load({"name": "digits"}, None)
     other = dataclasses.replace(data, fields={**data.fields, "label": Label(("a", *"123456789"))})
     workdir = Workdir(tmp_path)
-    workdir.record({}, {"net": network})
+    workdir.record({"method": {}}, {"net": network})
     workdir.keep(other)
     config = {"frozen": {"codec": {"weights": f"run:{tmp_path}#net"}}}
     lines = list(remarks(config, data))
