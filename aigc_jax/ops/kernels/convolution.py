@@ -91,18 +91,21 @@ def kernel_gradient(x: jax.Array, y: jax.Array, border: tuple[int, int], stride:
 
 
 def _by_taps(x: jax.Array, y: jax.Array, border: tuple[int, int], stride: int) -> jax.Array:
-    """`kernel_gradient` as a product of matrices for each of the kernel's k x k taps."""
+    """`kernel_gradient` as a product of matrices for each of the kernel's k x k taps.
+
+    They are one operation: a mesh lays out its result once, and not tap by tap.
+    """
     padded = jnp.pad(x, ((0, 0), border, border, (0, 0)))
     height, width = y.shape[1:3]
     taps = padded.shape[1] - stride * (height - 1)
 
-    def tap(down: int, across: int) -> jax.Array:
+    def seen(down: int, across: int) -> jax.Array:
         rows = lax.slice_in_dim(padded, down, down + stride * (height - 1) + 1, stride, axis=1)
-        return jnp.einsum(
-            "bhwi,bhwo->io", lax.slice_in_dim(rows, across, across + stride * (width - 1) + 1, stride, 2), y
-        )
+        return lax.slice_in_dim(rows, across, across + stride * (width - 1) + 1, stride, axis=2)
 
-    return jnp.stack([jnp.stack([tap(down, across) for across in range(taps)]) for down in range(taps)])
+    inputs = jnp.stack([seen(down, across) for down in range(taps) for across in range(taps)])
+    kernel = jnp.einsum("tbhwi,bhwo->tio", inputs, y)
+    return kernel.reshape(taps, taps, *kernel.shape[1:])
 
 
 # Forwards is the function itself, here and below: a gradient of the gradient finds these rules too.
