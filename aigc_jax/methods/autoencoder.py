@@ -7,17 +7,19 @@ arXiv:2112.10752, section 3.1 and appendix G).
                                                                   (Esser et al. 2021, arXiv:2012.09841, eq. 5 to 7)
 
 x' is the mean of p(x | z) for one z of q(z | x), and D the number of values of an image. l is the kernel of the
-decoder's last layer. d is LPIPS (`nn.lpips`) and C a discriminator of patches (`nn.pix2pix`). With a Laplace likelihood of scale 1
--log p is the L1 distance and a constant. The paper writes sums over values; all terms are divided by D here, so w_kl is
-its weight, 1e-6. λ follows the sizes of both gradients, and so is the same for sums and means.
+decoder's last layer. d is LPIPS (`nn.lpips`) and C a discriminator of patches (`nn.pix2pix`). With a Laplace likelihood
+of scale 1 -log p is the L1 distance and a constant. The paper writes sums over values. Here all terms are divided by D,
+so w_kl is its weight, 1e-6; λ is the same for sums and for means.
 
-A step updates the discriminator and then the autoencoder, with the same reconstructions in both. Before the step
-`adversarial_from` neither has anything of the game. With the weight 0 there is no discriminator's arithmetic at all.
+A step updates the discriminator and then the autoencoder, with the same reconstructions in both, for the price of one
+more forward pass. Before the step `adversarial_from` the game moves neither. With the weight 0 nothing of it is
+computed.
 
 A codec reads the network as it reads a VAE's: `codecs.latents`. The KL divergence has so little weight that a draw of
 the prior decodes to nothing: this family generates no samples.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -26,7 +28,6 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from flax import traverse_util
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
@@ -39,6 +40,7 @@ from aigc_jax.ranges import Amount, Count, Size
 
 NETWORKS = ("net", "discriminator")
 MAY_READ = ("perceptual",)
+LAST = "last"  # the collection in which a network keeps what its last layer reads, where it is asked for
 OF = "image"  # the field that the discriminator judges
 DELTA = 1e-6  # Esser et al. 2021, eq. 7
 FAINT = 1e-10  # the smallest mean square in 0 ... 1: 100 dB
@@ -61,7 +63,8 @@ def autoencoder(
 ) -> Method:
     """An autoencoder from a network as `methods.vae` has it, and a discriminator (image, of) -> outputs [B, h, w].
 
-    The network's `last_kernel` is the path of the kernel at which gradients are weighed.
+    The network's `last_layer()` gives the path and the module of the layer at whose kernel gradients are weighed; its
+    input is in the collection LAST after a call that has this collection.
 
     frozen: "perceptual", (images, images) -> distances [B], where its weight is above 0. likelihood: p(x | z).
     scale: of the likelihood, where it has one; 0 = the decoder gives it for each value. kl: weight of the divergence in
@@ -105,17 +108,18 @@ def autoencoder(
 
         return per_example(jnp.mean, game.generator(critic, images, given_z.mean(parameters)))
 
-    def weighed(state: State, params: PyTree, extra: PyTree, key: Key, images: Array, z: Array) -> Array:
-        """λ. The decoder's forward pass is the loss's own, which compilers see."""
-        flat = traverse_util.flatten_dict(jax.lax.stop_gradient(params), sep="/")
-        images, z = jax.lax.stop_gradient((images, z))
+    def weighed(state: State, params: PyTree, read: Array, images: Array) -> Array:
+        """λ. read: what the last layer reads. Its slopes need no pass through the layers before it."""
+        path, layer = net.module.last_layer()
+        params, read = jax.lax.stop_gradient((params, read))
+        own = functools.reduce(lambda tree, name: tree[name], path.split("/"), params)
 
         def slope(of: Callable[[Array], Array]) -> Array:
             def at(kernel: Array) -> Array:
-                rest = traverse_util.unflatten_dict({**flat, net.module.last_kernel: kernel}, sep="/")
-                return jnp.mean(of(decoded(rest, extra, key, z)[0]))
+                parameters: Any = layer.apply({"params": {**own, "kernel": kernel}}, read)
+                return jnp.mean(of(parameters.astype(jnp.float32).reshape(*images.shape, -1)))
 
-            return optax.tree.norm(whole.mean(jax.grad(at)(flat[net.module.last_kernel])))
+            return optax.tree.norm(whole.mean(jax.grad(at)(own["kernel"])))
 
         learnt = slope(lambda parameters: close(state, images, parameters)["close"])
         played = slope(lambda parameters: fooled(state, images, parameters))
@@ -170,13 +174,14 @@ def autoencoder(
         def loss(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, Array]) -> tuple:
             images, noise = part
             z, divergence, extra = drawn(params, extra, key, images, noise)
-            parameters, extra = decoded(params, extra, key, z)
+            parameters, extra = decoded(params, {**extra, LAST: {}} if adversarial else extra, key, z)
             terms = close(state, images, parameters)
             each = terms.pop("close") + kl / values * divergence
             terms["kl"] = divergence
             if adversarial:
                 terms["fooled"] = fooled(state, images, parameters)
-                balance = begun(state) * weighed(state, params, extra, key, images, z)
+                (read,) = jax.tree.leaves(extra.pop(LAST))
+                balance = begun(state) * weighed(state, params, read, images)
                 each += adversarial * balance * terms["fooled"]
             metrics = {name: jnp.mean(term) for name, term in terms.items()}
             return each, (extra, {**metrics, "balance": balance} if adversarial else metrics)
@@ -212,9 +217,9 @@ def autoencoder(
 
 def _check(net: Any, frozen: Mapping[str, Any], perceptual: float, adversarial: float, shape: tuple[int, ...]) -> None:
     """Raises ConfigError for settings that do not go together."""
-    if adversarial and not hasattr(net, "last_kernel"):
+    if adversarial and not hasattr(net, "last_layer"):
         raise ConfigError(
-            f'"method.adversarial" is {adversarial:g}, and {type(net).__name__} does not say which kernel is its last: '
+            f'"method.adversarial" is {adversarial:g}, and {type(net).__name__} does not say which layer is its last: '
             'set it to 0, or networks.net.name to "autoencoder_kl.AutoencoderKL".'
         )
     where = "frozen.perceptual"

@@ -24,6 +24,7 @@ from aigc_jax.nn.layers.residual import EPSILON, GLOROT, Attention, ResBlock, do
 from aigc_jax.ranges import Size, Sizes
 
 LOG_VARIANCES = (-30.0, 20.0)  # what is beyond is clipped, as in the paper's code: e^20 is no overflow
+LAST = "last"  # a collection: what the last layer of a decoder reads
 
 
 class Middle(nn.Module):
@@ -86,6 +87,8 @@ class Decoder(nn.Module):
             if level:
                 h = Conv(width, kernel_init=GLOROT, dtype=self.dtype, name=f"grow_{level}")(double(h))
         h = nn.swish(nn.GroupNorm(self.groups, epsilon=EPSILON, dtype=self.dtype, name="norm")(h))
+        if not self.is_initializing():
+            self.sow(LAST, "input", h)  # kept where a caller asks for it
         return Conv(self.outputs, kernel_init=GLOROT, dtype=self.dtype, name="out")(h)
 
 
@@ -126,10 +129,10 @@ class AutoencoderKL(nn.Module):
         """The dimensions of z."""
         return math.prod(self.latent_shape)
 
-    @property
-    def last_kernel(self) -> str:
-        """The path of the last layer's kernel, at which a game is weighed against what else is learnt."""
-        return "decoder/out/kernel"
+    @nn.nowrap
+    def last_layer(self) -> tuple[str, nn.Module]:
+        """The path of the last layer, at which a game is weighed against what else is learnt, and the layer."""
+        return "decoder/out", Conv(self.shape[-1] * self.parameters, dtype=self.dtype, parent=None)
 
     @nn.nowrap
     def example(self) -> tuple[tuple, dict]:

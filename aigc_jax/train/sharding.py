@@ -7,7 +7,7 @@ moments and the averages follow, because their paths end as the weight's does.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
