@@ -2,15 +2,16 @@
 
     python main.py --config=configs/vae_emoji.py --workdir=runs/vae_emoji
     python main.py --config=configs/ldm_emoji.py --workdir=runs/ldm_emoji \\
-        --config.frozen.codec.weights=run:runs/vae_emoji#net
+        --config.frozen.codec.weights=run:runs/vae_emoji#net --config.codec.shift='(…)' --config.codec.scale=…
 
 Flow matching (Lipman et al. 2023, arXiv:2210.02747) by a DiT (Peebles & Xie 2023, arXiv:2212.09748) on the 16 x 16 x 4
 latents of the autoencoder that configs/vae_emoji.py trains: 64 tokens of 2 x 2 latents. The means and variances of all
-training drawings are computed once; each step draws from these. codec.scale is one over the root of the measure
-latent_square of that run's evaluation, so that latents have a variance of about 1 (section 4.3.2 and appendix G).
+training drawings are computed once; each step draws from these. codec.shift is that run's last latent_mean_0 … 3, and
+codec.scale one over the root of its latent_square less the mean of their squares, so that latents have a mean of about
+0 and a variance of about 1 (appendix G has the scale; the means of a short training are far from 0).
 Samples are decoded, and KID is of images.
 On a GPU: networks.net.width=384, layers=12, heads=6, data.batch_size=256, train.steps_per_call=10.
-Hardware: 2 CPU cores.
+Hardware: 2 CPU cores. Time: 0.51 s a step on one core, 35 minutes in all.
 Not yet measured.
 
 Table: Diffusion | latent diffusion: DiT, flow matching on an autoencoder's latents | emoji, 64 × 64 | not yet measured
@@ -24,9 +25,10 @@ get_config = Experiment(
     start=("dit_fashion_mnist", "data/emoji"),
     full={
         "data.batch_size": 64,
-        "codec": dict(name="latents", likelihood="laplace", scale=1.0),
+        "codec": dict(name="latents", likelihood="laplace", shift=(), scale=1.0),
         "frozen.codec": dict(weights=REQUIRED),  # the command line says where the autoencoder is
         "networks.net.patch": 2,
+        "train.steps": 4000,
         "checkpoint.best": "",  # there is no bound on the likelihood of images
     },
     tiny={
