@@ -37,9 +37,9 @@ def latents(
 
     facts: of the target. frozen: "codec" has the methods `encode` and `decode` of a VAE's network, and its field
     `latent`; `latent_shape`, (h, w, c), says that its latents are the values of a map. likelihood: that it was trained
-    with. scale: of a latent; it should bring the variance to about 1. shift: what is subtracted from each channel before that,
-    the means; () = nothing. once: compute the means and variances of all
-    training examples before the first step, where no augmentation changes these, and only draw in each.
+    with. scale: of a latent; it should bring the variance to about 1. shift: what is subtracted from each channel
+    before that, the means; () = nothing. once: compute the means and variances of all training examples before the
+    first step, where no augmentation changes these, and only draw in each.
     """
     vae: Any = frozen["codec"]
     shape = getattr(vae, "latent_shape", (1, 1, vae.latent))
