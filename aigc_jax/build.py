@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -94,7 +95,8 @@ def build(
         for rule in lookup.rules(module)
     ]
     codec_reads = [name for section in (coding, *sections.values()) for name in _reads(codecs, section["name"])]
-    method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads), learners)
+    trained_by = sources.trained_by(config)
+    method = merging(bind_method(config["method"], learners, frozen, facts, codec_reads, trained_by), learners)
     method = encoding(method, encoders)
     as_it_is = coding["name"] == IDENTITY["name"]  # else no beginning of a target is known as the method writes it
     reads = tuple(name for name in method.reads if name in data.given or (name == KNOWN and as_it_is))
@@ -123,7 +125,7 @@ def build(
         save_minutes=save_minutes,
         evaluation=evaluation,
         sampling=sampling,
-        plan=planned(method, config["sample"]),
+        plan={},
         reads=reads,
         checkpoints=partial(Checkpoints, **keep),
         tracking=tracking,
@@ -131,8 +133,15 @@ def build(
         judges={},
         rates={name: rate_of(settings, pace.steps) for name, settings in config["optimizers"].items()},
     )
+    run = drawing(run, config["sample"])
     run.asked(sampling.n)  # what cannot be asked is refused before anything is trained
     return run if recall else run._replace(judges={name: _judge(run, name) for name in judgings})
+
+
+def drawing(run: Run, section: Mapping[str, Any]) -> Run:
+    """The run that draws as the method's own keys of a section `sample` say."""
+    plan = planned(run.programs.method, section)
+    return run._replace(plan=plan, negative=str(section.get("negative", "")))
 
 
 def planned(method: Method, section: Mapping[str, Any]) -> PyTree:
@@ -169,12 +178,9 @@ def build_encoders(
     }
 
 
-def _reads(package: Any, name: str, which: str = "FROZEN") -> tuple[str, ...]:
-    """The trained networks that a codec's or a family's file reads. name: of one that is there.
-
-    which: FROZEN, those that it needs, or MAY_READ, those that its settings may ask for.
-    """
-    return getattr(lookup.module(package, name, name), which, ())
+def _reads(package: Any, name: str) -> tuple[str, ...]:
+    """The trained networks that a codec's or a family's file needs. name: of one that is there."""
+    return getattr(lookup.module(package, name, name), "FROZEN", ())
 
 
 def build_learners(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Learner]:
@@ -227,21 +233,27 @@ def bind_method(
     frozen: Mapping[str, linen.Module],
     facts: Mapping[str, Any],
     codec_reads: Sequence[str] = (),
+    trained_by: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Method:
-    """The family that `method.name` names, with its learners, its frozen networks and its keys bound."""
+    """The family that `method.name` names, with its learners, its frozen networks and its keys bound.
+
+    trained_by: of frozen networks, the section `method` of the run that trained them.
+    """
     module = lookup.module(methods, section["name"], "method.name")
     if set(module.NETWORKS) != set(learners):
         raise ConfigError(
             f"method {section['name']} trains the networks {', '.join(module.NETWORKS)}; "
             f"the configuration has {', '.join(learners) or 'none'}: name them so under networks and optimizers."
         )
-    reads = {*_reads(methods, section["name"]), *codec_reads}
-    if not reads <= set(frozen) <= {*reads, *_reads(methods, section["name"], "MAY_READ")}:
+    needs, uses = {*_reads(methods, section["name"]), *codec_reads}, getattr(module, "OPTIONAL", ())
+    if not needs <= set(frozen) <= needs.union(uses):
+        besides = f", and {' and '.join(uses)} where it is to use them" if uses else ""
         raise ConfigError(
-            f"method {section['name']} reads the trained networks {', '.join(reads) or 'none'}; "
+            f"method {section['name']} reads the trained networks {', '.join(sorted(needs)) or 'none'}{besides}; "
             f"the configuration has {', '.join(frozen) or 'none'}: name them so under frozen."
         )
     family = getattr(module, section["name"])
+    section = sources.agreeing(section, family, getattr(module, "AGREED", ()), trained_by)
     return family(learners, **bind(family, section, "method", {**facts, "frozen": frozen}))
 
 

@@ -83,7 +83,8 @@ class Editor:
         images = self._checked(images, task, chosen)
         if self._run.reads and not self._run.sampling.given:
             raise UserError(f"Images are generated from their {', '.join(self._run.reads)}: say it with given.", code=2)
-        rows = dict(self._run.asked(len(images), seed).rows)
+        run = self._run._replace(negative=str(settings.get("negative", self._run.negative)))
+        rows = dict(run.asked(len(images), seed).rows)
         if task in FLOWS:
             return self._by_flow(images, task, chosen, rows, settings)
         plan = self._plan(chosen.strength if task == "sdedit" else 1.0, settings)

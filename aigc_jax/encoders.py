@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from aigc_jax.method import Array, Batch, Codec, Frozen, Given, Key, Method, PyTree, State
+from aigc_jax.method import UNLIKE, Array, Batch, Codec, Frozen, Given, Key, Method, PyTree, State
 
 GIVEN = 1 << 30  # the stream of these random keys, beside a method's own
 
@@ -21,9 +21,8 @@ def encoding(method: Method, encoders: Mapping[str, Codec]) -> Method:
 
     def encoded(key: Key, frozen: Frozen, given: Given) -> Given:
         key = jax.random.fold_in(key, GIVEN)
-        return {
-            name: encoders[name].encode(key, frozen, rows) if name in encoders else rows for name, rows in given.items()
-        }
+        found = {name: encoders.get(name.removeprefix(UNLIKE)) for name in given}
+        return {name: by.encode(key, frozen, given[name]) if by else given[name] for name, by in found.items()}
 
     def one_by_one(keys: Array, frozen: Frozen, given: Given) -> Given:
         """With a key a row, so that a sample depends on its own alone."""
@@ -32,7 +31,8 @@ def encoding(method: Method, encoders: Mapping[str, Codec]) -> Method:
             rows = encoded(key, frozen, {name: x[None] for name, x in row.items()})
             return jax.tree.map(lambda x: x[0], rows)
 
-        return {**given, **jax.vmap(one)(keys, {name: x for name, x in given.items() if name in encoders})}
+        theirs = {name: x for name, x in given.items() if name.removeprefix(UNLIKE) in encoders}
+        return {**given, **jax.vmap(one)(keys, theirs)}
 
     def seen(key: Key, frozen: Frozen, batch: Batch) -> Batch:
         return batch.replace(given=encoded(key, frozen, batch.given))

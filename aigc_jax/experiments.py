@@ -36,6 +36,7 @@ from aigc_jax.places import expanded
 FOLDER = "configs"
 NAMED = ("evals", "frozen", "encoders", "adapters")  # sections of sections: a command line may begin another one
 ALIKE = 0.75  # of two keys, from which one is taken for a misspelling of the other
+SLIP = 2  # letters that it has besides, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +165,11 @@ def _thawed(value: Any) -> Any:
 def updated(config: ConfigDict, settings: Mapping[str, Any]) -> ConfigDict:
     """The configuration with other values of some of its keys. settings: dotted key -> value.
 
-    Raises ConfigError for a key that it lacks, or a value of another type.
+    A key that it lacks may be given as on a command line. Raises ConfigError for any other, or a value of another type.
     """
-    known = leaves(config)
     for key, value in settings.items():
+        _add_lacking(config, key, value)
+        known = leaves(config)
         if key not in known:
             raise ConfigError(f'There is no configuration key "{key}".{nearest(key, known)}')
         kind = Any if known[key] is None else type(known[key])
@@ -181,7 +183,10 @@ def changed(config: ConfigDict, arguments: Sequence[str]) -> ConfigDict:
     arguments: the program's name, and these flags alone. A key that the configuration lacks may be given where the
     reader of its section names it: that refuses any other. Raises ConfigError for a wrong key, type or flag.
     """
-    _add_lacking(config, arguments)
+    for argument in arguments:
+        name, equals, text = argument.lstrip("-").partition("=")
+        if equals and name.startswith("config."):
+            _add_lacking(config, name.removeprefix("config."), literal(text))
     check_overrides(config, arguments)
     values = flags.FlagValues()
     values.set_gnu_getopt(True)
@@ -197,28 +202,28 @@ def changed(config: ConfigDict, arguments: Sequence[str]) -> ConfigDict:
     return values.config
 
 
-def _add_lacking(config: ConfigDict, arguments: Sequence[str]) -> None:
-    for argument in arguments:
-        name, equals, text = argument.lstrip("-").partition("=")
-        key, known = name.removeprefix("config."), leaves(config)
-        section, _, leaf = key.rpartition(".")
-        first, *rest = section.split(".")
-        if not equals or key == name or key in known or first not in (*SECTIONS, *OPEN):
-            continue
-        beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
-        if any(other.startswith(f"{leaf}.") for other in beside):
-            continue
-        begun = len(rest) == 1 and first in NAMED and not beside
-        others = [*config.get(first, {})] if begun else beside
-        asked = rest[0] if begun else leaf
-        # `augmentation` beside `augmentation_target` is another key, and no slip of the fingers.
-        alike = get_close_matches(asked, others, n=len(others) or 1, cutoff=ALIKE)
-        slips = [other for other in alike if not (other.startswith(f"{asked}_") or asked.startswith(f"{other}_"))]
-        if not (begun or beside) or slips:
-            continue
-        place = config
-        with config.unlocked():
-            for part in (first, *rest):
-                place[part] = place.get(part) or ConfigDict()
-                place = place[part]
-            place[leaf] = literal(text)
+def _add_lacking(config: ConfigDict, key: str, value: Any) -> None:
+    """Adds a key that the configuration lacks to a section that is open, or begins another one of `NAMED`."""
+    known = leaves(config)
+    section, _, leaf = key.rpartition(".")
+    first, *rest = section.split(".")
+    beside = [other.removeprefix(f"{section}.") for other in known if other.startswith(f"{section}.")]
+    if key in known or first not in (*SECTIONS, *OPEN) or any(other.startswith(f"{leaf}.") for other in beside):
+        return
+    begun = len(rest) == 1 and first in NAMED and not beside
+    asked, others = (rest[0], [*config.get(first, {})]) if begun else (leaf, beside)
+    alike = get_close_matches(asked, others, n=len(others) or 1, cutoff=ALIKE)
+    if not (begun or beside) or any(_slip(asked, other) for other in alike):
+        return
+    place = config
+    with config.unlocked():
+        for part in (first, *rest):
+            place[part] = place.get(part) or ConfigDict()
+            place = place[part]
+        place[leaf] = value
+
+
+def _slip(asked: str, other: str) -> bool:
+    """Whether one key may be the other, misspelled: `augmentation_target` beside `augmentation` is another key."""
+    short, long = sorted((asked, other), key=len)
+    return not (short in long and len(long) > len(short) + SLIP)

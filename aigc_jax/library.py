@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from aigc_jax import experiments
-from aigc_jax.build import build, planned
+from aigc_jax.build import build, drawing
 from aigc_jax.data.dataset import Field
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.editing import Editor, Options
@@ -73,7 +73,7 @@ class Model:
         if settings:
             if common := sorted(set(settings) & set(Sampling._fields)):
                 raise UserError(f'"{common[0]}" is no setting of sampling: give n, given and seed by themselves.')
-            run = run._replace(plan=planned(run.programs.method, {**self.config["sample"], **settings}))
+            run = drawing(run, {**self.config["sample"], **settings})
         field, target = run.data.made, run.data.target
         parts = [rows[target] for rows in run.samples(self._state, n, SAMPLING, seed)]
         return Samples(field.values(np.concatenate(parts)), field)

@@ -24,6 +24,7 @@ Given = Mapping[str, Array]  # what a target is generated from: field -> [B, ...
 Frozen = Mapping[str, PyTree]  # variables of networks that are read and never updated, by name
 
 KNOWN = "known"  # in `Given`, beside the data's own fields: a part of the target itself
+UNLIKE = "unlike_"  # in `Given`, before a field's name: what a sample is to be unlike
 
 
 class Batch(struct.PyTreeNode):

@@ -9,8 +9,9 @@ A frozen network, section `frozen.<name>`, has its weights from there, and a tra
 `networks.<name>.start`. Of a run nothing but its folder is needed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import Parameter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import jax
 from flax import linen
 
 from aigc_jax import adapters, lookup, places, published
-from aigc_jax.config import bind, check, literal, nearest
+from aigc_jax.config import bind, check, literal, nearest, settable_parameters
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import difference
 from aigc_jax.errors import ConfigError
@@ -101,16 +102,22 @@ def _fresh(what: str, where: str) -> Weights:
     seed = check(literal(what), Seed, where)
 
     def load(module: linen.Module, place: Place) -> PyTree:
-        if not hasattr(module, "example"):
-            raise ConfigError(f'"{where}" is "fresh:{what}", and {type(module).__name__} does not say its inputs.')
-        init = _init(module, seed)
+        if (init := _init(module, seed)) is None:
+            raise ConfigError(
+                f'"{where}" is "fresh:{what}", and {type(module).__name__} does not say its inputs: give its shape, '
+                "where it has one, or name a run."
+            )
         return jax.jit(init, out_shardings=place(jax.eval_shape(init)))()
 
     return Weights({}, load, trained=False)
 
 
-def _init(module: Any, seed: int) -> Callable[[], PyTree]:
-    inputs, options = module.example()
+def _init(module: Any, seed: int) -> Callable[[], PyTree] | None:
+    """What makes variables; None where the network does not say its inputs."""
+    example = module.example() if hasattr(module, "example") else None
+    if example is None:
+        return None
+    inputs, options = example
     return lambda: module.init(jax.random.key(seed), *inputs, **options)
 
 
@@ -134,9 +141,36 @@ def load_frozen(
         known = {} if found.network else facts
         modules[name] = lookup.network(found.network or fields, where, dtype, known)
         variables[name] = found.load(modules[name], _placing(mesh, modules[name]))
-        if hasattr(modules[name], "example"):
-            check_fits(jax.eval_shape(_init(modules[name], 0)), variables[name], f"{where}.weights")
+        if init := _init(modules[name], 0):
+            check_fits(jax.eval_shape(init), variables[name], f"{where}.weights")
     return modules, variables
+
+
+def trained_by(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The section `method` of the run that trained a frozen network, for each that one of ours did."""
+    found = {name: find(each["weights"], f"frozen.{name}.weights") for name, each in config.get("frozen", {}).items()}
+    return {name: each.workdir.recorded()[0]["method"] for name, each in found.items() if each.workdir}
+
+
+def agreeing(
+    section: Mapping[str, Any], family: Callable, keys: Sequence[str], trained_by: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """The section `method`, with what the runs of frozen networks of its kind say of these keys.
+
+    Raises ConfigError where they say something else than it does.
+    """
+    parameters, found = settable_parameters(family), dict(section)
+    defaults = {key: parameters[key].default for key in keys if parameters[key].default is not Parameter.empty}
+    of_kind = {name: theirs for name, theirs in trained_by.items() if not theirs.keys().isdisjoint(keys)}
+    for name, theirs in of_kind.items():
+        known = {**defaults, **theirs}
+        for key in keys:
+            if key in known and found.setdefault(key, known[key]) != known[key]:
+                raise ConfigError(
+                    f'"method.{key}" is {found[key]!r}, and the run of frozen.{name} was trained with {known[key]!r}: '
+                    f"name another run, or train with --config.method.{key}={known[key]}."
+                )
+    return found
 
 
 def begun(
@@ -190,7 +224,7 @@ def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
         if not found.trained:
             yield f"{where} is UNTRAINED ({text}): good for tests, and nothing that is learnt from it is worth keeping."
         kept = found.workdir.kept() if found.workdir else None
-        numbered = any(found.network.get(field) for field in ("label_classes", "vocabulary"))
+        numbered = any(found.network.get(field) for field in ("label_classes", "classes", "vocabulary"))
         if kept and numbered and (differ := difference(data, kept)):
             yield f"Not the same to {where}: it was trained on {differ}."
 

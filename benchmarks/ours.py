@@ -34,17 +34,18 @@ def settings(name: str, changes: Mapping[str, Any], size: str = "full") -> dict[
 
 
 class AsItIs:
-    """A data set whose rows, of "target" and nothing else, need no preparing."""
+    """A data set whose rows, of "target" and of what is given, need no preparing."""
 
     def prepare(self, key: Key, rows: Rows, train: bool) -> Batch:
-        return Batch(rows["target"], {})
+        return Batch(rows["target"], {name: values for name, values in rows.items() if name != "target"})
 
     def conditions(self, key: Key, rows: Rows) -> Given:
         return rows
 
 
 def programs(config: Mapping[str, Any], facts: Mapping[str, Any], batch: Example) -> Programs:
-    """The compiled programs of a run on one device. facts: of the data set. batch: "target", as prepared."""
+    """The compiled programs of a run on one device. facts: of the data set. batch: "target", as prepared,
+    and what is given."""
     learners = build_learners(config, facts)
     method = bind_method(config["method"], learners, {}, facts)
     shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in batch.items()}
@@ -76,8 +77,9 @@ def drawing(
     of_run = programs(config, facts, batch)
     state, plan = of_run.init(), planned(of_run.method, config["sample"])
     keys = of_run.keys(0, 0, np.arange(len(batch["target"])))
+    given = {name: values for name, values in batch.items() if name != "target"}
 
     def run() -> None:
-        of_run.sample(keys, state, {}, plan)
+        of_run.sample(keys, state, given, plan)
 
     return Work(run, items, count(state.params), cost, memory=peak())

@@ -15,7 +15,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from flax import linen
 
@@ -87,6 +87,9 @@ def kind(annotation: Any) -> tuple[str, str]:
         each = [kind(item) for item in inside if item is not Ellipsis]
         names = ", ".join(name for name, _ in each) + (", …" if Ellipsis in inside else "")
         return f"tuple ({names})", "; ".join(dict.fromkeys(within for _, within in each if within))
+    if origin in (Union, types.UnionType):
+        each = [kind(item) for item in inside]
+        return " or ".join(name for name, _ in each), "; ".join(within for _, within in each if within)
     return getattr(annotation, "__name__", str(annotation)) if origin is None else "section", ""
 
 

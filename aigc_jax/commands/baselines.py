@@ -1,9 +1,10 @@
-"""How near to the true images one comes without a model: by copying what is given, and by means.
+"""How near to the true images one comes without a model: by copying or enlarging what is given, and by means.
 
     aigc_jax baselines configs/pix2pix_emoji.py
 
 Of each evaluation of the configuration that holds images against their true ones, the same figures of what is given
-itself, of the training targets' mean image, and of their mean colour. A model of pairs has to be better than all three.
+itself, where it is smaller enlarged by repeated pixels and by a bicubic filter, of the training targets' mean image,
+and of their mean colour. A model of pairs has to be better than all of them.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.given import Asked
 from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import UserError
+from aigc_jax.ops.enlarge import enlarged_levels, fits
 from aigc_jax.train.trained import told
 
 CHUNK = 4096  # training examples looked at at a time
@@ -56,8 +58,16 @@ def baselines(data: DataSet, asked: Asked) -> Iterator[tuple[str, np.ndarray]]:
     assert asked.truth is not None
     wanted = asked.truth.shape
     for name, rows in asked.rows.items():
-        if rows.ndim == len(wanted) and rows.shape[:-1] == wanted[:-1] and rows.shape[-1] in (1, wanted[-1]):
+        if rows.ndim != len(wanted) or rows.shape[-1] not in (1, wanted[-1]) or not fits(rows.shape[1:], wanted[1:]):
+            continue
+        if rows.shape[:-1] == wanted[:-1]:
             yield f"a copy of {name}", np.broadcast_to(rows, wanted).copy()
+            continue
+        times = wanted[1] // rows.shape[1]
+        repeated = rows.repeat(times, axis=1).repeat(times, axis=2)
+        yield f"{name} with repeated pixels", np.broadcast_to(repeated, wanted).copy()
+        smooth = np.asarray(enlarged_levels(rows, (wanted[1], wanted[2])))
+        yield f"{name} enlarged, bicubic", np.broadcast_to(smooth, wanted).copy()
     mean = _mean(data)
     yield "the mean image", _all(mean, wanted)
     yield "the mean colour", _all(np.mean(mean, (0, 1)), wanted)

@@ -13,7 +13,7 @@ import numpy as np
 
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import UserError
-from aigc_jax.method import KNOWN, Array, Batch, Given, Key, Rows
+from aigc_jax.method import KNOWN, UNLIKE, Array, Batch, Given, Key, Rows
 
 
 class Source(Protocol):
@@ -144,10 +144,8 @@ class DataSet:
 
     def conditions(self, key: Key, rows: Rows) -> Given:
         """Stored rows of what is given -> as `prepare` has them. KNOWN, a part of the target, is prepared like it."""
-        return {
-            name: (self.made if name == KNOWN else self.fields[name]).prepare(key, stored, False)
-            for name, stored in rows.items()
-        }
+        fields = {KNOWN: self.made, **self.fields}
+        return {name: fields[name.removeprefix(UNLIKE)].prepare(key, stored, False) for name, stored in rows.items()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.errors import NotAtHand, UserError
-from aigc_jax.method import KNOWN
+from aigc_jax.method import KNOWN, UNLIKE
 from aigc_jax.places import expanded
 
 ROW = re.compile(r"(?P<split>\w+):(?P<number>\d+)$")  # of the data: "test:17"
@@ -50,6 +50,17 @@ def asked(data: DataSet, reads: Sequence[str], text: str, n: int, seed: int, hel
     return found._replace(rows={**found.rows, KNOWN: padded(known, width, data)})
 
 
+def unlike(data: DataSet, reads: Sequence[str], text: str, n: int) -> dict[str, np.ndarray]:
+    """Understands `sample.negative`, which is a value or values of several fields, as `sample.given` has them.
+
+    Gives rows [n, ...] under the fields' names with UNLIKE before them. Raises UserError where it cannot be understood.
+    """
+    reads = [name for name in reads if name != KNOWN]
+    if text and not reads:
+        raise UserError(f'This model is given nothing that "{text}" could be in place of: leave sample.negative empty.')
+    return {UNLIKE + name: _parsed(data, name, value, n) for name, value in _values(reads, text, "negative").items()}
+
+
 def _understood(data: DataSet, reads: Sequence[str], text: str, n: int, seed: int, heldout: str) -> Asked:
     if not reads:
         if text:
@@ -66,8 +77,8 @@ def _understood(data: DataSet, reads: Sequence[str], text: str, n: int, seed: in
     return _rest(data, reads, rows, _said(data, values, rows, n), n, seed, heldout)
 
 
-def _values(reads: Sequence[str], text: str) -> dict[str, str]:
-    """Field -> what is asked of it."""
+def _values(reads: Sequence[str], text: str, key: str = "given") -> dict[str, str]:
+    """Field -> what is asked of it. key: of the section `sample`."""
     if not text:
         return {}
     if text.partition("=")[0] in reads:
@@ -77,7 +88,7 @@ def _values(reads: Sequence[str], text: str) -> dict[str, str]:
         return {name: value for name, _, value in parts}
     if len(reads) > 1:
         raise UserError(
-            f'"{text}" could be any of {", ".join(reads)}: write --config.sample.given="{reads[0]}={text}".', code=2
+            f'"{text}" could be any of {", ".join(reads)}: write --config.sample.{key}="{reads[0]}={text}".', code=2
         )
     return {reads[0]: text}
 

@@ -10,6 +10,7 @@ import numpy as np
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.exhibit import Exhibit
 from aigc_jax.errors import naming
+from aigc_jax.ops.enlarge import fits
 
 CHARACTER = "character"  # the field of the character that an image shows
 TRUTH = "truth"  # in rows of samples: the targets that the data have for what was given
@@ -18,20 +19,31 @@ TRUTH = "truth"  # in rows of samples: the targets that the data have for what w
 def shown(data: DataSet, rows: Mapping[str, np.ndarray]) -> Exhibit:
     """What there is to look at. rows: stored; the target, and beside it what was given that looks like it, and TRUTH.
 
-    Images that samples are generated from stand to their left, and the true ones to their right.
+    Images that samples are generated from stand to their left, smaller ones with repeated pixels, and the true ones to
+    their right.
     """
     made, size = data.made, rows[data.target].shape[1:]
 
     def alike(name: str) -> bool:
-        return name in rows and data.fields[name].kind == made.kind and rows[name].shape[1:] == size
+        if name not in rows or data.fields[name].kind != made.kind or rows[name].ndim != len(size) + 1:
+            return False
+        own = rows[name].shape[1:]
+        return own == size or (len(size) == 3 and own[-1] == size[-1] and fits(own, size))
 
     beside = [*filter(alike, data.given), data.target]
     if len(beside) == 1:
         return made.show(made.values(rows[data.target]))
     beside += [TRUTH] if TRUTH in rows else []
-    table = np.stack([rows[name] for name in beside], axis=1)
+    table = np.stack([_as_large(rows[name], size) for name in beside], axis=1)
     groups = max(1, round((len(table) / len(beside)) ** 0.5))  # so that the page is about square
     return made.show(made.values(table.reshape(-1, *size)), len(beside) * groups)
+
+
+def _as_large(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    if values.shape[1:] == size:
+        return values
+    times = size[0] // values.shape[1]
+    return values.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def save(data: DataSet, rows: Mapping[str, np.ndarray], lines: Sequence[Mapping[str, str]], stem: Path) -> list[Path]:

@@ -39,7 +39,7 @@ from aigc_jax.ops.batch import draw, per_example
 from aigc_jax.ranges import Amount, Count, Size
 
 NETWORKS = ("net", "discriminator")
-MAY_READ = ("perceptual",)
+OPTIONAL = ("perceptual",)
 LAST = "last"  # the collection in which a network keeps what its last layer reads, where it is asked for
 OF = "image"  # the field that the discriminator judges
 DELTA = 1e-6  # Esser et al. 2021, eq. 7

@@ -34,6 +34,7 @@ from aigc_jax.ranges import Count, Size, at_least
 
 NETWORKS = ("net",)
 FROZEN = ("teacher",)
+AGREED = ("schedule", "timesteps", "prediction")  # with the run of the teacher
 START, STEPS = 0, 1  # streams of a sample's random keys
 MOST_STEPS = 128
 HUBER = 0.00054  # times the root of the dimensions
@@ -77,6 +78,7 @@ def consistency(
     paper. spacing: of the places, see `ops.diffusion.spacing`. levels: that a value of the data has; 0 = samples are
     not clipped.
     """
+    processes.check(schedule, timesteps)
     process, net, teacher = processes.process(schedule, timesteps), learners["net"], frozen["teacher"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
     path = spaced(process, spacing, places).t[:-1]

@@ -19,17 +19,18 @@ What is evaluated is the loss over all t, a bound on -log p(x_0) (`bound`), and 
 -log p(x_0) of the probability flow (`likelihood`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
-from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
+from aigc_jax.method import UNLIKE, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import latent
 from aigc_jax.ops.batch import draw, fold_in, normals, per_example
 from aigc_jax.ops.diffusion import bound, editing, likelihood, measures, parameterisation, samplers, weights
@@ -40,6 +41,8 @@ from aigc_jax.ops.diffusion.spacing import spaced as spaced_by
 from aigc_jax.ranges import Amount, Count, Part, Share, Size, at_least
 
 NETWORKS = ("net",)
+OPTIONAL = ("guide", "classifier")  # frozen networks
+AGREED = ("schedule", "timesteps", "prediction")  # with the run of a frozen network
 START, STEPS = 0, 1  # streams of a sample's random keys
 FLOW = 2**32 - 1  # the stream of an evaluation's likelihood by the flow: no term of the bound has this number
 WALK_STEPS = 100  # of each sample on a walk, at most
@@ -50,15 +53,13 @@ class Plan(NamedTuple):
     """How samples are drawn: data of a program."""
 
     table: samplers.Table
-    guidance: Any  # float32 scalars, as the keys of their names
-    interval: Any  # float32 [2]
-    rescale: Any
+    guidance: guides.Strengths
 
 
 def plan(
     process: processes.Process,
     variance: bound.Variance,
-    guided: bool,
+    there: guides.There,
     strength: float,
     /,
     *,
@@ -68,6 +69,9 @@ def plan(
     spacing: str = "uniform",
     churn: Amount = 0.0,
     guidance: Amount = 1.0,
+    negative: str | Count = "",
+    autoguidance: Amount = 1.0,
+    classifier_guidance: Amount = 0.0,
     guidance_interval: tuple[Share, Share] = (0.0, 1.0),
     guidance_rescale: Share = 0.0,
 ) -> Plan:
@@ -76,16 +80,15 @@ def plan(
     strength: the share of the steps that is taken, the last ones: 1 from noise on, less from an image (`editing`).
     sampler: see `ops.diffusion.samplers`. steps: from noise to data; of a grid, at most T. eta: of ddim only, the noise
     that it adds. spacing: of the steps, see `ops.diffusion.spacing`. churn: of heun only, S_churn. guidance: the weight
-    of what is given, where the model was trained with `drop`. guidance_interval: of σ / (α + σ), outside of which there
-    is none. guidance_rescale: how far its values' deviation is taken back.
+    of what is given, where the model was trained with `drop` or there is something negative; 1 = the model itself.
+    negative: what samples are to be unlike, as `sample.given`; "" = like those without anything given. autoguidance:
+    the weight of the model against `frozen.guide`, a weaker one; 1 = the model itself. classifier_guidance: the weight
+    of what `frozen.classifier` says of the class that is given; 0 = none. guidance_interval: of σ / (α + σ), outside of
+    which there is no guidance of any kind. guidance_rescale: how far its values' deviation is taken back.
     """
     if process.steps and steps > process.steps:
         raise ConfigError(f'"sample.steps" is {steps}, of only {process.steps} "method.timesteps".')
-    if guidance != 1 and not guided:
-        raise ConfigError(
-            f'"sample.guidance" is {guidance}, and the model has not learned to do without what is given: set it to 1, '
-            'or train with "method.drop" above 0.'
-        )
+    there.check(guidance, str(negative), autoguidance, classifier_guidance)
     grid = editing.tail(spaced_by(process, spacing, steps), strength)
     table = (
         samplers.named(sampler, process, grid, variance == "large", eta, churn) if grid.steps else editing.no_steps()
@@ -93,14 +96,15 @@ def plan(
     rows = max(LOOKS, 2 * process.steps)
     if table.count > rows:
         raise ConfigError(f'"sample.steps" is {steps}, and {sampler} takes {table.count} looks, of at most {rows}.')
-    interval = np.array(guidance_interval, np.float32)
-    return Plan(table.padded(rows), np.float32(guidance), interval, np.float32(guidance_rescale))
+    strengths = (guidance, autoguidance, classifier_guidance, guidance_interval, guidance_rescale)
+    return Plan(table.padded(rows), guides.Strengths(*(np.array(each, np.float32) for each in strengths)))
 
 
 def diffusion(
     learners: Mapping[str, Learner],
     /,
     *,
+    frozen: Mapping[str, nn.Module],
     schedule: processes.Name,
     timesteps: Annotated[int, at_least(2, besides=0)] = 0,
     prediction: parameterisation.Name,
@@ -119,43 +123,40 @@ def diffusion(
 
     learners: "net" maps (x [B, *shape], t float or int [B] in steps of a thousand or of T, train) to float32
     [B, *shape]; where its field `reads` names what is given, (x, t, given, kept, train): kept bool [B] says of which
-    examples it may see that, None of all.
+    examples it may see that, None of all. frozen: where there are any, "guide", a weaker network of the same kind, and
+    "classifier", images to (features, logits), both for sampling alone.
     schedule: α and σ. timesteps: T of the schedules with a grid, 0 of the others. prediction: what the network gives.
     times: the law of t in training. spaced: whether the times of a batch are spread evenly over that law.
     weight: of the loss over t. variance: of the ancestral sampler and of a grid's bound.
     clip: keep the predicted x_0 in [-1, 1]. bound_terms: how many terms of the bound between its ends to evaluate on
     each example, at random t, one in each of as many equal ranges; 0 = all T - 1 of a grid, the exact sum over t.
     flow_likelihood: steps of the solver that measures the likelihood by the probability flow, four looks each; 50 do
-    for most; 0 = it is not measured.
-    drop: the share of training examples without what is given, for guidance.
+    for most; 0 = it is not measured. drop: the share of training examples without what is given, for guidance.
     levels: that a value of the data has, 256; 0 = they are not of levels, and there is no bound.
     """
-    _check(schedule, timesteps, prediction, bound_terms)
-    if flow_likelihood and not levels:
-        raise ConfigError(
-            f'"method.flow_likelihood" is {flow_likelihood}, and these data are not of levels, of which bits could be '
-            "measured: set it to 0."
-        )
+    processes.check(schedule, timesteps)
     process = processes.process(schedule, timesteps)
+    bound.check(bound_terms, process)
+    parameterisation.check(prediction, process)
     laws.check(times, process)
-    net = learners["net"]
+    likelihood.check(flow_likelihood, levels)
+    net, guide, classifier = learners["net"], frozen.get("guide"), frozen.get("classifier")
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
-    if drop and not reads:
-        raise ConfigError(
-            f'"method.drop" is {drop}, and the network reads nothing that could be left out: set it to 0.'
-        )
-    guided = drop > 0
-    walking = samplers.named("euler", process, _walked(process), False, 0.0, 0.0).padded(LOOKS)
+    guides.check_drop(drop, reads)
+    guides.check_images(classifier, shape)
+    guided, weaker = drop > 0, getattr(guide, "reads", ())
+    asked = tuple(dict.fromkeys((*reads, *weaker, *([guides.CLASS] if classifier else []))))
+    walked = spaced_by(process, "uniform", min(process.steps or WALK_STEPS, WALK_STEPS))
+    walking = samplers.named("euler", process, walked, False, 0.0, 0.0).padded(LOOKS)
 
-    def conditions(given: Given, kept: Array | None) -> tuple[Any, ...]:
-        """What the network reads besides x and the time."""
-        return ({name: given[name] for name in reads}, kept) if reads else ()
+    def conditions(given: Given, kept: Array | None, names: Sequence[str] = reads) -> tuple[Any, ...]:
+        """What a network reads besides x and the time."""
+        return ({name: given[name] for name in names if name in given}, kept) if names else ()
 
     inputs = partial(parameterisation.inputs, prediction, process)
+    to_data = partial(parameterisation.to_data, prediction, process)  # (output, x_t, t) -> D
 
-    def implied(output: Array, x: Array, t: Array) -> Array:
-        """D: the x_0 of x = x_t that the network's output says. t: [B]."""
-        x0 = parameterisation.to_data(prediction, process, output, x, t)
+    def clipped(x0: Array) -> Array:
         return jnp.clip(x0, -1, 1) if clip else x0
 
     def errors(output: Array, x0: Array, noise: Array, t: Array) -> Array:
@@ -194,7 +195,7 @@ def diffusion(
         noise = draw(jax.random.normal, key, x0.shape)
         x = process.diffuse(x0, t, noise)
         output = net.predict(state, *inputs(x, t), *conditions(batch.given, None), train=False)
-        return implied(output, x, t), per_example(jnp.mean, errors(output, x0, noise, t))
+        return clipped(to_data(output, x, t)), per_example(jnp.mean, errors(output, x0, noise, t))
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """Bits per dimension, their parts (Ho et al. 2020, section 4.3), and the mean of (F - target)² over all t."""
@@ -203,61 +204,55 @@ def diffusion(
         simple, of_bound = (of_grid if process.steps else of_time)(look, key, batch.target, bound_terms, levels > 0)
         found = {"simple": PerExample.of(simple)}
         if flow_likelihood:
-            found["bits_per_dim_ode"] = PerExample.of(by_flow(jax.random.fold_in(key, FLOW), state, batch))
+            density = partial(log_density, state=state, given=batch.given, steps=flow_likelihood)
+            of_flow = likelihood.bits(density, jax.random.fold_in(key, FLOW), batch.target, levels)
+            found["bits_per_dim_ode"] = PerExample.of(of_flow)
         if of_bound is None:
             return found
-        rate, distortion = of_bound
-        bits = 1 / (np.log(2) * np.prod(batch.target.shape[1:]))
-        return {
-            "bits_per_dim": PerExample.of((rate + distortion) * bits),
-            "rate": PerExample.of(rate * bits),
-            "distortion": PerExample.of(distortion * bits),
-            **found,
-        }
-
-    def by_flow(key: Key, state: State, batch: Batch) -> Array:
-        """Bits per dimension of the probability flow, of each example."""
-        level_key, key = jax.random.split(key)
-        x0 = likelihood.dequantized(level_key, batch.target, levels)
-        draws = int(np.prod(shape) > likelihood.EXACT)
-        density = log_density(key, state, x0, batch.given, steps=flow_likelihood, draws=draws)
-        return likelihood.bits_per_dim(density, int(np.prod(shape)), levels)
+        return {**jax.tree.map(PerExample.of, measures.in_bits(*of_bound, int(np.prod(shape)))), **found}
 
     def log_density(key: Key, state: State, x0: Array, given: Given, *, steps: int, draws: int = 0) -> Array:
         """log p(x_0) by the probability flow in nats, [B]: see `ops.diffusion.likelihood.log_density`."""
-        looks = lambda x, t: denoise(state, x, t, given)  # noqa: E731
-        return likelihood.log_density(looks, process, x0, key, steps=steps, draws=draws)
+        look = lambda x, t: denoise(state, x, t, given)  # noqa: E731
+        return likelihood.log_density(look, process, x0, key, steps=steps, draws=draws)
+
+    def looks(state: State, at: Array, given: Given) -> guides.Looks:
+        """Who says what of x_t. at: t [n]."""
+        unlike = {name: given[UNLIKE + name] for name in reads if UNLIKE + name in given}
+
+        def model(x: Array) -> Array:
+            output = net.predict(state, *inputs(x, at), *conditions(given, None), train=False)
+            return to_data(output, x, at)
+
+        def pair(x: Array) -> tuple[Array, Array]:
+            both = ((*inputs(x, at), dict(given)), (*inputs(x, at), {**given, **unlike}))
+            twice = jax.tree.map(lambda *rows: jnp.concatenate(rows), *both)
+            kept = (jnp.arange(2 * len(x)) < len(x)) | bool(unlike)
+            output = net.predict(state, *twice[:2], *conditions(twice[2], kept), train=False)
+            strong, weak = (to_data(each, x, at) for each in jnp.split(output, 2))
+            return strong, weak
+
+        def by_guide(guide: nn.Module, x: Array) -> Array:
+            read = (*inputs(x, at), *conditions(given, None, weaker))
+            output: Any = guide.apply(state.frozen["guide"], *read, train=False)
+            return to_data(output, x, at)
+
+        weak = partial(by_guide, guide) if guide else None
+        tells = guides.log_class(classifier, state.frozen["classifier"], given) if classifier else None
+        return guides.Looks(model, pair if guided or unlike else None, weak, tells)
 
     def denoise(state: State, x: Array, t: Array, given: Given, plan: Plan | None = None) -> Array:
         """The expected x_0 of x = x_t [n, *shape], with the plan's guidance. t: scalar."""
-        at = jnp.broadcast_to(t, x.shape[:1])
-
-        def plain(x: Array) -> Array:
-            output = net.predict(state, *inputs(x, at), *conditions(given, None), train=False)
-            return implied(output, x, at)
-
-        if not guided or plan is None:
-            return plain(x)
-        alpha, sigma = process.at(t, t)
-        amount = guides.within(plan.guidance, plan.interval[0], plan.interval[1], alpha, sigma)
-
-        def away(x: Array) -> Array:
-            twice = jax.tree.map(lambda rows: jnp.concatenate([rows, rows]), (*inputs(x, at), dict(given)))
-            kept = jnp.arange(2 * len(x)) < len(x)
-            output = net.predict(state, *twice[:2], *conditions(twice[2], kept), train=False)
-            strong, weak = (parameterisation.to_data(prediction, process, each, x, at) for each in jnp.split(output, 2))
-            found = guides.rescaled(guides.away(strong, weak, amount), strong, plan.rescale)
-            return jnp.clip(found, -1, 1) if clip else found
-
-        return jax.lax.cond(amount == 1, plain, away, x)
+        found = looks(state, jnp.broadcast_to(t, x.shape[:1]), given)
+        return clipped(found.model(x) if plan is None else guides.guided(found, plan.guidance, *process.at(t, t), x))
 
     def finished(x: Array) -> Array:
         return jnp.clip(x, -1, 1) if levels else x
 
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
         start = normals(fold_in(keys, START), shape)
-        looks = lambda x, t: denoise(state, x, t, given, plan)  # noqa: E731
-        return finished(samplers.run(looks, plan.table, fold_in(keys, STEPS), start))
+        look = lambda x, t: denoise(state, x, t, given, plan)  # noqa: E731
+        return finished(samplers.run(look, plan.table, fold_in(keys, STEPS), start))
 
     def walk(key: Key, state: State, n: int, given: Given) -> Array:
         """By the probability flow: noise on the way would end each x_T elsewhere."""
@@ -267,40 +262,19 @@ def diffusion(
 
     def edit(keys: Array, state: State, given: Given, plan: Plan, x0: Array, agree: editing.Images) -> Array:
         """Samples that begin as the plan's strength has it, at images x0, every look made to agree (`editing`)."""
-        looks = lambda x, t: agree(denoise(state, x, t, given, plan))  # noqa: E731
+        look = lambda x, t: agree(denoise(state, x, t, given, plan))  # noqa: E731
         noise = normals(fold_in(keys, START), shape)
-        return finished(agree(editing.run(looks, process, plan.table, fold_in(keys, STEPS), x0, noise)))
+        return finished(agree(editing.run(look, process, plan.table, fold_in(keys, STEPS), x0, noise)))
 
     def follow(state: State, given: Given, table: samplers.Table, x: Array) -> Array:
         """The other end of the probability flow through x, by one of `editing.Ways`, without guidance."""
         return editing.follow(lambda x, t: denoise(state, x, t, given), table, x)
 
     def planned(strength: float) -> Callable[..., Plan]:
-        return partial(plan, process, variance, guided, strength)
+        there = guides.There(guided, bool(reads), guide is not None, classifier is not None)
+        return partial(plan, process, variance, there, strength)
 
     parts: dict[str, Callable] = {"denoise": denoise, "walk": walk, "log_density": log_density}
     parts |= {"edit": edit, "follow": follow}
     parts |= {"ways": partial(editing.ways, process), "plan": planned}  # these on the host
-    return Method(init, step, evaluate, sample, planned(1.0), reads, parts)
-
-
-def _check(schedule: str, timesteps: int, prediction: str, bound_terms: int) -> None:
-    """Raises ConfigError for settings that do not go together."""
-    of_grid = schedule in processes.GRIDS
-    if of_grid != (timesteps > 0):
-        right = "at least 2: its steps from data to noise" if of_grid else "0: its time is continuous"
-        raise ConfigError(f'"method.timesteps" is {timesteps}, and of method.schedule "{schedule}" it is {right}.')
-    if of_grid and bound_terms >= timesteps:
-        raise ConfigError(f'"method.bound_terms" is {bound_terms}, of only timesteps - 1 = {timesteps - 1} terms.')
-    if not of_grid and not bound_terms:
-        raise ConfigError(
-            '"method.bound_terms" is 0, and continuous time has no last term: set it to 10, for instance.'
-        )
-    if of_grid and prediction == "flow":
-        raise ConfigError(
-            f'"method.prediction" is "flow", and "{schedule}" has a grid of times, which have no rates: set "velocity".'
-        )
-
-
-def _walked(process: processes.Process) -> samplers.Grid:
-    return spaced_by(process, "uniform", min(process.steps or WALK_STEPS, WALK_STEPS))
+    return Method(init, step, evaluate, sample, planned(1.0), asked, parts)

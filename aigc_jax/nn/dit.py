@@ -9,7 +9,8 @@ condition c, how both are shifted, scaled and gated (section 3.2, adaLN-Zero):
 c is the sum of the embeddings of time and label. All these layers begin at zero, so every block is the identity.
 
 A text is read as in PixArt-α (Chen et al. 2023, arXiv:2310.00426, section 2.3): by attention from patches to tokens
-between the two branches, with an output layer that begins at zero.
+between the two branches, with an output layer that begins at zero. An image stands beside x as further channels
+(`layers.given_image`).
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from aigc_jax.errors import Unfit
 from aigc_jax.nn import transformer
 from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.fit import check_divides, check_shape
+from aigc_jax.nn.layers.given_image import beside
 from aigc_jax.ops.embedding import embed_time
 from aigc_jax.ops.positions import grid_angles, grid_sines, line_sines, rotate
 from aigc_jax.ranges import Count, Part, Size, above
@@ -163,13 +165,15 @@ class DiT(nn.Module):
     context: str = "caption"  # the field with the text that it reads, where `context_vocabulary` is not 0
     context_vocabulary: Count = 0  # of that text; 0 = it reads none
     context_layers: Count = 2  # of the encoder of that text
+    image: str = ""  # the given field whose image it sees beside x, enlarged where it is smaller; "" = none
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The names of what it reads in `given`."""
-        return ("label",) * bool(self.label_classes) + (self.context,) * bool(self.context_vocabulary)
+        texts = (self.context,) * bool(self.context_vocabulary)
+        return ("label",) * bool(self.label_classes) + texts + (self.image,) * bool(self.image)
 
     @nn.compact
     def __call__(
@@ -184,7 +188,8 @@ class DiT(nn.Module):
     ) -> jax.Array:
         """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C].
 
-        given: "label", int [B], and the tokens of `context`, int [B, T], of what it reads; what lacks is as not kept.
+        given: "label", int [B], the tokens of `context`, int [B, T], and the field `image`, float [B, h, w, c], of what
+        it reads; what lacks is as not kept, but the image has to be there.
         kept: bool [B], whether to read it; None = of all examples. variance: also give the outputs for the variance
         (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15), where they are learned: float32 [B, H, W, 2C].
         """
@@ -197,7 +202,8 @@ class DiT(nn.Module):
         condition = nn.silu(time + self._label(given, kept, rows))[:, None]
         text = self._text(given, kept, rows, train)
 
-        patches = x.reshape(rows, grid[0], self.patch, grid[1], self.patch, channels).swapaxes(2, 3)
+        patches = beside(x, self.image, given, kept)
+        patches = patches.reshape(rows, grid[0], self.patch, grid[1], self.patch, -1).swapaxes(2, 3)
         h = patches.reshape(rows, grid[0] * grid[1], -1)
         h = nn.Dense(self.width, kernel_init=GLOROT, dtype=self.dtype, name="in")(h)
         angles = None
@@ -226,8 +232,9 @@ class DiT(nn.Module):
 
     @nn.nowrap
     def example(self) -> tuple[tuple, dict]:
-        """The inputs of a call, to make variables from."""
+        """The inputs of a call, to make variables from. An image has as many channels as x."""
         given = {"label": jnp.zeros(1, jnp.int32), self.context: jnp.zeros((1, 1), jnp.int32)}
+        given |= {self.image: jnp.zeros((1, *self.shape))}
         given = {name: given[name] for name in self.reads}
         return (jnp.zeros((1, *self.shape)), jnp.zeros(1), given), {"train": False}
 

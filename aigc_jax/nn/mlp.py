@@ -115,6 +115,11 @@ class Denoiser(nn.Module):
     octaves: Count  # sines and cosines of each value: π x, 2 π x, 4 π x, …
     dtype: Any = jnp.float32
 
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict]:
+        """The inputs of a call, to make variables from."""
+        return (jnp.zeros((1, *self.shape)), jnp.zeros(1)), {"train": False}
+
     @nn.compact
     def __call__(self, x: jax.Array, t: jax.Array, train: bool) -> jax.Array:
         """x: [B, H, W, C], t: int [B] -> float32 [B, H, W, C]."""

@@ -3,7 +3,8 @@
 Down to the coarsest resolution, through a middle, and up again; every activation on the way down is
 concatenated to one on the way up. With the settings for CIFAR-10 (channels 128, multipliers (1, 2, 2, 2),
 2 blocks, attention at 16) it has 35,746,307 parameters, the 35.7 million of the paper. Where it is given classes, an
-embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5).
+embedding of the label is added to that of time (Nichol & Dhariwal 2021, arXiv:2102.09672, section 5). Where it is
+given an image, that stands beside x as further channels (`layers.given_image`).
 
 ADM, the network of Dhariwal & Nichol 2021 (arXiv:2105.05233, section 3 and appendix), has `head_width=64`,
 `modulation=True`, `resampling="block"`, `frequency_shift=0`, `epsilon=1e-5` and `learned_variance=True`.
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers.convolution import Conv
 from aigc_jax.nn.layers.fit import check_divides, check_halvings
+from aigc_jax.nn.layers.given_image import beside
 from aigc_jax.nn.layers.labels import ReadsLabels
 from aigc_jax.nn.layers.residual import EPSILON, GLOROT, ZERO, Attention, ResBlock, double
 from aigc_jax.ops.embedding import embed_time
@@ -50,6 +52,12 @@ class UNet(ReadsLabels, nn.Module):
     border: Literal["before", "after"] = "after"  # where a halving convolution sees zeros; in PyTorch: before
     epsilon: Annotated[float, above(0)] = EPSILON  # of the normalisation
     shape: tuple[Count, Count, Count] = (0, 0, 0)  # of an image, for exports; 0 = not known; it computes any
+    image: str = ""  # the given field whose image it sees beside x, enlarged where it is smaller; "" = none
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of what it reads in `given`."""
+        return super().reads + (self.image,) * bool(self.image)
 
     @nn.compact
     def __call__(
@@ -64,7 +72,8 @@ class UNet(ReadsLabels, nn.Module):
     ) -> jax.Array:
         """x: float [B, H, W, C], t: [B] in steps, integer or float -> float32 [B, H, W, C].
 
-        given: "label", int [B], where it reads that. kept: bool [B], whether to read it; None = of all examples.
+        given: "label", int [B], and the field `image`, float [B, h, w, c], where it reads them. kept: bool [B], whether
+        to read them; None = of all examples.
         variance: also give the outputs for the variance (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15), where they
         are learned: float32 [B, H, W, 2C].
         """
@@ -94,11 +103,12 @@ class UNet(ReadsLabels, nn.Module):
         time = time.astype(self.dtype)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_1")(time)
         time = nn.Dense(4 * self.channels, kernel_init=GLOROT, dtype=self.dtype, name="time_2")(nn.swish(time))
-        if given:
+        if given and self.label_classes:
             label = nn.Embed(self.label_classes, 4 * self.channels, dtype=self.dtype, name="label")(given["label"])
             time += label if kept is None else jnp.where(kept[:, None], label, 0)
 
-        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="in")(_folded(x, self.patch))
+        seen = _folded(beside(x, self.image, given, kept), self.patch)
+        h = Conv(self.channels, kernel_init=GLOROT, dtype=self.dtype, name="in")(seen)
         skips = [h]
         for level, multiplier in enumerate(self.multipliers):
             if level:
@@ -123,6 +133,14 @@ class UNet(ReadsLabels, nn.Module):
         h = Conv(outputs * self.patch**2, kernel_init=ZERO, dtype=self.dtype, name="out")(h)
         h = _unfolded(h, self.patch).astype(jnp.float32)
         return h[..., : x.shape[-1]] if self.learned_variance and not variance else h
+
+    @nn.nowrap
+    def example(self) -> tuple[tuple, dict] | None:
+        """The inputs of a call, to make variables from; None where it does not know the shape of an image."""
+        if not all(self.shape):
+            return None
+        given = {"label": jnp.zeros(1, jnp.int32)} if self.label_classes else None
+        return (jnp.zeros((1, *self.shape)), jnp.zeros(1), given), {"train": False}
 
     def _fitting(self, shape: tuple[int, ...]) -> set[int]:
         """The levels with attention in images of this shape, (H, W, C). Raises Unfit."""

@@ -13,10 +13,10 @@ from jax.experimental import multihost_utils
 
 from aigc_jax.config import nearest
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.given import Asked, asked
+from aigc_jax.data.given import Asked, asked, unlike
 from aigc_jax.data.rows import TRUTH, save, shown
 from aigc_jax.errors import ConfigError
-from aigc_jax.method import KNOWN, PerExample, PyTree, State
+from aigc_jax.method import KNOWN, UNLIKE, PerExample, PyTree, State
 from aigc_jax.metrics import record
 from aigc_jax.metrics.bootstrap import Interval, interval, ratio
 from aigc_jax.metrics.record import Figure
@@ -120,6 +120,7 @@ class Run(NamedTuple):
     judgings: Mapping[str, Judging]  # by name
     judges: Mapping[str, Judge]  # of these
     rates: Mapping[str, Callable[[int], float]]  # by network: updates done -> the learning rate of the last of them
+    negative: str = ""  # what samples are to be unlike, where the plan's settings say so
 
     def check_best(self) -> None:
         """Raises ConfigError where nothing measures `checkpoint.best`. Takes seconds: it traces a program."""
@@ -199,8 +200,12 @@ class Run(NamedTuple):
         return self._replace(sampling=self.sampling._replace(given=text)) if text else self
 
     def asked(self, count: int, seed: int = 0) -> Asked:
-        """What so many samples are generated from: `sample.given`. Raises UserError for what cannot be asked."""
-        return asked(self.data, self.reads, self.sampling.given, count, seed, self.evaluation.split)
+        """What so many samples are generated from: `sample.given`, and `sample.negative` under UNLIKE.
+
+        Raises UserError for what cannot be asked.
+        """
+        found = asked(self.data, self.reads, self.sampling.given, count, seed, self.evaluation.split)
+        return found._replace(rows={**found.rows, **unlike(self.data, self.reads, self.negative, count)})
 
     def samples(self, state: State, count: int, stream: int, seed: int = 0) -> Iterator[dict[str, np.ndarray]]:
         """Samples in batches, as rows of the data set: the target, what it was generated from, and TRUTH.
@@ -214,7 +219,7 @@ class Run(NamedTuple):
             given = {name: np.take(rows, numbers, axis=0, mode="wrap") for name, rows in wanted.rows.items()}
             keys = self.programs.keys(stream, seed, numbers)
             made = self.programs.sample(keys, state, given, self.plan)[: count - start]
-            rows = {name: given[name][: len(made)] for name in given if name != KNOWN}
+            rows = {name: given[name][: len(made)] for name in given if name != KNOWN and not name.startswith(UNLIKE)}
             if wanted.truth is not None:
                 rows[TRUTH] = wanted.truth[start : start + len(made)]
             rows |= {name: each[start : start + len(made)] for name, each in wanted.beside.items()}

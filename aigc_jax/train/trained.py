@@ -120,7 +120,7 @@ def restore(run: Run, workdir: Workdir) -> State:
         print(line)
     if "checkpoint.best" in changed and checkpoints.best() is None:  # else training has checked it
         run.check_best()
-    if others := [key for key in changed if key.startswith("method.")]:
+    if others := [key for key in changed if key.startswith(("method.", "frozen."))]:
         print(f"Other settings than in training: {', '.join(others)}.")
     return checkpoints.restore_for_sampling(run.programs.described, step)
 

@@ -31,8 +31,9 @@ MAY_CHANGE = re.compile(
 `train.steps` moves the end of a decaying learning-rate schedule, as it does anywhere.
 """
 
-MAY_CHANGE_AFTER = re.compile(rf"method\.|{MAY_CHANGE.pattern}")
-"""Those that may differ on evaluating and sampling: the method's too, such as a sampler's steps."""
+MAY_CHANGE_AFTER = re.compile(rf"(method|frozen)\.|{MAY_CHANGE.pattern}")
+"""Those that may differ on evaluating and sampling: the method's too, and frozen networks, where they are now or that
+guide what is sampled."""
 
 ANY_TARGET = re.compile(rf"data\.target$|{MAY_CHANGE_AFTER.pattern}")
 """Those of a model that generates either of two fields: `Method.targets`."""

@@ -33,7 +33,7 @@ COMPUTED = {  # what the network computes, by the keys that could ask for someth
 }
 COSINES = Form(lambda x: _exchanged(x.T), lambda x: _exchanged(x).T)  # sines and cosines change places
 # Fields of which the format knows one value.
-FIXED: dict[str, Any] = {"positions": "sines", "mlp_ratio": 4.0, "context_vocabulary": 0}
+FIXED: dict[str, Any] = {"positions": "sines", "mlp_ratio": 4.0, "context_vocabulary": 0, "image": ""}
 DEFAULTS: dict[str, Any] = {"dropout": 0.0, "learned_variance": False, **FIXED}
 
 

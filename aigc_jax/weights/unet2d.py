@@ -47,7 +47,7 @@ COMPUTED: dict[str, tuple] = {  # by the keys that could ask for something else;
 }
 RESAMPLING = {"conv": "convolution", "resnet": "block"}  # theirs -> ours
 # Fields of which the format knows one value.
-FIXED: dict[str, Any] = {"patch": 1, "rescale": False, "attention_by": "level"}
+FIXED: dict[str, Any] = {"patch": 1, "rescale": False, "attention_by": "level", "image": ""}
 DEFAULTS: dict[str, Any] = {
     "middle_attention": True,
     "head_width": 0,

@@ -1,9 +1,10 @@
 """Edges of emoji, and the emoji: pairs that are derived from any set of images, `--config.data.of.name=…`.
 
-Other pairs: `--config.data.derive=grey` or `small`.
+Other pairs: `--config.data.derive=grey`, `small` or `quarter`, and damage that is drawn: `noisy`, `blurred`, `masked`
+or `mixed`, with `--config.data.rounds=8` another one of a training image in each of 8 rounds.
 
-Table: edges, grey or small copies of any set of images | as that set: `--config.data.of.name=…`
-表: 任意图像数据集的边缘图、灰度图或缩小图 | 同该数据集：`--config.data.of.name=…`
+Table: edges of any set of images, grey, small or damaged copies | as that set: `--config.data.of.name=…`
+表: 任意图像数据集的边缘图，灰度、缩小或受损的副本 | 同该数据集：`--config.data.of.name=…`
 """
 
 from aigc_jax.experiments import Experiment

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from printing import printing
 from support import LETTERS, write_fonts
 
@@ -40,6 +41,26 @@ def test_copies_and_means(files, tmp_path, capsys):
     expected = [np.abs(test - made).mean() / 255 for made in (blocks, image, colour)]
     assert found == pytest.approx(expected, rel=1e-4)
     assert expected[0] < expected[1] < expected[2]
+
+
+def test_a_small_image_is_enlarged(tmp_path, capsys):
+    """By repeated pixels, and by Pillow's bicubic filter: the L1 distance of 8 test digits, in 0 … 1."""
+    file = tmp_path / "small.py"
+    full = {"data.of": {"name": "digits"}, "evals.pairs.measures": ("l1",)}
+    file.write_text(
+        "from aigc_jax.experiments import Experiment\n"
+        f"get_config = Experiment(start='sr_emoji', full={full}, tiny={{'evals.pairs.samples': 8}})\n"
+    )
+    assert guarded(f"{file}:tiny") == 0
+    lines = capsys.readouterr().out.splitlines()
+    titles = [line for line in lines if line.endswith(":")]
+    assert titles[:2] == ["pairs, quarter with repeated pixels:", "pairs, quarter enlarged, bicubic:"]
+    found = [float(line.split()[1]) for line in lines if line.startswith("L1")][:2]
+    test = digits.load(data_dir=default_data_dir()).splits["test"][np.arange(8)]["image"].astype(float)
+    blocks = np.rint(test.reshape(8, 2, 4, 2, 4).mean((2, 4)))
+    smooth = [Image.fromarray(np.float32(each)).resize((8, 8), Image.Resampling.BICUBIC) for each in blocks]
+    made = blocks.repeat(4, 1).repeat(4, 2), np.rint(np.stack(smooth)).clip(0, 255)
+    assert found == pytest.approx([np.abs(test[..., 0] - each).mean() / 255 for each in made], rel=1e-3)
 
 
 def test_what_the_images_show_is_told_to_the_measures(tmp_path, monkeypatch):

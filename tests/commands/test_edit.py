@@ -50,7 +50,7 @@ def made_of(name, pad=0):
     learner = Learner("net", Known(reads), optax.adam(1e-2), {}, 1)
     method = diffusion(
         {"net": learner}, schedule="flow", prediction="flow", clip=False, bound_terms=2, drop=0.0,
-        shape=run.data.made.facts["shape"], levels=256,
+        shape=run.data.made.facts["shape"], levels=256, frozen={},
     )  # fmt: skip
     old = run.programs
     size = run.data.made.size

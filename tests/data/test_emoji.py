@@ -130,6 +130,15 @@ def test_styles_are_unpaired_in_training_alone(packages, data_dir):
     assert np.mean([np.all(turn == own, axis=-1) for turn in rounds]) < 0.1, "few meet their own other self"
 
 
+def test_without_rounds_training_rows_are_pairs_too(packages, data_dir):
+    data = load(packages, data_dir, "emoji_styles", rounds=0)
+    assert not data.unpaired and data.notes[1] == "An image stands beside the same emoji."
+    for split, source in load(packages, data_dir, "emoji", caption="en").splits.items():
+        for offset, style in enumerate(("noto", "fluent")):
+            expected = all_of(source, "image")[offset::2]
+            np.testing.assert_array_equal(all_of(data.splits[split], style), expected)
+
+
 def test_other_packages_and_sizes_are_prepared_anew(tmp_path):
     folder = write_emoji(tmp_path / "packages")
     before = load(folder, tmp_path / "data")

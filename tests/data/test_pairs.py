@@ -7,8 +7,9 @@ from support import write_images
 
 from aigc_jax.data import catalogue
 from aigc_jax.data.images import beside
+from aigc_jax.data.reduction import REDUCTIONS, edges, grey, quarter, small
+from aigc_jax.data.rows import TRUTH, shown
 from aigc_jax.data.sets import derived_pairs
-from aigc_jax.data.sets.derived_pairs import edges, grey, small
 from aigc_jax.errors import ConfigError, UserError
 
 DIGITS = {"name": "digits"}
@@ -55,9 +56,10 @@ def test_grey_is_luminance_and_small_is_the_mean_of_blocks():
     np.testing.assert_allclose(
         found[1, 4:, :4], random[1, 4:, :4].mean((0, 1), keepdims=True) + np.zeros((4, 4, 3)), atol=0.5
     )
+    np.testing.assert_array_equal(quarter(random), found[:, ::4, ::4])
 
 
-@pytest.mark.parametrize("derive", ["edges", "small"])
+@pytest.mark.parametrize("derive", ["edges", "small", "quarter"])
 def test_what_is_derived_stands_beside_its_image(tmp_path, derive):
     whole = catalogue.load(DIGITS, tmp_path)
     data = catalogue.load({"name": "derived_pairs", "of": DIGITS, "derive": derive}, tmp_path)
@@ -65,11 +67,41 @@ def test_what_is_derived_stands_beside_its_image(tmp_path, derive):
     for split, source in data.splits.items():
         rows, original = all_of(source), whole.splits[split].arrays
         np.testing.assert_array_equal(rows["image"], original["image"])
-        np.testing.assert_array_equal(rows[derive], derived_pairs.DERIVE[derive](original["image"]))
+        np.testing.assert_array_equal(rows[derive], REDUCTIONS[derive](original["image"]))
     streamed = derived_pairs.Derived(whole.splits["test"], "image", derive)
     rows = streamed[np.array([7, 3])]
     np.testing.assert_array_equal(rows[derive], data.splits["test"][np.array([7, 3])][derive])
     assert streamed.arrays is None and len(streamed) == 360
+
+
+def test_damage_is_the_same_always_and_another_one_in_each_round(tmp_path):
+    def loaded(**keys):
+        return catalogue.load({"name": "derived_pairs", "of": DIGITS, "derive": "mixed", **keys}, tmp_path).splits
+
+    once, often, other = loaded(), loaded(rounds=3), loaded(seed=1)
+    whole = catalogue.load(DIGITS, tmp_path).splits["train"]
+    size, numbers = len(whole), np.array([4, 0, 17])
+    assert len(once["train"]) == size and len(often["train"]) == 3 * size and often["train"].arrays is None
+    rounds = [often["train"][numbers + turn * size] for turn in range(3)]
+    for rows in rounds:
+        np.testing.assert_array_equal(rows["image"], whole[numbers]["image"])
+        np.testing.assert_array_equal(rows["label"], whole[numbers]["label"])
+    np.testing.assert_array_equal(rounds[0]["mixed"], once["train"][numbers]["mixed"])
+    assert all(np.any(rounds[i]["mixed"] != rounds[i - 1]["mixed"]) for i in range(3))
+    np.testing.assert_array_equal(all_of(once["test"])["mixed"], all_of(often["test"])["mixed"])
+    np.testing.assert_array_equal(all_of(once["test"])["mixed"], all_of(loaded()["test"])["mixed"])
+    assert np.any(all_of(once["test"])["mixed"] != all_of(other["test"])["mixed"])
+
+
+def test_a_small_image_is_shown_at_the_size_of_the_large_one(tmp_path):
+    data = catalogue.load({"name": "derived_pairs", "of": DIGITS, "derive": "quarter"}, tmp_path)
+    assert data.facts["quarter_shape"] == (2, 2, 1) and data.facts["shape"] == (8, 8, 1)
+    rows = data.splits["test"][np.array([0])]
+    page = shown(data, {"quarter": rows["quarter"], "image": rows["image"], TRUTH: rows["image"]})
+    coarse = shown(data, {"quarter": quarter(rows["image"]).repeat(4, 1).repeat(4, 2), "image": rows["image"],
+                          TRUTH: rows["image"]})  # fmt: skip
+    alone = shown(data, {"image": rows["image"]})
+    assert page == coarse and page != alone
 
 
 def test_what_cannot_be_derived_is_refused(tmp_path):
@@ -79,6 +111,7 @@ def test_what_cannot_be_derived_is_refused(tmp_path):
         (dict(of=points, derive="grey"), "holds no images"),
         (dict(of=DIGITS, derive="depth"), "data.derive"),
         (dict(of={"name": "digit"}, derive="grey"), "digit"),
+        (dict(of=DIGITS, derive="grey", rounds=2), 'data.rounds" is 2, and grey'),
     ):
         with pytest.raises(ConfigError, match=named):
             catalogue.load({"name": "derived_pairs", **keys}, tmp_path)

@@ -113,7 +113,7 @@ def best():
     settings = {key: value for key, value in section.items() if key != "name"}
     process = process_of.process(section["schedule"], section["timesteps"])
     learners = {"net": Learner("net", Exact(process), optax.sgd(0.0), {}, 1)}
-    method = diffusion(learners, **{**settings, "prediction": "data"}, shape=(1, 1, 2), levels=256)
+    method = diffusion(learners, **{**settings, "prediction": "data"}, shape=(1, 1, 2), levels=256, frozen={})
     return method, method.init(jax.random.key(0), Batch(jnp.zeros((1, 1, 1, 2)), {}), {})
 
 

@@ -11,6 +11,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner
 from aigc_jax.method import Batch
 from aigc_jax.methods.diffusion import diffusion
+from aigc_jax.nn.layers.given_image import beside
 from aigc_jax.nn.unet import UNet
 from aigc_jax.ops.diffusion.process import process
 
@@ -35,6 +36,7 @@ def method(module, drop=0.0):
     made = diffusion(
         {"net": Learner("net", module, optax.adam(1e-2), {}, 1)}, timesteps=STEPS, schedule="cosine",
         prediction="noise", variance="small", clip=False, bound_terms=0, drop=drop, shape=(2, 2, 1), levels=256,
+        frozen={},
     )  # fmt: skip
     return made._replace(step=jax.jit(made.step), evaluate=jax.jit(made.evaluate), sample=jax.jit(made.sample))
 
@@ -138,3 +140,34 @@ def test_a_network_that_reads_labels_has_one_table_more():
 def test_a_network_that_reads_nothing_has_nothing_to_leave_out():
     with pytest.raises(ConfigError, match="method.drop"):
         method(Optimal(reads=()), drop=0.1)
+
+
+class Seeing(nn.Module):
+    """x and the given image, through one layer."""
+
+    reads: tuple[str, ...] = ("small",)
+
+    @nn.compact
+    def __call__(self, x, t, given, kept, train):
+        return nn.Conv(1, (3, 3))(beside(x, "small", given, kept))
+
+
+def test_an_image_is_read_as_far_as_guidance_goes():
+    """At weight 0 samples are of nothing that is given; at 1 they are, and left out it counts as mid grey."""
+    guided = diffusion(
+        {"net": Learner("net", Seeing(), optax.sgd(0.1), {}, 1)}, schedule="flow", prediction="flow",
+        clip=False, bound_terms=1, drop=0.1, shape=(2, 2, 1), levels=0, frozen={},
+    )  # fmt: skip
+    small = jnp.array([0.3, -0.5, -0.9])[:, None, None, None]
+    state = guided.init(jax.random.key(0), Batch(jnp.zeros((3, 2, 2, 1)), {"small": small}), {})
+    draw = jax.jit(guided.sample)
+
+    def drawn(small, guidance):
+        plan = guided.plan(sampler="euler", steps=3, guidance=guidance)
+        return np.asarray(draw(jax.random.split(jax.random.key(1), 3), state, {"small": small}, plan))
+
+    none, full, doubled = (drawn(small, weight) for weight in (0.0, 1.0, 2.0))
+    np.testing.assert_allclose(none, drawn(-small, 0.0), atol=1e-6)
+    np.testing.assert_allclose(none, drawn(0 * small, 1.0), atol=1e-5)
+    assert np.abs(full - none).max() > 1e-2
+    np.testing.assert_allclose(doubled - none, 2 * (full - none), atol=1e-5, err_msg="all here is linear")

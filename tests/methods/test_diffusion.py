@@ -28,6 +28,7 @@ SETTINGS = dict(
     drop=0.0,
     shape=(4, 4, 1),
     levels=256,
+    frozen={},
 )
 MEAN, STD = 0.1, 0.4  # of the data
 
@@ -233,7 +234,7 @@ def test_more_steps_than_there_are_are_refused():
 
 def test_every_setting_is_bound_and_the_target_s_shape_is_a_fact():
     section = {"name": "diffusion", **SETTINGS}
-    facts = {key: section.pop(key) for key in ("shape", "levels")}
+    facts = {key: section.pop(key) for key in ("shape", "levels", "frozen")}
     assert bind(diffusion, section, "method", facts) == SETTINGS
     with pytest.raises(ConfigError, match="variance"):
         bind(diffusion, {**section, "variance": "medium"}, "method", facts)

@@ -47,7 +47,7 @@ class Wise(nn.Module):
 def made(schedule, prediction, reads=(), **changes):
     settings = dict(
         schedule=schedule, prediction=prediction, timesteps=20 * (schedule in ("linear", "cosine")), bound_terms=4,
-        clip=False, drop=0.0, shape=SHAPE, levels=256,
+        clip=False, drop=0.0, shape=SHAPE, levels=256, frozen={},
     )  # fmt: skip
     learner = Learner("net", Wise(schedule, prediction, reads), optax.adam(1e-2), {}, 1)
     return diffusion({"net": learner}, **{**settings, **changes})

@@ -1,114 +1,130 @@
-"""Pairs of any set of images: each image, and what is left of it when its colours or details are taken away.
+"""Pairs of any set of images: each image, and what is left of it when something is taken away or spoilt.
 
-    edges    where it changes, as dark lines: the largest gradient of its channels (Sobel)
-    grey     its luminance (ITU-R 601)
-    small    each block of 4 x 4 pixels as its mean
+    edges, grey, small, quarter       the same of an image always (`data.reduction`)
+    noisy, blurred, masked, mixed     drawn for each image (`data.damage`)
 
-What is derived has the shape of the image, so that they can be looked at side by side.
+What is drawn is a function of (seed, split, number of the example): the same in every epoch and every run. With
+`rounds` a training image comes that many times in an epoch, with another damage in each round. What is derived has the
+shape of the image, but for `quarter`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy import ndimage
 
-from aigc_jax.data import catalogue
+from aigc_jax.data import catalogue, damage, reduction
 from aigc_jax.data.dataset import ArraySource, DataSet, Source, content_sha256
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.data.store import cached, folder_name
 from aigc_jax.errors import ConfigError
+from aigc_jax.ranges import Seed, Size
 
-BLOCK = 4  # pixels that become one in a small image
-LUMINANCE = (0.299, 0.587, 0.114)
-STEEPEST = 4.0  # what Sobel's filter gives for a step by one level
+BLOCK = reduction.BLOCK
 CHUNK = 1024  # images derived at a time
-
-
-def edges(images: np.ndarray) -> np.ndarray:
-    """White where nothing changes, black at a step of all levels. uint8 [N, H, W, C] -> the same shape and dtype."""
-    levels = images.astype(np.float32)
-    down, right = (_differences(levels, along, across) for along, across in ((1, 2), (2, 1)))
-    steep = np.hypot(down, right).max(-1, keepdims=True) / STEEPEST
-    return np.broadcast_to(255 - np.rint(steep).clip(0, 255), images.shape).astype(np.uint8)
-
-
-def _differences(levels: np.ndarray, along: int, across: int) -> np.ndarray:
-    differences = ndimage.correlate1d(levels, (-1, 0, 1), along, mode="nearest")
-    return ndimage.correlate1d(differences, (1, 2, 1), across, mode="nearest")
-
-
-def grey(images: np.ndarray) -> np.ndarray:
-    """Without colours. uint8 [N, H, W, C] -> the same shape and dtype."""
-    if images.shape[-1] == 1:
-        return images
-    return np.broadcast_to(np.rint(images @ np.array(LUMINANCE))[..., None], images.shape).astype(np.uint8)
-
-
-def small(images: np.ndarray) -> np.ndarray:
-    """Without details. uint8 [N, H, W, C] -> the same shape and dtype. H and W are multiples of `BLOCK`."""
-    count, height, width, channels = images.shape
-    means = images.reshape(count, height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels).mean((2, 4))
-    return np.rint(means).astype(np.uint8).repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
-
-
-DERIVE: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"edges": edges, "grey": grey, "small": small}
+TRAIN = "train"  # the split that has rounds
+Derive = Literal["edges", "grey", "small", "quarter", "noisy", "blurred", "masked", "mixed"]
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A split that streams, with what is derived. image: the field that it is derived from."""
+    """A split that streams, with what is derived.
+
+    image: the field that it is derived from; seed, split: of what is drawn; rounds: times that every image comes in an
+    epoch.
+    """
 
     source: Source
     image: str
     derive: str
+    seed: int = 0
+    split: str = ""
+    rounds: int = 1
     arrays: None = None
 
     def __len__(self) -> int:
-        return len(self.source)
+        return self.rounds * len(self.source)
 
     def __getitem__(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        rows = self.source[indices]
-        return {self.derive: DERIVE[self.derive](rows[self.image]), **rows}
+        rows = self.source[indices % len(self.source)]
+        images = rows[self.image]
+        if self.derive in reduction.REDUCTIONS:
+            return {self.derive: reduction.REDUCTIONS[self.derive](images), **rows}
+        return {self.derive: damage.damaged(self.derive, images, indices.tolist(), self.seed, self.split), **rows}
 
 
-def load(*, data_dir: Path, of: Mapping[str, Any], derive: Literal["edges", "grey", "small"]) -> DataSet:
+def load(*, data_dir: Path, of: Mapping[str, Any], derive: Derive, seed: Seed = 0, rounds: Size = 1) -> DataSet:
     """The pairs: the fields of `of`, and one that is named by what is derived, which its image is made from.
 
-    of: a section `data` of images, with its name and keys; derive: edges, grey or small.
+    of: a section `data` of images, with its name and keys; derive: edges, grey, small, quarter, noisy, blurred, masked
+    or mixed; seed: of what the last four draw; rounds: damages of a training image, another one in each round.
     """
     data = catalogue.load(of, data_dir)
     made = data.made
     if not isinstance(made, Pixels):
         raise ConfigError(f'"data.of" names {data.name}, which holds no images: name a set of images.')
-    if derive == "small" and (made.size[0] % BLOCK or made.size[1] % BLOCK):
+    _check(derive, made, rounds)
+    sizes = {split: rounds if split == TRAIN else 1 for split in data.splits}
+    streaming = {
+        split: Derived(source, data.target, derive, seed, split, sizes[split]) for split, source in data.splits.items()
+    }
+    fields = {derive: _quarter(made) if derive == "quarter" else made, **data.fields}
+    notes = (*data.notes, _note(derive, rounds))
+    splits = {**streaming, **_in_memory(data, streaming)}
+    return replace(data, name="derived_pairs", splits=splits, fields=fields, notes=notes)
+
+
+def _check(derive: str, made: Pixels, rounds: int) -> None:
+    in_blocks = derive in (*reduction.IN_BLOCKS, "mixed")
+    if in_blocks and (made.size[0] % BLOCK or made.size[1] % BLOCK):
         sides = f"{made.size[0]} × {made.size[1]}"
         raise ConfigError(
-            f"data.derive: small takes blocks of {BLOCK} pixels, and the images are {sides}: resize them."
+            f"data.derive: {derive} takes blocks of {BLOCK} pixels, and the images are {sides}: resize them."
         )
-    streaming = {split: Derived(source, data.target, derive) for split, source in data.splits.items()}
-    splits = _in_memory(data, streaming) if all(s.arrays is not None for s in data.splits.values()) else streaming
-    notes = (*data.notes, f"Derived from each image: {derive}.")
-    return replace(data, name="derived_pairs", splits=splits, fields={derive: made, **data.fields}, notes=notes)
+    if derive == "quarter" and made.pad % BLOCK:
+        raise ConfigError(
+            f'"data.of.pad" is {made.pad}, and data.derive "quarter" takes multiples of {BLOCK}: set it to 0, or '
+            "derive small."
+        )
+    if rounds > 1 and derive not in damage.DAMAGES:
+        drawn = ", ".join(damage.DAMAGES)
+        raise ConfigError(
+            f'"data.rounds" is {rounds}, and {derive} is the same in every round: set it to 1, or derive {drawn}.'
+        )
+
+
+def _quarter(made: Pixels) -> Pixels:
+    height, width, channels = made.size
+    return replace(made, size=(height // BLOCK, width // BLOCK, channels), pad=made.pad // BLOCK)
+
+
+def _note(derive: str, rounds: int) -> str:
+    again = f", {rounds:,} times of each image of {TRAIN}" if rounds > 1 else ""
+    return f"Derived from each image: {derive}{again}."
 
 
 def _in_memory(data: DataSet, streaming: Mapping[str, Derived]) -> Mapping[str, Source]:
-    derive = next(iter(streaming.values())).derive
+    """The splits that stay in memory: of sets that are there, without rounds."""
+    if any(source.arrays is None for source in data.splits.values()):
+        return {}
+    chosen = {split: source for split, source in streaming.items() if source.rounds == 1}
+    first = next(iter(streaming.values()))
+    derive, seed = first.derive, first.seed
 
     def make() -> dict[str, np.ndarray]:
-        return {split: np.concatenate(_chunks(source)) for split, source in streaming.items()}
+        return {split: np.concatenate(_chunks(source)) for split, source in chosen.items()}
 
     def _chunks(source: Derived) -> list[np.ndarray]:
         starts = range(0, len(source), CHUNK)
         return [source[np.arange(i, min(i + CHUNK, len(source)))][derive] for i in starts]
 
-    if data.folder is None:
+    if data.folder is None or not chosen:
         arrays = make()
     else:
-        content = [derive.encode(), *(content_sha256(source).encode() for source in data.splits.values())]
-        arrays = cached(data.folder / f"derived_{folder_name(content)}", [*streaming], make)
-    return {
-        split: ArraySource({derive: arrays[split], **(source.arrays or {})}) for split, source in data.splits.items()
-    }
+        rule = derive if derive in reduction.REDUCTIONS else f"{derive} {seed} {damage.VERSION}"
+        content = [rule.encode(), *(content_sha256(source).encode() for source in data.splits.values())]
+        kept = "" if len(chosen) == len(streaming) else f"_{'_'.join(chosen)}"
+        arrays = cached(data.folder / f"derived_{folder_name(content)}{kept}", [*chosen], make)
+    return {split: ArraySource({derive: arrays[split], **(data.splits[split].arrays or {})}) for split in chosen}

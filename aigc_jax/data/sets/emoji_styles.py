@@ -1,7 +1,7 @@
 """The same emoji in two styles, unpaired: a training row has one emoji in the one style and another in the other.
 
 Packages, rules and splits are those of `emoji`. In the splits validation and test a row has the same emoji in both
-styles, so that what is made of the one can be held against the other.
+styles, so that what is made of the one can be held against the other. Without rounds it has in train too.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from aigc_jax.data.fields.pixels import Augment, Pixels
 from aigc_jax.data.images import columns
 from aigc_jax.data.unpaired import Unpaired
 from aigc_jax.errors import ConfigError
-from aigc_jax.ranges import Size
+from aigc_jax.ranges import Count
 
 
 class EmojiStyles(Drawings):
@@ -25,13 +25,14 @@ def load(
     path: str,
     styles: tuple[StyleName, StyleName],
     image_size: Side,
-    rounds: Size,
+    rounds: Count,
     augment: tuple[Augment, ...],
 ) -> DataSet:
     """The drawings, in memory: fields named by the two styles, of which the second is made from the first.
 
     path: the folder node_modules that holds the packages; styles: the two; image_size: side of the squares; rounds:
-    partners that a training image meets before the first one comes again; augment: what is done to training images.
+    partners that a training image meets before the first one comes again, 0 = its own emoji alone; augment: what is
+    done to training images.
     """
     if styles[0] == styles[1]:
         raise ConfigError(f'"data.styles" names {styles[0]} twice: name two styles.')
@@ -44,11 +45,13 @@ def load(
     builder = library.prepared(EmojiStyles, styles, rows, image_size, data_dir)
     shape = (image_size, image_size, 3)
     sources = columns(builder, styles, shape)
-    sources["train"] = Unpaired(dict.fromkeys(styles, sources["train"]), rounds)
+    if rounds:
+        sources["train"] = Unpaired(dict.fromkeys(styles, sources["train"]), rounds)
+    meets = f"In train an image meets {rounds:,} others; in validation and test it" if rounds else "An image"
     notes = (
         f"Read: {len(library.emoji):,} emoji in {' and '.join(styles)}, split by their code points ({counts(splits)}).",
-        f"In train an image meets {rounds:,} others; in validation and test it stands beside the same emoji.",
+        f"{meets} stands beside the same emoji.",
     )
     fields: dict[str, Field] = {style: Pixels(shape) for style in styles}
-    folder = Path(builder.data_dir)
-    return DataSet("emoji_styles", sources, fields, styles[1], augment, folder, notes, unpaired=("train",))
+    folder, unpaired = Path(builder.data_dir), ("train",) if rounds else ()
+    return DataSet("emoji_styles", sources, fields, styles[1], augment, folder, notes, unpaired=unpaired)

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.ops.batch import draw, per_example
 from aigc_jax.ops.diffusion.process import Process
 from aigc_jax.ops.likelihood import discretized_log_likelihood
@@ -24,6 +25,16 @@ from aigc_jax.ops.likelihood import discretized_log_likelihood
 Variance = Literal["small", "large"]
 FAINTEST = 1e-3  # α / σ at which the integral begins, at most: the KL there is 5e-7 x_0²
 FINEST = 2 / 255  # σ / α at which it ends, at least, a level: beyond, a network that knows of none pays again
+
+
+def check(terms: int, process: Process) -> None:
+    """Raises ConfigError for a number of terms that the process does not have. terms: see `methods.diffusion`."""
+    if process.steps and terms >= process.steps:
+        raise ConfigError(f'"method.bound_terms" is {terms}, of only timesteps - 1 = {process.steps - 1} terms.')
+    if not process.steps and not terms:
+        raise ConfigError(
+            '"method.bound_terms" is 0, and continuous time has no last term: set it to 10, for instance.'
+        )
 
 
 class Posterior(NamedTuple):

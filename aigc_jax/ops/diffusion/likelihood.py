@@ -18,12 +18,14 @@ a density, which the samplers' last step, to D itself, need not leave.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.ops.batch import draw, per_example
 from aigc_jax.ops.diffusion.process import Process
 from aigc_jax.ops.diffusion.samplers import Denoise
@@ -40,6 +42,15 @@ class Nodes(NamedTuple):
     rho: np.ndarray
     cosine: np.ndarray  # c
     s: np.ndarray
+
+
+def check(steps: int, levels: int) -> None:
+    """Raises ConfigError where bits are asked of data that are not of levels. steps: of the solver, 0 = none."""
+    if steps and not levels:
+        raise ConfigError(
+            f'"method.flow_likelihood" is {steps}, and these data are not of levels, of which bits could be measured: '
+            "set it to 0."
+        )
 
 
 def nodes(process: Process, steps: int) -> Nodes:
@@ -121,3 +132,11 @@ def bits_per_dim(density: jax.Array, dimensions: int, levels: int) -> jax.Array:
     inequality (Theis et al. 2016, arXiv:1511.01844, section 3.1).
     """
     return -(density / dimensions + math.log(2 / (levels - 1))) / math.log(2)
+
+
+def bits(density: Callable[..., jax.Array], key: jax.Array, x0: jax.Array, levels: int) -> jax.Array:
+    """Bits per dimension of data of levels, [B]. density: (key, x0=…, draws=…) -> log p(x_0) in nats, [B]."""
+    level_key, key = jax.random.split(key)
+    dimensions = int(np.prod(x0.shape[1:]))
+    found = density(key, x0=dequantized(level_key, x0, levels), draws=int(dimensions > EXACT))
+    return bits_per_dim(found, dimensions, levels)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aigc_jax.ops.batch import draw, per_example
 from aigc_jax.ops.diffusion import bound
@@ -64,3 +65,9 @@ def of_time(
     middle, _ = jax.lax.scan(add, jnp.zeros(rows), jnp.arange(terms))
     first, _ = seen(jax.random.fold_in(key, terms), t=jnp.full(rows, part.edges[0], jnp.float32))
     return simple, (part.prior(x0) + middle, part.decoder(x0, first))
+
+
+def in_bits(rate: jax.Array, distortion: jax.Array, dimensions: int) -> dict[str, jax.Array]:
+    """The bound and its parts in bits per dimension, from nats [B]."""
+    bits = 1 / (np.log(2) * dimensions)
+    return {"bits_per_dim": (rate + distortion) * bits, "rate": rate * bits, "distortion": distortion * bits}

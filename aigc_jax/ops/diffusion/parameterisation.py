@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.ops.diffusion.process import Process
 
 Name = Literal["noise", "data", "velocity", "flow", "edm"]
@@ -30,6 +31,14 @@ class Scales(NamedTuple):
     skip: jax.Array
     out: jax.Array
     into: jax.Array
+
+
+def check(name: Name, process: Process) -> None:
+    """Raises ConfigError for a prediction that the process does not have."""
+    if process.steps and name == "flow":
+        raise ConfigError(
+            '"method.prediction" is "flow", and the schedule has a grid of times, which have no rates: set "velocity".'
+        )
 
 
 def scales(name: Name, process: Process, t: jax.Array, like: jax.Array) -> Scales:

@@ -22,6 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.errors import ConfigError
+
 Name = Literal["linear", "cosine", "vp", "trigonometric", "flow", "ve", "edm"]
 GRIDS = ("linear", "cosine")
 
@@ -85,6 +87,13 @@ class Process:
 def _for(values: jax.Array, like: jax.Array) -> jax.Array:
     values = values.astype(jnp.float32)
     return values.reshape(values.shape + (1,) * (like.ndim - values.ndim)) if values.ndim else values
+
+
+def check(name: Name, steps: int) -> None:
+    """Raises ConfigError where a process does not have so many steps."""
+    if (name in GRIDS) != (steps > 0):
+        right = "at least 2: its steps from data to noise" if name in GRIDS else "0: its time is continuous"
+        raise ConfigError(f'"method.timesteps" is {steps}, and of method.schedule "{name}" it is {right}.')
 
 
 def process(name: Name, steps: int = 0) -> Process:

@@ -215,7 +215,7 @@ def test_a_classifier_s_gradient_moves_normal_data_to_the_class(name):
     share = jnp.exp(log_class(x))
     of_both = share * expected(mean) + (1 - share) * expected(-mean)
     gradient = jax.vmap(jax.grad(log_class))(x)
-    found = guidance.by_classifier(of_both, gradient, 1.0, sigma**2 / alpha)
+    found = guidance.by_classifier(of_both, gradient, 1.0, alpha, sigma)
     np.testing.assert_allclose(found, expected(mean), rtol=1e-3, atol=1e-4)
 
 
