@@ -186,7 +186,8 @@ def autoencoder(
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """Of reconstructions from one z each, in -1 ... 1; PSNR in decibels, the divergence in nats of an image.
 
-        latent_square: the mean square of a latent. One over its root is a codec's scale.
+        latent_mean_0 …: the mean of each channel, a codec's shift. latent_square: the mean square of a latent. One over
+        the root of what this is more than the mean of the means' squares is a codec's scale.
         """
         images = batch.target
         mean, log_variance = net.predict(state, images, method="encode")
@@ -200,6 +201,9 @@ def autoencoder(
             "kl": likelihoods.gaussian_kl(mean, log_variance),
             "latent_square": per_example(jnp.mean, jnp.square(z)),
         }
+        if hasattr(net.module, "latent_shape"):
+            channels = jnp.mean(z.reshape(len(z), -1, net.module.latent_shape[-1]), 1)
+            measures |= {f"latent_mean_{i}": channel for i, channel in enumerate(channels.T)}
         if perceptual:
             measures["perceptual"] = perceived(state, images, made)
         if adversarial:
@@ -214,7 +218,7 @@ def _check(net: Any, frozen: Mapping[str, Any], perceptual: float, adversarial: 
     """Raises ConfigError for settings that do not go together."""
     if adversarial and not hasattr(net, "last_layer"):
         raise ConfigError(
-            f'"method.adversarial" is {adversarial:g}, and {type(net).__name__} does not say which kernel is its last: '
+            f'"method.adversarial" is {adversarial:g}, and {type(net).__name__} does not say which layer is its last: '
             'set it to 0, or networks.net.name to "autoencoder_kl.AutoencoderKL".'
         )
     where = "frozen.perceptual"

@@ -62,7 +62,8 @@ class Feed:
             return ""
         if self._seen_shapes is not None:
             return f"The codec looks at each of the {len(self.source):,} training examples once, before the first step."
-        why = "the split does not lie on the device" if self._unchanged else "data.augment changes them"
+        why = "they and what it knows of them are too large to lie on the device"
+        why = why if self._unchanged else "data.augment changes them"
         return f"The codec encodes the training examples anew in every step: {why}."
 
     def _seen(self, resident: Items) -> Items:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aigc_jax.codecs.latents import latents
+from aigc_jax.errors import ConfigError
 
 SCALE, DEVIATION = 3.0, 0.5
 
@@ -30,8 +31,8 @@ class Maps(Known):
     latent_shape: tuple[int, ...] = (2, 1, 1)
 
 
-def codec(network):
-    return latents({"shape": (1, 1, 1)}, frozen={"codec": network}, likelihood="bernoulli", scale=SCALE)
+def codec(network, **settings):
+    return latents({"shape": (1, 1, 1)}, frozen={"codec": network}, likelihood="bernoulli", scale=SCALE, **settings)
 
 
 def test_latents_are_draws_of_the_posterior_times_the_scale():
@@ -51,6 +52,15 @@ def test_decoding_is_the_likelihood_s_mean_at_the_latent(network):
     z = np.random.RandomState(0).randn(6, 2).astype(np.float32)
     decoded = made.decode({"codec": {}}, jnp.asarray(SCALE * z).reshape(-1, *made.facts["shape"]))
     np.testing.assert_allclose(decoded, np.tanh(z[:, 0] / 2).reshape(6, 1, 1, 1), atol=1e-6)
+
+
+def test_a_shift_is_taken_off_each_channel_before_the_scale_and_comes_back():
+    images, plain, made = jnp.full((5, 1, 1, 1), 0.7), codec(Known()), codec(Known(), shift=(0.5, -2.0))
+    one, other = (each.encode(jax.random.key(0), {"codec": {}}, images) for each in (plain, made))
+    np.testing.assert_allclose(other, one - SCALE * np.array([0.5, -2.0]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(made.decode({"codec": {}}, other), plain.decode({"codec": {}}, one), atol=1e-5)
+    with pytest.raises(ConfigError, match='"codec.shift" has 3 numbers, and the latents 2 channels'):
+        codec(Known(), shift=(0.0, 1.0, 2.0))
 
 
 def test_latents_that_are_a_map_come_as_one():

@@ -30,6 +30,7 @@ class Scaled(nn.Module):
     """z = x + b but for a little noise, and x' = a z: a is the last layer's kernel, and b the encoder's weight."""
 
     latent: int = VALUES
+    latent_shape: tuple[int, ...] = (2, 4, 2)
 
     def setup(self):
         self.last = Times()
@@ -182,13 +183,16 @@ def test_what_is_measured():
     np.testing.assert_allclose(found["psnr"], 10 * np.log10(4 / np.mean(gap**2, (1, 2, 3))), rtol=0.01)
     np.testing.assert_allclose(found["perceptual"], np.sum(gap**2, (1, 2, 3)), rtol=0.02)
     np.testing.assert_allclose(found["latent_square"], np.mean(IMAGES**2, (1, 2, 3)), rtol=0.02)
+    for i in range(2):
+        channel = IMAGES.reshape(6, 8, 2)[..., i].mean(1)
+        np.testing.assert_allclose(found[f"latent_mean_{i}"], channel, atol=1e-4)
     told = 0.5 * (np.mean(IMAGES > 0, (1, 2, 3)) + np.mean(gap <= 0, (1, 2, 3)))
     np.testing.assert_allclose(found["accuracy"], told, atol=0.05)
     assert made.sample is None
 
 
 class Unnamed(nn.Module):
-    """A network that does not say which kernel is its last."""
+    """A network that does not say which layer is its last."""
 
     latent: int = VALUES
 
@@ -200,7 +204,7 @@ class Wide(Squares):
 @pytest.mark.parametrize(
     "settings, said",
     [
-        (dict(net=Unnamed()), "Unnamed does not say which kernel is its last: set it to 0"),
+        (dict(net=Unnamed()), "Unnamed does not say which layer is its last: set it to 0"),
         (
             dict(frozen={}),
             "no network gives that distance: set it to 0, or --config.frozen.perceptual.weights=lpips:alex",

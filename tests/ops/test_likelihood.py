@@ -37,8 +37,9 @@ def test_the_discretized_logistic_has_a_finite_gradient_far_away():
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.1])
-def test_gaussian_is_scipys_and_integrates_to_one(scale):
-    given = likelihood.gaussian(scale)
+@pytest.mark.parametrize(("make", "of"), [(likelihood.gaussian, stats.norm), (likelihood.laplace, stats.laplace)])
+def test_a_density_is_scipys_and_integrates_to_one(make, of, scale):
+    given = make(scale)
     deviation = scale or np.exp(-1.5)
 
     def log_prob(x):
@@ -46,14 +47,14 @@ def test_gaussian_is_scipys_and_integrates_to_one(scale):
         return float(given.log_prob(raw, jnp.float32([x]))[0])
 
     for x in (-1.0, 0.2, 0.9):
-        np.testing.assert_allclose(log_prob(x), stats.norm(0.2, deviation).logpdf(x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(log_prob(x), of(0.2, deviation).logpdf(x), rtol=1e-5, atol=1e-5)
     total, _ = integrate.quad(lambda x: np.exp(log_prob(x)), -2, 2, points=[0.2], limit=40, epsabs=1e-4)
     assert abs(total - 1) < 1e-3
 
 
 def test_a_fixed_scale_is_the_learned_one_at_that_value():
     images = jnp.float32(LEVELS)
-    for make in (likelihood.gaussian, likelihood.discretized_logistic):
+    for make in (likelihood.gaussian, likelihood.laplace, likelihood.discretized_logistic):
         learned = make(0.0).log_prob(parameters(0.1, np.log(0.05), 256), images)
         np.testing.assert_allclose(make(0.05).log_prob(jnp.full((256, 1), 0.1), images), learned, rtol=1e-5, atol=1e-5)
         assert (make(0.0).parameters, make(0.05).parameters) == (2, 1)
