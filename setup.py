@@ -28,6 +28,7 @@ setup(
     package_dir={"aigc_jax.configs": "configs"},  # an installed package brings them along
     package_data={
         "aigc_jax.preference": ["*.html"],
+        "aigc_jax.metrics": ["*.tsv"],
         "aigc_jax.metrics.features": ["weights/*.safetensors"],
     },
     install_requires=[
