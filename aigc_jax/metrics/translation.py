@@ -1,8 +1,8 @@
 """Generated texts held against what they should be, pair by pair: BLEU, chrF, exact matches.
 
 BLEU: Papineni et al. 2002 (P02-1040), of n-grams up to 4, as sacrebleu has it (Post 2018, arXiv:1804.08771). chrF:
-Popović 2015 (W15-3049), equation 1 with beta = 2, of n-grams of up to 6 characters, blanks left out. Both are of the whole
-corpus, 0 … 100: functions of sums over the pairs, so that the influence of a pair is the jackknife's, of the sums
+Popović 2015 (W15-3049), equation 1 with beta = 2, of n-grams of up to 6 characters, blanks left out. Both are of the
+whole corpus, 0 … 100: functions of sums over the pairs, so that the influence of a pair is the jackknife's, of the sums
 without it.
 """
 
@@ -69,7 +69,7 @@ def exact(made: Sequence[str], truth: Sequence[str]) -> Estimate:
 
 
 def _overlaps(made: str, truth: str) -> np.ndarray:
-    """n-grams of the one, of the other, and of both, [ORDER, 3]. Of an order that the true one lacks, the made has none."""
+    """n-grams of the one, of the other, and of both, [ORDER, 3]. An order that the true one lacks does not count."""
     one, other = ("".join(text.split()) for text in (made, truth))
     found = np.zeros((ORDER, 3))
     for n in range(1, ORDER + 1):

@@ -1,4 +1,4 @@
-"""Chinese verse judged by its rules: form, rhyme, tones (Wang Li 王力, 詩詞格律, 1962, chapters 2.1 to 2.4).
+"""Chinese verse judged by its rules: form, rhyme, tones (Wang Li 王力, 詩詞格律, 1962, chapter 2).
 
 A text is lines. A first line without punctuation is the title where others have some. Verses end at a comma, a full
 stop, a question or exclamation mark, a semicolon or the end of a line; quotation marks and blanks do not count.
