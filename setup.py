@@ -11,7 +11,7 @@ VERSION = next(
     if line.startswith("__version__")
 )
 
-EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
+EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # BLEU, chrF; SSIM and PSNR
 
 EMOJI = ["resvg-py>=0.5"]  # draws SVG
 OCR = ["rapidocr-onnxruntime==1.4.4 ; python_version < '3.13'", "onnxruntime>=1.20"]  # the reader; what runs it
