@@ -3,9 +3,8 @@
     aigc_jax texts TRAINING MADE --measures distinct_2 copied_10 self_bleu
     aigc_jax texts TRAINING MADE --truth TRUTH --measures bleu chrf exact_match
 
-TRAINING and MADE are UTF-8 files with a text a line, or .jsonl files with {"text": …} a line, which --mode=sample
-writes. With --heldout, as many of its texts as there are in MADE give the floor: what real texts reach.
-With --truth, each text is held against the one at the same place there.
+Each is a UTF-8 file with a text a line, or .jsonl with {"text": …} a line, which --mode=sample
+writes. As many texts of --heldout as there are in MADE give the floor: what real texts reach.
 """
 
 import argparse
