@@ -44,7 +44,7 @@ class Part(NamedTuple):
     """Where one of their arrays lies in one of ours that several make: a layer of keys and values is one of ours."""
 
     axis: int  # of ours, along which the parts are stacked
-    index: int
+    number: int
 
 
 class Entry(NamedTuple):

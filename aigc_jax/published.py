@@ -129,7 +129,7 @@ def _format(kind: Any, where: str) -> Any:
 
 def _theirs(entry: Entry, array: np.ndarray) -> np.ndarray:
     """Their array, of the one of ours that it is or is a part of."""
-    return entry.form.theirs(np.take(array, entry.part.index, entry.part.axis) if entry.part else array)
+    return entry.form.theirs(np.take(array, entry.part.number, entry.part.axis) if entry.part else array)
 
 
 def _of_class(name: Any) -> Any:

@@ -58,11 +58,9 @@ def relative_buckets(offsets: jax.Array, both: bool, buckets: int, farthest: int
     arXiv:1910.10683, section 2.1). both: keys that follow have buckets of their own, half of all; else they have that
     of distance 0. A direction has 2 buckets at least.
     """
-    if both:
-        each = buckets // 2
-        first, distances = jnp.where(offsets > 0, each, 0), jnp.abs(offsets)
-    else:
-        each, first, distances = buckets, 0, jnp.maximum(-offsets, 0)
+    each = buckets // 2 if both else buckets
+    first = jnp.where(offsets > 0, each, 0) if both else jnp.zeros_like(offsets)
+    distances = jnp.abs(offsets) if both else jnp.maximum(-offsets, 0)
     single = each // 2
     along = jnp.log(jnp.maximum(distances, 1).astype(jnp.float32) / single) / math.log(farthest / single)
     far = single + (along * (each - single)).astype(jnp.int32)

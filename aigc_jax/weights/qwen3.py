@@ -1,6 +1,7 @@
 """Qwen3 as Hugging Face publishes it, `Qwen3Model` and `Qwen3ForCausalLM`, and `nn.transformer`.
 
-Yang et al. 2025, arXiv:2505.09388. Its arrays have the names of `weights.llama`, and those of the norms of queries and keys.
+Yang et al. 2025, arXiv:2505.09388. Its arrays have the names of
+`weights.llama`, and those of the norms of queries and keys.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises ConfigError for a variant that it does not compute, KeyError for a size that is not there.
     """
     check_computed(NETWORK, config, COMPUTED)
-    return {**llama.read_sizes(config, tied=False), **OPTIONS}
+    return {**llama.read_sizes({"head_dim": 128, **config}, tied=False), **OPTIONS}
 
 
 def config(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The feed-forward branch of a transformer's block, with or without a gate.
 
-W_out f(W_in x)                      Vaswani et al. 2017, section 3.3; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415
-W_out (f(W_gate x) * W_in x)         Shazeer 2020, arXiv:2002.05202, eq. 6
+    W_out f(W_in x)                  Vaswani et al. 2017, section 3.3
+    W_out (f(W_gate x) * W_in x)     Shazeer 2020, arXiv:2002.05202, eq. 6
+
+The GELU is that of Hendrycks & Gimpel 2016, arXiv:1606.08415, exact or with a tanh.
 """
 
 from collections.abc import Callable
