@@ -40,6 +40,23 @@ def reshaped(ours: tuple[int, ...], theirs: tuple[int, ...]) -> Form:
     return Form(lambda x: x.reshape(ours), lambda x: x.reshape(theirs))
 
 
+def by_heads(heads: int, each: int) -> Form:
+    """A kernel [width, heads, d], and theirs [heads d, width]."""
+
+    def ours(x: np.ndarray) -> np.ndarray:
+        return x.T.reshape(-1, heads, each)
+
+    def theirs(x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), heads * each).T
+
+    return Form(ours, theirs)
+
+
+def of_heads(heads: int, each: int) -> Form:
+    """A bias [heads, d], and theirs [heads d]."""
+    return Form(lambda x: x.reshape(heads, each), lambda x: x.reshape(-1))
+
+
 class Part(NamedTuple):
     """Where one of their arrays lies in one of ours that several make: a layer of keys and values is one of ours."""
 
@@ -71,3 +88,8 @@ def check_computed(network: str, config: Mapping[str, Any], computed: Mapping[st
     for key, values in computed.items():
         if config.get(key, values[0]) not in values:
             raise ConfigError(f'"{key}" is {config[key]!r}, and {network} has {values[-1]!r}')
+
+
+def first_of(computed: Mapping[str, tuple]) -> dict[str, Any]:
+    """What is written of each key that could ask for something else."""
+    return {key: values[0] for key, values in computed.items()}

@@ -8,10 +8,8 @@ values than of queries. Linear layers are stored [out, in]; query, key and value
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from aigc_jax.errors import ConfigError
-from aigc_jax.format import SAME, TRANSPOSED, Entry, Form, Part, check_computed, check_options
+from aigc_jax.format import SAME, TRANSPOSED, Entry, Part, by_heads, check_computed, check_options, first_of, of_heads
 from aigc_jax.weights.gpt2 import OPTIONS as DEFAULTS
 
 NETWORK = "transformer.Transformer"
@@ -111,11 +109,6 @@ def written_sizes(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def first_of(computed: Mapping[str, tuple]) -> dict[str, Any]:
-    """What is written of each key that could ask for something else."""
-    return {key: values[0] for key, values in computed.items()}
-
-
 def _layer(fields: Mapping[str, Any], layer: int) -> list[Entry]:
     theirs, ours = f"layers.{layer}", f"blocks_{layer}"
     width, heads = fields["width"], fields["heads"]
@@ -139,20 +132,3 @@ def _layer(fields: Mapping[str, Any], layer: int) -> list[Entry]:
     for name, own in (("gate_proj", "mlp_gate"), ("up_proj", "mlp_in"), ("down_proj", "mlp_out")):
         found.append(Entry(f"{theirs}.mlp.{name}.weight", f"{ours}/{own}/kernel", TRANSPOSED))
     return found
-
-
-def by_heads(heads: int, each: int) -> Form:
-    """A kernel [width, heads, d], and theirs [heads d, width]."""
-
-    def ours(x: np.ndarray) -> np.ndarray:
-        return x.T.reshape(-1, heads, each)
-
-    def theirs(x: np.ndarray) -> np.ndarray:
-        return x.reshape(len(x), heads * each).T
-
-    return Form(ours, theirs)
-
-
-def of_heads(heads: int, each: int) -> Form:
-    """A bias [heads, d], and theirs [heads d]."""
-    return Form(lambda x: x.reshape(heads, each), lambda x: x.reshape(-1))

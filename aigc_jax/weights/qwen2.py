@@ -6,7 +6,7 @@ Yang et al. 2024, arXiv:2407.10671. Its arrays have the names of `weights.llama`
 from collections.abc import Mapping
 from typing import Any
 
-from aigc_jax.format import check_computed, check_options
+from aigc_jax.format import check_computed, check_options, first_of
 from aigc_jax.weights import llama
 from aigc_jax.weights.gpt2 import OPTIONS as DEFAULTS
 
@@ -31,4 +31,4 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
 def config(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json says of such a network. Raises ConfigError for one that the format has no words for."""
     check_options("qwen2", {**DEFAULTS, **fields}, OPTIONS)
-    return {"architectures": ["Qwen2ForCausalLM"], **llama.written_sizes(fields), **llama.first_of(COMPUTED)}
+    return {"architectures": ["Qwen2ForCausalLM"], **llama.written_sizes(fields), **first_of(COMPUTED)}

@@ -7,7 +7,7 @@ Yang et al. 2025, arXiv:2505.09388. Its arrays have the names of
 from collections.abc import Mapping
 from typing import Any
 
-from aigc_jax.format import check_computed, check_options
+from aigc_jax.format import check_computed, check_options, first_of
 from aigc_jax.weights import llama
 from aigc_jax.weights.gpt2 import OPTIONS as DEFAULTS
 
@@ -32,4 +32,4 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
 def config(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json says of such a network. Raises ConfigError for one that the format has no words for."""
     check_options("qwen3", {**DEFAULTS, **fields}, OPTIONS)
-    return {"architectures": ["Qwen3ForCausalLM"], **llama.written_sizes(fields), **llama.first_of(COMPUTED)}
+    return {"architectures": ["Qwen3ForCausalLM"], **llama.written_sizes(fields), **first_of(COMPUTED)}
