@@ -23,7 +23,7 @@ from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers import block
 from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.feed_forward import PLAIN
-from aigc_jax.nn.layers.fit import check_divides
+from aigc_jax.nn.layers.stack import Stack
 from aigc_jax.nn.layers.style import INIT_STD, Epsilon, Style, dense, embedding, norm
 from aigc_jax.ops.kernels.matmul import columns_dot
 from aigc_jax.ranges import Count, Part, Size
@@ -58,18 +58,25 @@ class Bert(nn.Module):
         return Style(epsilon=self.norm_epsilon, activation=self.activation, mlp_width=self.mlp_width, after=True)
 
     def setup(self) -> None:
-        check_divides("heads", self.heads, "the width", self.width)
         if self.head in ("classes", "tokens") and not self.outputs:
             raise Unfit("outputs", self.outputs, f'a head "{self.head}" has labels')
         self.embedding = embedding(self.vocabulary, self.width, self.dtype)
-        self.places = embedding(self.length, self.width, self.dtype, "positions")
         if self.types:
             self.kinds = embedding(self.types, self.width, self.dtype, "types")
-        self.embedding_norm = norm(self.style, self.dtype)
-        self.drop = Dropout(self.dropout)
-        kind = nn.remat(block.Block, static_argnums=block.STATIC) if self.remat else block.Block
-        sizes = self.heads, self.dropout, INIT_STD, self.dtype, self.style
-        self.blocks = [kind(*sizes) for _ in range(self.layers)]
+        self.stack = Stack(
+            self.length,
+            self.layers,
+            self.width,
+            self.heads,
+            self.dropout,
+            self.style,
+            "learned",
+            self.dtype,
+            self.remat,
+            normed=True,
+        )
+        nn.share_scope(self, self.stack)  # its weights have no longer paths
+        self.drop = Dropout(self.dropout, name="head_drop")
         if self.head == "words":
             self.transform = dense(self.width, INIT_STD, self.dtype)
             self.transform_norm = norm(self.style, self.dtype)
@@ -95,15 +102,10 @@ class Bert(nn.Module):
         types: int [B, T], each below `types`; None = all 0. positions: int [B, T], each below `length`; None = 0, 1, ….
         causal: each token reads those up to its own only.
         """
-        if tokens.shape[1] > self.length:
-            raise Unfit("length", self.length, f"the sequences have {tokens.shape[1]} tokens")
-        readable = None if mask is None else (mask != 0)[(slice(None), *(None,) * (4 - mask.ndim))]
-        x = self.embedding(tokens) + self.places(jnp.arange(tokens.shape[1]) if positions is None else positions)
+        x = self.embedding(tokens)
         if self.types:
             x = x + self.kinds(jnp.zeros_like(tokens) if types is None else types)
-        x = self.drop(self.embedding_norm(x), train)
-        for each in self.blocks:
-            x, _ = each(x, readable, train, causal)
+        x = self.stack(x, causal=causal, train=train, mask=mask, positions=positions)
         return self._headed(x, train).astype(jnp.float32)
 
     def pool(self, hidden: jax.Array) -> jax.Array:

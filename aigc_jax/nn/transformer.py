@@ -20,12 +20,9 @@ import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
-from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers import block
-from aigc_jax.nn.layers.cache import ROOM, Cache, empty, in_rows, longer
-from aigc_jax.nn.layers.dropout import Dropout
-from aigc_jax.nn.layers.fit import check_divides
-from aigc_jax.nn.layers.relative import RelativeBias
+from aigc_jax.nn.layers.cache import Cache, empty, in_rows, longer
+from aigc_jax.nn.layers.stack import Stack
 from aigc_jax.nn.layers.style import (
     INIT_STD,
     NORM_EPSILON,
@@ -37,11 +34,9 @@ from aigc_jax.nn.layers.style import (
     Style,
     branch_std,
     embedding,
-    norm,
 )
-from aigc_jax.ops.kernels.attention import causal_mask
 from aigc_jax.ops.kernels.matmul import columns_dot
-from aigc_jax.ops.positions import PERIOD, line_angles, line_sines
+from aigc_jax.ops.positions import PERIOD
 from aigc_jax.ranges import Count, Part, Size, above, at_least
 
 
@@ -88,17 +83,23 @@ class Transformer(nn.Module):
         )
 
     def setup(self) -> None:
-        self._check()
         self.embedding = embedding(self.vocabulary, self.width, self.dtype)
-        if self.positions == "learned":
-            self.places = embedding(self.length, self.width, self.dtype, "positions")
-        elif self.positions == "relative":
-            self.distances = RelativeBias(self.heads, self.buckets, self.farthest)
-        kind = nn.remat(block.Block, static_argnums=block.STATIC) if self.remat else block.Block
-        sizes = self.heads, self.dropout, branch_std(2 * self.layers), self.dtype, self.style
-        self.blocks = [kind(*sizes) for _ in range(self.layers)]
-        self.last_norm = norm(self.style, self.dtype, "norm")
-        self.drop = Dropout(self.dropout)
+        self.stack = Stack(
+            self.length,
+            self.layers,
+            self.width,
+            self.heads,
+            self.dropout,
+            self.style,
+            self.positions,
+            self.dtype,
+            self.remat,
+            branch_std(2 * self.layers),
+            theta=self.rope_theta,
+            buckets=self.buckets,
+            farthest=self.farthest,
+        )
+        nn.share_scope(self, self.stack)  # its weights have no longer paths
         if not self.tied:
             init = nn.initializers.normal(INIT_STD)
             self.head = nn.Dense(
@@ -119,15 +120,7 @@ class Transformer(nn.Module):
         mask: [B, T], 1 or True where a token may be read, or [B, T, T], where each row may read; None = everywhere.
         positions: int [B, T], each below `length`; None = 0, 1, 2, …. Relative ones are those of the columns.
         """
-        time = tokens.shape[1]
-        if time > self.length:
-            raise Unfit("length", self.length, f"the sequences have {time} tokens")
-        readable = None if mask is None else (mask != 0)[(slice(None), *(None,) * (4 - mask.ndim))]
-        x, angles = self._embed(tokens, 0, positions, train)
-        columns = jnp.arange(time)
-        bias = self.distances(columns, columns, not causal) if self.positions == "relative" else None
-        for each in self.blocks:
-            x, _ = each(x, readable, train, causal, None, 0, angles, bias)
+        x = self.stack(self.embedding(tokens), causal=causal, train=train, mask=mask, positions=positions)
         return self._logits(x)
 
     def decode(
@@ -144,17 +137,10 @@ class Transformer(nn.Module):
         mask: [B, room], 1 or True where a column may be read; None = everywhere up to each token's own.
         positions: int [B, P], each below `length`; None = the columns. Relative ones are those of the columns.
         """
-        rows, time, room = len(tokens), tokens.shape[1], cache[0][0].shape[ROOM]
+        rows = len(tokens)
         tokens, mask, positions = in_rows((tokens, mask, positions), rows, cache)
-        x, angles = self._embed(tokens, index, positions, train=False)
-        columns = index + jnp.arange(time)
-        bias = self.distances(columns, jnp.arange(room), False) if self.positions == "relative" else None
-        readable = None if mask is None else causal_mask(time, room, index) & (mask != 0)[:, None, None]
-        filled = []
-        for each, memory in zip(self.blocks, cache, strict=True):
-            x, memory = each(x, readable, False, False, memory, index, angles, bias)
-            filled.append(memory)
-        return self._logits(x)[:rows], tuple(filled)
+        x, filled = self.stack.decode(self.embedding(tokens), cache, index, mask, positions)
+        return self._logits(x)[:rows], filled
 
     @nn.nowrap
     def example(self) -> tuple[tuple, dict]:
@@ -164,50 +150,19 @@ class Transformer(nn.Module):
     @nn.nowrap
     def empty_cache(self, batch: int, room: int) -> Cache:
         """The cache before the first token of `batch` sequences, with room for as many tokens, at most `length`."""
-        return empty(batch, room, self.layers, self.kv_heads or self.heads, self._each, self.dtype)
+        each = self.head_width or self.width // self.heads
+        return empty(batch, room, self.layers, self.kv_heads or self.heads, each, self.dtype)
 
     @nn.nowrap
     def longer(self, cache: Cache, room: int) -> Cache:
         """The same cache with room for more tokens. `decode` reads all the room that there is, filled or not."""
         return longer(cache, room)
 
-    @property
-    def _each(self) -> int:
-        """The width of a head."""
-        return self.head_width or self.width // self.heads
-
-    def _embed(
-        self, tokens: jax.Array, index: jax.Array | int, positions: jax.Array | None, train: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
-        """The stream before the first block, and the angles of rotary positions, [B or 1, 1, T, d / 2]."""
-        x = self.embedding(tokens)
-        places = index + jnp.arange(tokens.shape[1]) if positions is None else positions
-        angles = None
-        if self.positions == "learned":
-            x = x + self.places(places)
-        elif self.positions == "sinusoidal":  # the scale: Vaswani et al. 2017, section 3.4
-            x = x * self.width**0.5 + line_sines(places, self.width).astype(self.dtype)
-        elif self.positions == "rotary":
-            angles = line_angles(places, self._each, self.rope_theta)
-            angles = angles.reshape(-1, 1, *angles.shape[-2:])
-        return self.drop(x, train), angles
-
     def _logits(self, x: jax.Array) -> jax.Array:
-        rows = self.last_norm(x).reshape(-1, self.width)  # see `rows_dot`
+        rows = x.reshape(-1, self.width)  # see `rows_dot`
         if self.tied:
             rows, table = promote_dtype(rows, self.embedding.embedding, dtype=self.dtype)
             logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ())))
         else:
             logits = self.head(rows)
         return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)
-
-    def _check(self) -> None:
-        if not self.head_width:
-            check_divides("heads", self.heads, "the width", self.width)
-        check_divides("kv_heads", self.kv_heads or self.heads, "the heads", self.heads)
-        if self.positions == "rotary" and self._each % 2:
-            raise Unfit("head_width", self.head_width, f"rotary positions turn pairs, and a head has {self._each}")
-        if self.positions == "sinusoidal" and self.width % 2:
-            raise Unfit("width", self.width, "sinusoidal positions need an even one")
-        if self.positions == "relative" and self.farthest <= self.buckets // 2:
-            raise Unfit("farthest", self.farthest, f"has to be above half the buckets, {self.buckets // 2}")
