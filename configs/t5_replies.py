@@ -15,6 +15,6 @@ from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
     start=("t5_help_en_zh", "data/chitchat"),
-    full={"train.steps": 3000, "sample.temperature": 0.8, "sample.top_p": 0.95},
+    full={"data.batch_size": 32, "train.steps": 3000, "sample.temperature": 0.8, "sample.top_p": 0.95},
     tiny={"sample.temperature": 1.0},
 )
