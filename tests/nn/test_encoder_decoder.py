@@ -66,6 +66,19 @@ def test_cached_logits_equal_the_whole_pass(layout):
     np.testing.assert_allclose(np.concatenate(found, 1), program(layout)(TOKENS, SOURCE), atol=2e-5)
 
 
+def test_a_text_alone_may_have_a_twin_in_the_cache():
+    """As `empty_cache` gives it on a GPU: see `ops.platform.gpu_in_half`."""
+    net, variables = network("t5")
+
+    def both(source):
+        read = net.apply(variables, {"source": source}, method="read")
+        return [net.apply(variables, TOKENS[:1], net.empty_cache(n, T), 0, read, method="decode")[0] for n in (1, 2)]
+
+    one, two = run_once(both)(SOURCE[:1])
+    assert two.shape == (1, T, V)
+    np.testing.assert_allclose(two, one, atol=1e-5)
+
+
 def test_every_token_reads_the_whole_source_but_its_padding(layout):
     before = np.asarray(program(layout)(TOKENS, SOURCE))
     for column in range(M):
