@@ -12,6 +12,8 @@ import pytest
 from aigc_jax.learner import Learner
 from aigc_jax.method import KNOWN, Batch
 from aigc_jax.methods.autoregressive import autoregressive, plan
+from aigc_jax.methods import autoregressive as module
+from aigc_jax.methods.autoregressive import autoregressive, doublings, plan
 from aigc_jax.nn.layers import cache
 from aigc_jax.nn.transformer import Transformer
 from aigc_jax.ops import generation as module
