@@ -3,8 +3,8 @@ not causal.
 
     python main.py --config=configs/mdlm_tang.py --workdir=runs/mdlm_tang
 
-The data are those of configs/gpt_tang.py. A prompt: --config.sample.given=春江花月夜 (traditional characters); a poem is
-filled in around it.
+The data are those of configs/gpt_tang.py. A prompt, that a poem goes on from: --config.sample.given=春江花月夜
+(traditional characters).
 Hardware: 2 CPU cores. Time: about as long as `gpt_tang`, 70 minutes.
 Expected: a bound on the bits a character of the test poems above the 6.601 of `gpt_tang`, which has the same network,
 data and updates: each update of masked diffusion learns from half of the tokens.

@@ -124,37 +124,35 @@ def infilled(tokens: jax.Array, spans: Spans, *, mask: int, pad: int, size: int)
 
 
 def sentinelled(
-    tokens: jax.Array, spans: Spans, *, first: int, pad: int, eos: int, sizes: tuple[int, int]
+    tokens: jax.Array, spans: Spans, *, sentinels: np.ndarray, pad: int, eos: int, sizes: tuple[int, int]
 ) -> tuple[jax.Array, jax.Array]:
     """(what is read, what is to be given back), int [sizes], padded.
 
-    Span i is read as the sentinel first + i. What is given back is each sentinel with its span, one sentinel more, and
-    EOS.
+    Span i is read as the i-th of the sentinels. What is given back is each sentinel with its span, one sentinel more,
+    and EOS.
     """
     number = jnp.cumsum(spans.begins)
-    sentinels = first + number - 1
-    slots = jnp.stack([sentinels, jnp.append(tokens, pad)], axis=1)
+    table = jnp.asarray(sentinels)
+    its = table[jnp.clip(number - 1, 0, len(table) - 1)]
+    slots = jnp.stack([its, jnp.append(tokens, pad)], axis=1)
     kept = jnp.stack([spans.begins, jnp.append(spans.hidden, False)], axis=1)
-    values = jnp.concatenate([slots.reshape(-1), jnp.array([first, eos]) + jnp.array([1, 0]) * number[-1]])
+    values = jnp.concatenate([slots.reshape(-1), jnp.stack([table[number[-1]], jnp.asarray(eos)])])
     target = _moved_up(values, jnp.append(kept.reshape(-1), jnp.array([True, True])), sizes[1], pad)
-    return _seen(tokens, spans, sentinels, pad, sizes[0]), target
+    return _seen(tokens, spans, its, pad, sizes[0]), target
 
 
-def put_back(
-    read: jax.Array, given: jax.Array, *, first: int, sentinels: int, pad: int, eos: int, size: int
-) -> jax.Array:
+def put_back(read: jax.Array, given: jax.Array, *, sentinels: np.ndarray, pad: int, eos: int, size: int) -> jax.Array:
     """The text of which `sentinelled` made these two, int [size]: each sentinel's span in its place.
 
     given: may be a model's: what follows EOS or no sentinel of `read` is left out.
     """
-    is_sentinel = lambda x: (x >= first) & (x < first + sentinels)  # noqa: E731
-    last = jax.lax.cummax(jnp.where(is_sentinel(given), jnp.arange(len(given)), -1))
-    of = jnp.where(last < 0, pad, given[last])  # the sentinel before each
-    found = (read == of[:, None]) & is_sentinel(of)[:, None]  # [given, read]
+    table = jnp.asarray(sentinels)
+    closes = jnp.isin(given, table)
+    last = jax.lax.cummax(jnp.where(closes, jnp.arange(len(given)), -1))
+    found = (read == given[last][:, None]) & (last >= 0)[:, None]  # [given, read]: the sentinel before each
     running = jnp.cumsum(given == eos) == 0
-    kept = found.any(1) & running & ~is_sentinel(given) & (given != pad)
     values = jnp.concatenate([read, given])
-    kept = jnp.concatenate([~is_sentinel(read) & (read != pad), kept])
+    kept = jnp.concatenate([~jnp.isin(read, table), found.any(1) & running & ~closes]) & (values != pad)
     order = jnp.argsort(jnp.concatenate([jnp.arange(len(read)), jnp.argmax(found, axis=1)]))  # stable
     return _moved_up(values[order], kept[order], size, pad)
 

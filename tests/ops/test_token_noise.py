@@ -9,7 +9,8 @@ import pytest
 
 from aigc_jax.ops import token_noise as noise
 
-PAD, BOS, EOS, MASK, FIRST, SENTINELS = 0, 1, 2, 40, 41, 8
+PAD, BOS, EOS, MASK, FIRST = 0, 1, 2, 40, 41
+SENTINELS = np.arange(FIRST, FIRST + 8)
 LETTERS = np.arange(3, 40)
 T, B = 32, 2000
 
@@ -42,7 +43,7 @@ def kept(rows, also=()):
 
 @pytest.fixture(scope="module")
 def long_spans(texts):
-    find = partial(noise.few_long, density=0.3, mean=3.0, most=SENTINELS - 1)
+    find = partial(noise.few_long, density=0.3, mean=3.0, most=len(SENTINELS) - 1)
     return jax.tree.map(np.asarray, of_rows(find)(KEYS, texts[1]))
 
 
@@ -116,9 +117,9 @@ def test_long_spans_are_placed_and_parted_evenly(texts):
 
 def test_spans_put_back_give_the_text(texts, long_spans):
     tokens, _ = texts
-    split = of_rows(partial(noise.sentinelled, first=FIRST, pad=PAD, eos=EOS, sizes=(T, 24)))
+    split = of_rows(partial(noise.sentinelled, sentinels=SENTINELS, pad=PAD, eos=EOS, sizes=(T, 24)))
     read, given = split(tokens, jax.tree.map(jnp.asarray, long_spans))
-    back = partial(noise.put_back, first=FIRST, sentinels=SENTINELS, pad=PAD, eos=EOS, size=T)
+    back = partial(noise.put_back, sentinels=SENTINELS, pad=PAD, eos=EOS, size=T)
     np.testing.assert_array_equal(of_rows(back)(read, given), tokens)
     counts = long_spans.begins.sum(1)
     for row, target, count in zip(np.asarray(read).tolist(), np.asarray(given).tolist(), counts, strict=True):
@@ -131,7 +132,7 @@ def test_spans_put_back_give_the_text(texts, long_spans):
 
 def test_a_text_of_a_model_is_put_back_as_far_as_it_goes():
     read = jnp.array([BOS, FIRST, 5, FIRST + 1, EOS, PAD])
-    back = jax.jit(partial(noise.put_back, read, first=FIRST, sentinels=SENTINELS, pad=PAD, eos=EOS, size=8))
+    back = jax.jit(partial(noise.put_back, read, sentinels=SENTINELS, pad=PAD, eos=EOS, size=8))
     cases = {
         (FIRST + 1, 9, 8, FIRST, 7, EOS, 6): [BOS, 7, 5, 9, 8, EOS, PAD, PAD],  # in another order, and after its end
         (4, FIRST + 5, 6, FIRST, 7, 7, 7): [BOS, 7, 7, 7, 5, EOS, PAD, PAD],  # of no span, of one that is not there
