@@ -24,8 +24,7 @@ index, what was read of them once:
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,49 +34,10 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.bits import Unit, amount, per_unit
-from aigc_jax.ops.cross_entropy import cross_entropy
-from aigc_jax.ops.decoding import choose
-from aigc_jax.ranges import Amount, Count, Range, Size, at_least
-
-Token = Annotated[int, at_least(0, besides=-1)]  # -1 = none
+from aigc_jax.ops.next_token import Plan, generate, plan, surprise
+from aigc_jax.ranges import Count, Size, Token
 
 NETWORKS = ("net",)
-FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
-
-
-class Plan(NamedTuple):
-    """How tokens are chosen."""
-
-    temperature: Any  # float32
-    top_k: Any  # int32
-    top_p: Any  # float32
-
-
-def plan(
-    *, temperature: Amount = 1.0, top_k: Count = 0, top_p: Annotated[float, Range(0, 1, without_low=True)] = 1.0
-) -> Plan:
-    """Settings of sampling as arrays.
-
-    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
-    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
-    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
-    """
-    return Plan(np.float32(temperature), np.int32(top_k), np.float32(top_p))
-
-
-def doublings(first: int, last: int) -> list[int]:
-    """FIRST_ROOM, doubled until it holds `first`, and on until `last`, which ends the list."""
-    rooms, room = [], FIRST_ROOM
-    while room < last:
-        if room >= first:
-            rooms.append(room)
-        room *= 2
-    return [*rooms, last]
-
-
-def surprise(logits: Array, targets: Array, mask: Array) -> Array:
-    """-log p of each text, in nats: the sum over its tokens that are not padding. float32 [B]."""
-    return jnp.sum(mask * cross_entropy(logits, targets), axis=1)
 
 
 def autoregressive(
@@ -160,37 +120,13 @@ def autoregressive(
         """
         rows = keys.shape[0]
         known = jnp.asarray(given[KNOWN], jnp.int32) if KNOWN in given else jnp.full((rows, 1), bos, jnp.int32)
-        told = known.shape[1]
-        never = jnp.zeros(net.module.vocabulary).at[jnp.array([*{pad, bos} - {eos, -1}], int)].set(-jnp.inf)
-        texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
-        # Nothing is left to choose in the columns that every row knows: they are read at once.
-        first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != pad, axis=0), False))
-
-        def extend(carry: tuple) -> tuple:
-            position, texts, ended, cache = carry
-            token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
-            found, cache = net.predict(state, token, cache, position - 1, *read, method="decode")
-            chosen = choose(whole.fold_in(keys, position), found[:, 0] + never, *plan)
-            there = jax.lax.dynamic_slice_in_dim(texts, position, 1, axis=1)[:, 0]
-            token = jnp.where(there != pad, there, jnp.where(ended, pad, chosen))
-            texts = jax.lax.dynamic_update_slice_in_dim(texts, token[:, None], position, axis=1)
-            return position + 1, texts, ended | (token == eos), cache
-
-        def within(room: int, carry: tuple) -> Array:
-            return carry[0] <= room
-
+        never = [*{pad, bos} - {eos, -1}]
         state = net.settled(state)
         read = [net.predict(state, each, method="read") for each in conditions(given).values()]
-        rooms = doublings(told, length)
-        cache = net.module.empty_cache(rows, rooms[0])
-        if told > 1:
-            _, cache = net.predict(state, known[:, :length], cache, 0, *read, method="decode")
-        places = jnp.arange(told)
-        ended = jnp.any((known == eos) & (places > 0) & (places < first), axis=1)  # GPT-2 begins with its end
-        carry = (first, texts, ended, cache)
-        for room in rooms:
-            *rest, cache = carry
-            carry = jax.lax.while_loop(partial(within, room), extend, (*rest, net.module.longer(cache, room)))
-        return carry[1]
+
+        def look(tokens: Array, cache: Any, index: Any) -> tuple[Array, Any]:
+            return net.predict(state, tokens, cache, index, *read, method="decode")
+
+        return generate(look, net.module, keys, known, plan, length=length, pad=pad, eos=eos, never=never)
 
     return Method(init, step, evaluate, sample, plan, (KNOWN, *reads), {"logits": logits})

@@ -15,7 +15,7 @@ text. Where a long text is cut into windows, the next one begins with that token
     net(tokens [B, T], causal=False, train=..., mask=bool [B, T]) -> logits [B, T, V]
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
 
@@ -29,10 +29,9 @@ from aigc_jax.method import Array, Batch, Frozen, Key, Method, PerExample, PyTre
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops import token_noise
 from aigc_jax.ops.cross_entropy import cross_entropy
-from aigc_jax.ranges import Count, Range, Size, at_least
+from aigc_jax.ranges import Count, Range, Size, Token
 
 NETWORKS = ("net",)
-Token = Annotated[int, at_least(0, besides=-1)]  # -1 = none
 
 
 def masked(
@@ -46,7 +45,7 @@ def masked(
     eos: Token,
     unk: Token,
     mask: Token,
-    sentinels: Sequence[int],
+    sentinels: tuple[Count, ...],
 ) -> Method:
     """A model of tokens that are hidden in a text.
 

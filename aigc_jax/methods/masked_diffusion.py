@@ -39,11 +39,10 @@ from aigc_jax.ops import batch as whole
 from aigc_jax.ops.bits import Unit, amount, per_unit
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
-from aigc_jax.ranges import Amount, Count, Range, Size, at_least
+from aigc_jax.ranges import Amount, Count, Range, Size, Token
 
 NETWORKS = ("net",)
 ORDER = 2**31 - 1  # the stream of a sample's keys that says which tokens are kept: no place in a text has this number
-Token = Annotated[int, at_least(0, besides=-1)]  # -1 = none
 
 
 class Plan(NamedTuple):
