@@ -13,6 +13,7 @@ VERSION = next(
 
 EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
 
+TEXT = ["tokenizers>=0.20", "sentencepiece>=0.2"]  # tokens other than characters and bytes
 EMOJI = ["resvg-py>=0.5"]  # draws SVG
 OCR = ["rapidocr-onnxruntime==1.4.4 ; python_version < '3.13'", "onnxruntime>=1.20"]  # the reader; what runs it
 
@@ -51,11 +52,13 @@ setup(
     entry_points={"console_scripts": ["aigc_jax = aigc_jax.__main__:process"]},
     extras_require={
         "evaluate": EVALUATE,
+        "text": TEXT,
         "emoji": EMOJI,
         "ocr": OCR,
         "test": [
             *EVALUATE,
             *EMOJI,
+            *TEXT,
             "pytest>=8.3",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.7",

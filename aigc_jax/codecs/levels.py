@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from aigc_jax.errors import ConfigError
 from aigc_jax.method import Array, Codec, Frozen, Key
 from aigc_jax.ops.augment import HALF
+from aigc_jax.ops.bits import Unit
 from aigc_jax.ops.likelihood import LEVELS
 
 BOS = LEVELS  # the token before an example; 0 … 255 are the levels
@@ -37,5 +38,6 @@ def levels(facts: Mapping[str, Any], /) -> Codec:
         return encoded[:, 1:].reshape(-1, *shape) / HALF - 1
 
     # BOS pads too, since a sampler never chooses what pads: its samples are levels, all of them.
-    found = dict(vocabulary=LEVELS + 1, length=length, pad=BOS, bos=BOS, eos=NONE, unit="dim")
+    units = (Unit("dim", (1,) * (LEVELS + 1)),)
+    found = dict(vocabulary=LEVELS + 1, length=length, pad=BOS, bos=BOS, eos=NONE, packed=False, units=units)
     return Codec(found, encode, decode)

@@ -89,10 +89,15 @@ def under(data: DataSet, kept: Meaning) -> DataSet:
     if not _alike(data, kept):
         return data  # the configuration is another one, which is refused by its own keys
     said = []
-    if isinstance(data.made, Text) and data.made.characters != kept.fields[data.target]["characters"]:
+    others = {
+        name: replace(field, **known)
+        for name, field in data.fields.items()
+        if isinstance(field, Text) and (known := _tokenizer(kept.fields[name])) != _tokenizer(described(field))
+    }
+    if others:
         from aigc_jax.data.text_sets import recoded  # brings TFDS, which reading a run's folder alone does without
 
-        data = recoded(data, replace(data.made, characters=kept.fields[data.target]["characters"]))
+        data = recoded(data, others)
         said.append(f"The texts are read in the vocabulary that the run was trained with. {data.notes[-1]}")
     check(data, kept)
     now = Meaning.of(data).splits
@@ -103,6 +108,11 @@ def under(data: DataSet, kept: Meaning) -> DataSet:
         ]
         said.append(f"The data changed since training, in examples: {'; '.join(counts)}.")
     return replace(data, changed=tuple(said))
+
+
+def _tokenizer(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a text's tokens, of a described field."""
+    return {key: described[key] for key in ("tokenizer", "model", "extra")}
 
 
 def _examples(kept: Meaning, split: str) -> str:
@@ -133,7 +143,7 @@ def difference(data: DataSet, kept: Meaning) -> str:
         if now == then:
             continue
         if isinstance(field, Text):
-            return f"another vocabulary ({len(then):,} characters) than that of {data.name}"
+            return f"another vocabulary ({len(then):,} tokens) than that of {data.name}"
         new, gone = [each for each in now if each not in then], [each for each in then if each not in now]
         parts = [f"has {some(new, NAMED)} besides" if new else "", f"lacks {some(gone, NAMED)}" if gone else ""]
         differ = " and ".join(filter(None, parts)) or f"has them in another order ({some(now, NAMED)})"

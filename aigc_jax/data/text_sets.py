@@ -1,6 +1,6 @@
-"""What the sets of texts share: a builder over lists of texts, and windows cut from it."""
+"""What the sets of texts share: builders over lists of texts, tokenizers, and the rows of tokens made of both."""
 
-from collections import Counter
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,21 +10,22 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import DataSet, TextSource
-from aigc_jax.data.fields.texts import Text, common_characters
+from aigc_jax.data.dataset import ArraySource, DataSet, Source, TextSource
+from aigc_jax.data.fields.labels import Label
+from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.store import LocalInfo, cached, folder_name
+from aigc_jax.data.tokenizers import FILE, Learnt, learnt
 from aigc_jax.ranges import at_least
 
 Length = Annotated[int, at_least(2)]  # tokens that a network reads at once
 TEXT = "text"  # the field
-UTF32 = "utf-32-le"  # characters as an array of code points
 
 
 @dataclass
 class TextConfig(tfds.core.BuilderConfig):
     """Where the texts come from. read: called once, to prepare; -> (split -> texts, what to count)."""
 
-    read: Callable[[], tuple[Mapping[str, Sequence[str]], Mapping[str, int]]] = lambda: ({}, {})
+    read: Callable[[], tuple[Mapping[str, Sequence[Any]], Mapping[str, int]]] = lambda: ({}, {})
     homepage: str = ""
     citation: str = ""
     licence: str = ""
@@ -36,11 +37,14 @@ class Texts(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
+        return self._described({"text": tfds.features.Text()})
+
+    def _described(self, features: Mapping[str, Any]) -> tfds.core.DatasetInfo:
         config = self.builder_config
         return LocalInfo(
             builder=self,
             description=config.description,
-            features=tfds.features.FeaturesDict({"text": tfds.features.Text()}),
+            features=tfds.features.FeaturesDict(features),
             disable_shuffling=True,
             homepage=config.homepage,
             license=config.licence,
@@ -58,77 +62,201 @@ class Texts(tfds.core.GeneratorBasedBuilder):
             yield key, {"text": text}
 
 
+@dataclass
+class TableConfig(TextConfig):
+    """As `TextConfig`, of records. columns: their names; read: -> (split -> records, column -> text; counts)."""
+
+    columns: tuple[str, ...] = ()
+
+
+class Table(Texts):
+    """Records of UTF-8 texts in their order. The sets of records are named subclasses."""
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        features = {column: tfds.features.Text() for column in self.builder_config.columns}
+        return self._described(features)
+
+    def _generate_examples(self, texts: Sequence[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+        yield from enumerate(texts)
+
+
 def read_texts(builder: Any, split: str) -> list[str]:
     """The texts of a prepared split, in their order."""
     source = builder.as_data_source(split)
     return [record["text"].decode("utf-8") for record in source.__getitems__(list(range(len(source))))]
 
 
-def text_dataset(name: str, builder: Any, *, length: int, vocabulary_size: int, notes: Sequence[str] = ()) -> DataSet:
-    """The windows of a prepared set of texts, in memory, with the vocabulary of its training split.
+class Coding(NamedTuple):
+    """How texts become tokens: keys of section `data`.
 
-    length: tokens that a network reads at once; vocabulary_size: characters, the most frequent; 0 = all.
-    notes: lines that say what was read, changed and left out.
+    vocabulary_size: tokens at most, of characters the most frequent; 0 = all. tokenizer: "characters", "bytes", "bpe",
+    "wordpiece" or "unigram", learnt from the training split; or file:FOLDER, a published one. extra_tokens: further
+    ones, of which the first is the mask.
     """
-    folder = Path(builder.data_dir)
+
+    vocabulary_size: int
+    tokenizer: str = "characters"
+    extra_tokens: int = 0
+
+
+def text_dataset(
+    name: str, builder: Any, coding: Coding, *, length: int, pack: bool = False, notes: Sequence[str] = ()
+) -> DataSet:
+    """The windows of a prepared set of texts, in memory.
+
+    length: tokens that a network reads at once. pack: texts follow each other in a window. notes: what was read,
+    changed and left out, a line each.
+    """
     reads = {split: partial(read_texts, builder, split) for split in builder.info.splits}
-    choose = partial(common_characters, size=vocabulary_size)
-    encoded = _encoded(folder / f"windows_{length}_{vocabulary_size}", reads, choose, length)
+    learnt = _learnt(Path(builder.data_dir), coding, reads["train"])
+    field = Text(learnt.model, length, learnt.kind, coding.extra_tokens, pack)
+    encoded = _encoded(Path(builder.data_dir), {TEXT: field}, reads)
+    sources = {split: TextSource(arrays, reads[split]) for split, arrays in encoded.splits.items()}
     notes = (*notes, encoded.covered())
-    return DataSet(name, encoded.splits, {TEXT: encoded.field}, TEXT, folder=folder, notes=notes)
+    return DataSet(name, sources, {TEXT: field}, TEXT, folder=Path(builder.data_dir), notes=notes)
 
 
-def recoded(data: DataSet, field: Text) -> DataSet:
-    """The same texts in another vocabulary, such as a trained network's: characters that it lacks become <unk>."""
-    reads = {split: source.texts for split, source in data.splits.items() if isinstance(source, TextSource)}
-    assert data.folder is not None and reads.keys() == data.splits.keys()
-    name = f"windows_{field.length}_{folder_name([field.characters.encode(UTF32)])}"
-    encoded = _encoded(data.folder / name, reads, lambda _: field.characters, field.length)
-    notes = (*data.notes[:-1], encoded.covered())
-    return replace(data, splits=encoded.splits, fields={TEXT: field}, notes=notes)
+def table_dataset(
+    name: str,
+    builder: Any,
+    coding: Coding,
+    *,
+    target: str,
+    lengths: Mapping[str, int],
+    labels: Mapping[str, Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
+) -> DataSet:
+    """Rows of several texts, such as a sentence and its translation, in one vocabulary; a row a record.
+
+    target: the column that is generated. lengths: column of texts -> tokens that a network reads of it; what is longer
+    is cut, and counted. labels: column of classes -> their names. The rest as `text_dataset`.
+    """
+    folder, labels = Path(builder.data_dir), labels or {}
+    reads = {split: partial(read_columns, builder, split) for split in builder.info.splits}
+
+    def train() -> list[str]:
+        columns = reads["train"]()
+        return [text for column in lengths for text in columns[column]]
+
+    learnt = _learnt(folder, coding, train, tuple(lengths))
+    texts = {column: Text(learnt.model, length, learnt.kind, coding.extra_tokens) for column, length in lengths.items()}
+    encoded = _encoded(folder, texts, reads)
+    sources: dict[str, Source] = {}
+    for split, arrays in encoded.splits.items():
+        numbers = {column: _numbers(builder, split, column, names) for column, names in labels.items()}
+        sources[split] = ArraySource({**arrays, **numbers})
+    fields = {**texts, **{column: Label(tuple(names)) for column, names in labels.items()}}
+    return DataSet(name, sources, fields, target, folder=folder, notes=(*notes, encoded.covered()))
+
+
+def _learnt(folder: Path, coding: Coding, texts: Callable[[], list[str]], columns: tuple[str, ...] = ()) -> Learnt:
+    """What a tokenizer has learnt, kept in `folder`. columns: where the texts come from."""
+    size, tokenizer, _ = coding
+    if tokenizer.startswith(FILE):
+        return learnt(tokenizer, list, size)
+    kept = cached(
+        folder / f"tokenizer_{tokenizer}_{size}{'_'.join(('', *columns))}",
+        ["learnt"],
+        lambda: {"learnt": _as_bytes(json.dumps(learnt(tokenizer, texts, size)))},
+    )
+    return Learnt(*json.loads(kept["learnt"].tobytes()))
+
+
+def _as_bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _numbers(builder: Any, split: str, column: str, names: Sequence[str]) -> np.ndarray:
+    number = {name: i for i, name in enumerate(names)}
+    return np.array([number[each] for each in read_columns(builder, split)[column]], np.int32)
+
+
+def read_columns(builder: Any, split: str) -> dict[str, list[str]]:
+    """Column -> its texts in a prepared split, in their order."""
+    source = builder.as_data_source(split)
+    records = source.__getitems__(list(range(len(source))))
+    return {column: [record[column].decode("utf-8") for record in records] for column in builder.info.features}
+
+
+def recoded(data: DataSet, fields: Mapping[str, Text]) -> DataSet:
+    """The same texts in another vocabulary, such as a trained network's: what it lacks becomes <unk>.
+
+    fields: those of texts, in that vocabulary.
+    """
+    sources = {split: source for split, source in data.splits.items() if isinstance(source, ArraySource)}
+    assert data.folder is not None and sources.keys() == data.splits.keys()
+
+    def read(split: str) -> dict[str, list[str]]:
+        rows = sources[split].arrays
+        return {name: data.fields[name].values(rows[name]).tolist() for name in fields}
+
+    def reading(split: str, source: ArraySource) -> Callable[[], Any]:
+        return source.texts if isinstance(source, TextSource) else partial(read, split)
+
+    encoded = _encoded(data.folder, fields, {split: reading(split, source) for split, source in sources.items()})
+    splits = {
+        split: replace(source, arrays={**source.arrays, **encoded.splits[split]}) for split, source in sources.items()
+    }
+    return replace(data, splits=splits, fields={**data.fields, **fields}, notes=(*data.notes[:-1], encoded.covered()))
 
 
 class Encoded(NamedTuple):
-    """Texts in a vocabulary. unknown, characters: of each split, those outside the vocabulary, and all."""
+    """Texts in a vocabulary. unknown, tokens: of each split, those outside the vocabulary, and all; cut: rows."""
 
     field: Text
-    splits: dict[str, TextSource]
+    splits: dict[str, dict[str, np.ndarray]]
     unknown: dict[str, int]
-    characters: dict[str, int]
+    tokens: dict[str, int]
+    cut: int
 
     def covered(self) -> str:
         """A line about the vocabulary."""
-        shares = [f"{1 - self.unknown[s] / max(1, self.characters[s]):.2%} of {s}" for s in self.splits]
+        unit = self.field.inner.unit
+        shares = [f"{1 - self.unknown[s] / max(1, self.tokens[s]):.2%} of {s}" for s in self.splits]
         left = sum(self.unknown.values())
-        unknown = f"; {left:,} characters are read as <unk>" if left else ""
-        return f"Vocabulary: {len(self.field.characters):,} characters, which cover {', '.join(shares)}{unknown}."
+        unknown = f"; {left:,} {unit} are read as <unk>" if left else ""
+        cut = f" Longer than a row, and cut: {self.cut:,} texts." if self.cut else ""
+        size = len(self.field.meanings) - len(self.field.inner.special.all) if unit == "characters" else None
+        named = f"{size:,} characters" if size is not None else f"{self.field.vocabulary:,} {unit}"
+        return f"Vocabulary: {named}, which cover {', '.join(shares)}{unknown}.{cut}"
 
 
-def _encoded(
-    folder: Path, reads: Mapping[str, Callable[[], list[str]]], choose: Callable[[list[str]], str], length: int
-) -> Encoded:
-    """Windows of length + 1 tokens of each split's texts, made once and kept in `folder`.
+def _encoded(folder: Path, fields: Mapping[str, Text], reads: Mapping[str, Callable[[], Any]]) -> Encoded:
+    """The tokens of each split's texts, made once and kept in `folder`.
 
-    choose: the training split's texts -> the vocabulary.
+    reads: split -> its texts, cut into windows; or column -> texts, a row each.
     """
 
     def make() -> dict[str, np.ndarray]:
-        texts = {split: read() for split, read in reads.items()}
-        characters = choose(texts["train"])
-        field, known = Text(characters, length), set(characters)
-        arrays = {"characters": np.frombuffer(characters.encode(UTF32), np.uint32)}
-        for split, own in texts.items():
-            counts = Counter(character for text in own for character in text)
-            unknown = sum(count for character, count in counts.items() if character not in known)
-            arrays[f"{split}.tokens"] = field.windows(own)
-            arrays[f"{split}.counts"] = np.array([unknown, counts.total()])
+        arrays = {}
+        for split, read in reads.items():
+            texts, unknown, total, cut = read(), 0, 0, 0
+            for column, field in fields.items():
+                if isinstance(texts, Mapping):
+                    rows, beyond = field.rows(texts[column])
+                else:
+                    rows, beyond = field.windows(texts), 0
+                predicted = rows[:, 1:].astype(np.int64)
+                unknown += int(np.count_nonzero(predicted == field.special.unk))
+                total += int(np.count_nonzero(~np.isin(predicted, (field.special.pad, field.special.eos))))
+                cut += beyond
+                arrays[f"{split}.{column}"] = rows
+            arrays[f"{split}.counts"] = np.array([unknown, total, cut])
         return arrays
 
-    keys = ["characters", *(f"{split}.{what}" for split in reads for what in ("tokens", "counts"))]
-    arrays = cached(folder, keys, make)
+    described = [
+        f"{name} {field.length} {field.extra} {field.packed} {field.tokenizer}" for name, field in fields.items()
+    ]
+    field = next(iter(fields.values()))
+    name = (
+        f"tokens_{folder_name([*(each.encode() for each in described), field.model.encode('utf-8', 'surrogatepass')])}"
+    )
+    keys = [f"{split}.{what}" for split in reads for what in (*fields, "counts")]
+    arrays = cached(folder / name, keys, make)
     return Encoded(
-        Text(arrays["characters"].tobytes().decode(UTF32), length),
-        {split: TextSource({TEXT: arrays[f"{split}.tokens"]}, read) for split, read in reads.items()},
+        field,
+        {split: {column: arrays[f"{split}.{column}"] for column in fields} for split in reads},
         {split: int(arrays[f"{split}.counts"][0]) for split in reads},
         {split: int(arrays[f"{split}.counts"][1]) for split in reads},
+        sum(int(arrays[f"{split}.counts"][2]) for split in reads),
     )

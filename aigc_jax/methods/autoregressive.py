@@ -23,7 +23,7 @@ index, what was read of them once:
     net.read(given)                                  -> arrays [B, ...]
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -34,9 +34,12 @@ import numpy as np
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.ops.bits import Unit, amount, per_unit
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
 from aigc_jax.ranges import Amount, Count, Range, Size, at_least
+
+Token = Annotated[int, at_least(0, besides=-1)]  # -1 = none
 
 NETWORKS = ("net",)
 FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
@@ -82,17 +85,19 @@ def autoregressive(
     /,
     *,
     length: Size,
-    pad: Count,
+    pad: Token,
     bos: Count,
-    eos: Annotated[int, at_least(0, besides=-1)],
-    unit: str,
+    eos: Token,
+    packed: bool,
+    units: Sequence[Unit],
 ) -> Method:
     """A causal model of texts, or of what else comes as tokens.
 
-    length: tokens that the network reads, and that it predicts: a target has one more. pad, bos, eos: token ids.
-    unit: what a token is, "char" or "dim": the measure is bits_per_<unit>.
+    length: tokens that the network reads, and that it predicts: a target has one more. pad, bos, eos: token ids; -1 =
+    there is none. packed: rows hold several texts, each from a `bos` on, and no text reads another; the beginning of a
+    text is not predicted. units: of what is written; the measures are bits_per_<unit>.
     """
-    net, measure = learners["net"], f"bits_per_{unit}"
+    net = learners["net"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
 
     def conditions(given: Given) -> dict[str, Any]:
@@ -102,7 +107,18 @@ def autoregressive(
     def next_tokens(batch: Batch) -> tuple[Array, Array, Array]:
         """(inputs, targets, mask), each [B, length]; mask: float32, 0 where a target only pads."""
         tokens = batch.target
-        return tokens[:, :-1], tokens[:, 1:], (tokens[:, 1:] != pad).astype(jnp.float32)
+        targets = tokens[:, 1:]
+        told = (targets != pad) & (targets != bos) if packed and bos != eos else targets != pad
+        return tokens[:, :-1], targets, told.astype(jnp.float32)
+
+    def texts_of(inputs: Array) -> dict[str, Array]:
+        """Of packed rows, which text each token is of and its place there, for the network; else nothing."""
+        if not packed:
+            return {}
+        begins = inputs == bos
+        number, places = jnp.cumsum(begins, axis=1), jnp.arange(inputs.shape[1])
+        first = jax.lax.cummax(jnp.where(begins, places, 0), axis=1)
+        return {"mask": number[:, :, None] == number[:, None, :], "positions": places - first}
 
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         one = jax.tree.map(lambda x: x[:1], conditions(batch.given)) if reads else {}
@@ -111,23 +127,26 @@ def autoregressive(
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         # Counted over the whole batch, not within `loss`, which may see a part of it.
-        tokens_per_text = whole.mean(jnp.mean(jnp.sum(next_tokens(batch)[2], axis=1)))
+        _, targets, mask = next_tokens(batch)
+        tokens_per_text = whole.mean(jnp.mean(jnp.sum(mask, axis=1)))
+        per_token = whole.mean(jnp.mean(amount(targets, mask, units[0]))) / tokens_per_text
 
         def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple]:
             inputs, targets, mask = next_tokens(batch)
-            known = conditions(batch.given)
+            known = {**conditions(batch.given), **texts_of(inputs)}
             logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key, **known)
             losses = surprise(logits, targets, mask) / tokens_per_text
             mean = jnp.mean(losses)
-            return losses, (extra, {"loss": mean, measure: mean / np.log(2)})
+            return losses, (extra, {"loss": mean, f"bits_per_{units[0].name}": mean / np.log(2) / per_token})
 
         return net.update(key, state, loss, batch)
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         inputs, targets, mask = next_tokens(batch)
-        logits = net.predict(state, inputs, causal=True, train=False, **conditions(batch.given))
-        bits = surprise(logits, targets, mask) / np.log(2)
-        return {measure: PerExample(bits, jnp.sum(mask, axis=1))}
+        known = {**conditions(batch.given), **texts_of(inputs)}
+        logits = net.predict(state, inputs, causal=True, train=False, **known)
+        found = per_unit(surprise(logits, targets, mask) / np.log(2), targets, mask, units)
+        return {name: PerExample(*each) for name, each in found.items()}
 
     def logits(state: State, tokens: Array, given: Given | None = None) -> Array:
         """Of each next token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length."""
@@ -142,7 +161,7 @@ def autoregressive(
         rows = keys.shape[0]
         known = jnp.asarray(given[KNOWN], jnp.int32) if KNOWN in given else jnp.full((rows, 1), bos, jnp.int32)
         told = known.shape[1]
-        never = jnp.zeros(net.module.vocabulary).at[jnp.array([pad, bos])].set(-jnp.inf)
+        never = jnp.zeros(net.module.vocabulary).at[jnp.array([*{pad, bos} - {eos, -1}], int)].set(-jnp.inf)
         texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
         # Nothing is left to choose in the columns that every row knows: they are read at once.
         first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != pad, axis=0), False))
@@ -166,7 +185,8 @@ def autoregressive(
         cache = net.module.empty_cache(rows, rooms[0])
         if told > 1:
             _, cache = net.predict(state, known[:, :length], cache, 0, *read, method="decode")
-        ended = jnp.any(jnp.where(jnp.arange(told) < first, known, bos) == eos, axis=1)
+        places = jnp.arange(told)
+        ended = jnp.any((known == eos) & (places > 0) & (places < first), axis=1)  # GPT-2 begins with its end
         carry = (first, texts, ended, cache)
         for room in rooms:
             *rest, cache = carry

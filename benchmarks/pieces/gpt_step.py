@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aigc_jax.ops.bits import Unit
 from benchmarks.work import Side, Work
 
 CEILING = "matmul"
@@ -36,7 +37,9 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def facts(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a data set of such tokens knows. Token 0 pads and begins, and none ends: drawn texts are full."""
-    return dict(vocabulary=settings["vocabulary"], length=settings["length"], pad=0, bos=0, eos=-1, unit="char")
+    vocabulary = settings["vocabulary"]
+    units = (Unit("char", (1,) * vocabulary),)
+    return dict(vocabulary=vocabulary, length=settings["length"], pad=0, bos=0, eos=-1, packed=False, units=units)
 
 
 def products(settings: Mapping[str, Any]) -> int:

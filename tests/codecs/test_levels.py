@@ -9,6 +9,7 @@ from aigc_jax.codecs.levels import BOS, levels
 from aigc_jax.data.fields.pixels import Pixels
 from aigc_jax.data.fields.points import Point
 from aigc_jax.errors import ConfigError
+from aigc_jax.ops.bits import Unit
 
 KEY = jax.random.key(0)
 IMAGES = np.random.RandomState(0).randint(0, 256, (5, 4, 6, 3)).astype(np.uint8)
@@ -20,7 +21,9 @@ def test_a_token_is_a_level_in_the_order_of_reading():
     tokens = codec.encode(KEY, {}, field.prepare(KEY, IMAGES, True))
     assert tokens.shape == (5, 73) and tokens.dtype == np.int32 and (tokens[:, 0] == BOS).all()
     np.testing.assert_array_equal(tokens[:, 1 + 3 * (2 * 6 + 4) + 1], IMAGES[:, 2, 4, 1])
-    assert codec.facts == dict(vocabulary=257, length=72, pad=256, bos=256, eos=-1, unit="dim")
+    assert codec.facts == dict(
+        vocabulary=257, length=72, pad=256, bos=256, eos=-1, packed=False, units=(Unit("dim", (1,) * 257),)
+    )
 
 
 @pytest.mark.parametrize("pad", [0, 2])

@@ -9,8 +9,9 @@ import pytest
 from aigc_jax.data.dataset import ArraySource, DataSet
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.pixels import Pixels
-from aigc_jax.data.fields.texts import BOS, PAD, Text
+from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.given import NotAtHand, asked
+from aigc_jax.data.tokenizers.special import BOS, PAD
 from aigc_jax.errors import UserError
 from aigc_jax.method import KNOWN
 

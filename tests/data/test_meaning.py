@@ -83,8 +83,8 @@ def copy(grown, tmp_path):
 def test_grown_texts_are_read_in_the_vocabulary_of_training(grown, copy, capsys):
     _, config, before = grown
     run = build(config, kept=copy.kept())
-    assert run.data.made.characters == before.data.made.characters
-    assert set(run.data.made.characters) == set("abcd")
+    assert run.data.made.model == before.data.made.model
+    assert set(run.data.made.model) == set("abcd")
     assert run.data.facts == before.data.facts
     new, counts = run.data.changed
     assert "vocabulary that the run was trained with" in new and "are read as <unk>" in new

@@ -271,10 +271,11 @@ def test_poems_are_split_and_cut(tmp_path):
     sides = [split for split in texts for text in texts[split] if text.endswith("疑是地上霜一。")]
     assert len(sides) == 2 and len(set(sides)) == 1  # one poem under two titles
     assert json.loads((data.folder / "metadata.json").read_text()) == {"found": 42, "left_out": 1}
-    assert data.facts == dict(vocabulary=16, length=8, pad=0, bos=1, eos=2, unit="char")
+    assert {key: data.facts[key] for key in ("vocabulary", "length", "pad", "bos", "eos")} == {
+        "vocabulary": 16, "length": 8, "pad": 0, "bos": 1, "eos": 2}  # fmt: skip
     for split, source in data.splits.items():
         np.testing.assert_array_equal(source.arrays["text"], data.made.windows(texts[split]))
-    known = set(data.made.characters)
+    known = set(data.made.model)
     assert known <= set("".join(texts["train"]))
 
 

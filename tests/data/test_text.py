@@ -4,11 +4,14 @@ import jax
 import numpy as np
 import pytest
 
-from aigc_jax.data.fields.texts import BOS, EOS, PAD, UNK, Text, common_characters, coverage
+from aigc_jax.data.fields.texts import Text
+from aigc_jax.data.tokenizers.characters import trained
+from aigc_jax.data.tokenizers.special import BOS, EOS, PAD, UNK
 from aigc_jax.errors import UserError
+from aigc_jax.ops.bits import Unit
 
 TEXTS = ["", "a", "abcabc", "床前明月光，\n疑是地上霜。", "ab" * 40, "𠀀é\N{COMBINING ACUTE ACCENT}"]
-ALL = common_characters(TEXTS, 0)
+ALL = trained(TEXTS, 0)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -54,11 +57,12 @@ def test_networks_see_the_tokens():
 
 
 def test_the_vocabulary_is_the_most_frequent():
-    assert common_characters(["bbbaac", "ad"], 2) == "ab"  # 3 a, 3 b: ties in Unicode's order
-    assert common_characters(["bbbaac", "ad"], 0) == "abcd"
-    assert coverage(["bbbaac", "ad"], "ab") == pytest.approx(6 / 8)
+    assert trained(["bbbaac", "ad"], 2) == "ab"  # 3 a, 3 b: ties in Unicode's order
+    assert trained(["bbbaac", "ad"], 0) == "abcd"
     field = Text("ab", 4)
-    assert field.facts == dict(vocabulary=6, length=4, pad=0, bos=1, eos=2, unit="char")
+    counts = Unit("char", (0, 0, 1, 1, 1, 1)), Unit("byte", (0, 0, 1, 1, 1, 1))
+    special = dict(pad=0, bos=1, eos=2, unk=3, mask=-1, sentinels=())
+    assert field.facts == dict(vocabulary=6, length=4, **special, packed=False, units=counts)
     assert field.encode("ac").tolist() == [4, UNK]
 
 

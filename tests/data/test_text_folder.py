@@ -127,7 +127,7 @@ def test_what_people_have_in_folders(load, write, tmp_path):
 def test_the_vocabulary_and_what_it_covers_is_said(load, write):
     write("a.txt", ("a" * 90 + "b" * 8 + "xyz") * 8)
     data = load(vocabulary_size=2)
-    assert data.made.characters == "ab"
+    assert data.made.model == "ab"
     said = data.notes[-1]
     assert "2 characters" in said and "of train" in said and "characters are read as <unk>" in said
     unknown = sum(np.count_nonzero(source.arrays["text"][:, 1:] == 3) for source in data.splits.values())

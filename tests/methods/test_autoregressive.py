@@ -15,9 +15,11 @@ from aigc_jax.methods import autoregressive as module
 from aigc_jax.methods.autoregressive import autoregressive, doublings, plan
 from aigc_jax.nn import transformer
 from aigc_jax.nn.transformer import Transformer
+from aigc_jax.ops.bits import Unit
 
 PAD, BOS, EOS = 0, 1, 2
 V, T, B = 9, 7, 4
+UNITS = (Unit("char", (0, 0, *[1] * (V - 2))),)
 KEY = jax.random.key(3)
 
 
@@ -27,7 +29,7 @@ def learner(accumulate=1, dropout=0.0, tx=None, width=8):
 
 
 def method(net=None):
-    return autoregressive({"net": net or learner()}, length=T, pad=PAD, bos=BOS, eos=EOS, unit="char")
+    return autoregressive({"net": net or learner()}, length=T, pad=PAD, bos=BOS, eos=EOS, packed=False, units=UNITS)
 
 
 def batch(lengths=(3, 7, 1, 5), seed=0):

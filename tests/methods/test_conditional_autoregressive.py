@@ -12,9 +12,11 @@ import pytest
 from aigc_jax.learner import Learner
 from aigc_jax.method import KNOWN, Batch
 from aigc_jax.methods.autoregressive import autoregressive
+from aigc_jax.ops.bits import Unit
 
 KEY = jax.random.key(0)
 PAD, BOS, EOS = 0, 1, 2
+UNITS = (Unit("char", (0, 0, 1, 1, 1, 1)),)
 TEXTS = {0: [BOS, 3, 4, 5, EOS], 1: [BOS, 5, 4, 3, EOS]}  # label -> the one text of it
 
 
@@ -47,7 +49,7 @@ class Chains(nn.Module):
 @pytest.fixture(scope="module")
 def trained():
     learner = Learner("net", Chains(), optax.sgd(2.0), {}, 1)
-    method = autoregressive({"net": learner}, length=4, pad=PAD, bos=BOS, eos=EOS, unit="char")
+    method = autoregressive({"net": learner}, length=4, pad=PAD, bos=BOS, eos=EOS, packed=False, units=UNITS)
     labels = np.array([0, 1, 1, 0], np.int32)
     batch = Batch(jnp.array([TEXTS[label] for label in labels]), {"label": jnp.asarray(labels)})
     first = state = method.init(KEY, batch, {})

@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.emoji import Drawings, Emoji, Library, Row, Side, StyleName, by_hash, counts
 from aigc_jax.data.fields.pixels import Augment
-from aigc_jax.data.fields.texts import Text, common_characters
+from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.files import some
 from aigc_jax.data.images import image_dataset, joined
 from aigc_jax.data.store import image_sources
+from aigc_jax.data.tokenizers import characters
 from aigc_jax.ranges import NotEmpty
 
 
@@ -65,7 +66,7 @@ def load(
 def caption_field(said: Mapping[str, Sequence[str]]) -> Text:
     """Texts in the characters of those in train, and windows that hold the longest. said: split -> texts."""
     longest = max(len(text) for texts in said.values() for text in texts)
-    return Text(common_characters(said["train"], size=0), longest + 1)
+    return Text(characters.trained(said["train"], size=0), longest + 1)
 
 
 def _subgroups(members: list[Emoji]) -> set[str]:

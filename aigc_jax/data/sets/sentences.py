@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.store import folder_name, local_builder
-from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Coding, Length, TextConfig, Texts, text_dataset
 
 SENTENCES = (
     "今天天气很好，适合出去散步。",
@@ -33,4 +33,4 @@ def load(*, data_dir: Path, length: Length) -> DataSet:
         licence="as this package",
         read=lambda: ({split: SENTENCES for split in ("train", "validation", "test")}, {}),
     )
-    return text_dataset("sentences", local_builder(Sentences, config, data_dir), length=length, vocabulary_size=0)
+    return text_dataset("sentences", local_builder(Sentences, config, data_dir), Coding(0), length=length)

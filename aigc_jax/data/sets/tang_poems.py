@@ -23,7 +23,7 @@ from aigc_jax.data.files import printable
 from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.sets import text_folder
 from aigc_jax.data.store import folder_name, local_builder, split_by_content
-from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Coding, Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
 from aigc_jax.ranges import Count
@@ -66,17 +66,29 @@ def read_splits(files: Sequence[Path]) -> tuple[dict[str, list[str]], dict[str, 
     return {split: [texts[i] for i in numbers] for split, numbers in splits.items()}, counts
 
 
-def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -> DataSet:
+def load(
+    *,
+    data_dir: Path,
+    path: str,
+    length: Length,
+    vocabulary_size: Count,
+    tokenizer: str = "characters",
+    extra_tokens: Count = 0,
+    pack: bool = False,
+) -> DataSet:
     """The windows of the texts, in memory.
 
-    path: the folder; length: tokens of a window; vocabulary_size: characters, the most frequent of
-    the training split; 0 = all.
+    path: the folder. length: tokens of a window. vocabulary_size: tokens at most, of characters the most
+    frequent of the training split; 0 = all. tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt
+    from the training split; or file:FOLDER, a published one. extra_tokens: further ones, of which the first is the
+    mask. pack: whether texts follow each other in a window.
     """
+    coding = Coding(vocabulary_size, tokenizer, extra_tokens)
     folder = expanded(path)
     files = sorted(file for file in folder.glob(POEMS) if file.is_file())
     if not files:
         data = text_folder.load(
-            data_dir=data_dir, path=path, documents="blank_lines", length=length, vocabulary_size=vocabulary_size
+            data_dir=data_dir, path=path, documents="blank_lines", length=length, pack=pack, **coding._asdict()
         )
         return replace(data, name="tang_poems")
     config = TextConfig(
@@ -92,4 +104,4 @@ def load(*, data_dir: Path, path: str, length: Length, vocabulary_size: Count) -
     counts = builder.info.metadata
     said = f"Read: {len(files)} files with {counts['found']:,} poems, of which {counts['left_out']:,} are left out for "
     notes = [f"{said}lacunae and remarks; split by content."]
-    return text_dataset("tang_poems", builder, length=length, vocabulary_size=vocabulary_size, notes=notes)
+    return text_dataset("tang_poems", builder, coding, length=length, pack=pack, notes=notes)

@@ -26,7 +26,7 @@ from aigc_jax.data.files import counted, listed, passed_over, printable, some
 from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.data.splits import split_of
 from aigc_jax.data.store import folder_name, local_builder, split_by_content
-from aigc_jax.data.text_sets import Length, TextConfig, Texts, text_dataset
+from aigc_jax.data.text_sets import Coding, Length, TextConfig, Texts, text_dataset
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
 from aigc_jax.ranges import Count
@@ -202,12 +202,24 @@ def _found(path: Path) -> tuple[Sequence[Path], Sequence[Path]]:
     return files, others
 
 
-def load(*, data_dir: Path, path: str, documents: Documents, length: Length, vocabulary_size: Count) -> DataSet:
+def load(
+    *,
+    data_dir: Path,
+    path: str,
+    documents: Documents,
+    length: Length,
+    vocabulary_size: Count,
+    tokenizer: str = "characters",
+    extra_tokens: Count = 0,
+    pack: bool = False,
+) -> DataSet:
     """The windows of the texts, in memory.
 
     path: a folder, with its subfolders, or one file; documents: what a document is, each of the "files", or what stands
-    between "blank_lines"; length: tokens of a window; vocabulary_size: characters, the most frequent of the training
-    split; 0 = all.
+    between "blank_lines". length: tokens of a window. vocabulary_size: tokens at most, of characters the most
+    frequent of the training split; 0 = all. tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt
+    from the training split; or file:FOLDER, a published one. extra_tokens: further ones, of which the first is the
+    mask. pack: whether texts follow each other in a window.
     """
     place = expanded(path)
     files, others = _found(place)
@@ -226,4 +238,5 @@ def load(*, data_dir: Path, path: str, documents: Documents, length: Length, voc
     )
     builder = local_builder(TextFolder, config, data_dir)
     said = notes(Counter(builder.info.metadata), documents, others, bool(named), beside)
-    return text_dataset("text_folder", builder, length=length, vocabulary_size=vocabulary_size, notes=said)
+    coding = Coding(vocabulary_size, tokenizer, extra_tokens)
+    return text_dataset("text_folder", builder, coding, length=length, pack=pack, notes=said)
