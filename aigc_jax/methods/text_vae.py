@@ -1,13 +1,15 @@
 """Variational autoencoders of texts (Bowman et al. 2016, arXiv:1511.06349).
 
-    log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || N(0, I)) = -distortion - rate,   log p(x | z) = sum_t log p(x_t | x_<t, z)
+    log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || N(0, I)) = -distortion - rate
+    log p(x | z) = sum_t log p(x_t | x_<t, z)
 
 A decoder that reads the tokens before may learn to do without z, and then KL = 0. Three means are against it:
 
     annealing       the loss is distortion + w rate, with a weight w of step s that grows to 1 in S steps (section 3.1):
                     s / S, or a sigmoid, 1 / (1 + exp(10 (1/2 - s / S)))
     word dropout    a share of the tokens that the decoder reads in training is hidden (section 3.2)
-    free bits       dimension j of z costs max(λ, mean over the batch of KL_j)  (Kingma et al. 2016, arXiv:1606.04934, eq. 15)
+    free bits       dimension j of z costs max(λ, mean over the batch of KL_j), and not KL_j (Kingma et al. 2016,
+                    arXiv:1606.04934, eq. 15)
 
 The measures are without any of them. `bits_per_<unit>` is of the bound with one z a text; `bits_per_<unit>_<k>` is of
 the importance-weighted bound (Burda et al. 2016, arXiv:1509.00519, eq. 8), which tends to -log2 p(x) with k. rate and
@@ -17,21 +19,25 @@ texts (Burda et al., section 5.2); here over those of one batch of `evaluate.bat
 The network has a field `latent` and the methods of `nn.text_vae.TextVAE`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
+from aigc_jax.ops.bits import Unit, amount, per_unit
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose
 from aigc_jax.ranges import Amount, Count, Part, Range, Size, Sizes, at_least
+
+Token = Annotated[int, at_least(0, besides=-1)]  # -1 = none
 
 NETWORKS = ("net",)
 STEEPNESS = 10  # of the sigmoid: the weight begins at 0.007
@@ -99,10 +105,11 @@ def text_vae(
     /,
     *,
     length: Size,
-    pad: Count,
+    pad: Token,
     bos: Count,
-    eos: Annotated[int, at_least(0, besides=-1)],
-    unit: str,
+    eos: Token,
+    packed: bool,
+    units: Sequence[Unit],
     annealing: Annealing,
     annealing_steps: Count,
     word_dropout: Part,
@@ -111,13 +118,16 @@ def text_vae(
 ) -> Method:
     """A VAE of texts.
 
-    length: tokens that are read and predicted: a target has one more. pad, bos, eos: token ids. unit: what a token is.
+    length: tokens that are read and predicted: a target has one more. pad, bos, eos: token ids; -1 =
+    there is none. packed: whether rows hold several texts, which it refuses. units: of what is written; the measures
+    are bits_per_<unit>.
     annealing: how the weight of the rate grows; annealing_steps: until it is 1. word_dropout: share of the tokens that
     are hidden from the decoder in training. free_bits: that each dimension of z may carry at no cost.
     importance_samples: the numbers k of samples whose bounds are measured.
     """
-    net, measure, free = learners["net"], f"bits_per_{unit}", free_bits * float(np.log(2))
-    latent = net.module.latent
+    if packed:
+        raise ConfigError('"method.name" is text_vae, and a z is of one text: set data.pack=False.')
+    net, free, latent = learners["net"], free_bits * float(np.log(2)), learners["net"].module.latent
 
     def next_tokens(target: Array) -> tuple[Array, Array, Array]:
         """(inputs, targets, mask), each [B, length]; mask: float32, 0 where a target only pads."""
@@ -128,9 +138,10 @@ def text_vae(
 
     def step(key: Key, state: State, batch: Batch) -> tuple[State, Mapping[str, Array]]:
         noise_key, word_key, update_key = jax.random.split(key, 3)
-        inputs, _, mask = next_tokens(batch.target)
+        inputs, targets, mask = next_tokens(batch.target)
         # Counted over the whole batch, not within `losses`, which may see a part of it.
         tokens_per_text = whole.mean(jnp.mean(jnp.sum(mask, axis=1)))
+        units_per_text = whole.mean(jnp.mean(amount(targets, mask, units[0])))
         noise = whole.draw(jax.random.normal, noise_key, (len(inputs), latent))
         kept = whole.draw(jax.random.uniform, word_key, inputs.shape) >= word_dropout
         kept = kept.at[:, 0].set(True)  # BOS says nothing
@@ -149,8 +160,8 @@ def text_vae(
             rates = likelihoods.gaussian_kls(mean, log_variance)
             rate = jnp.sum(rates, axis=1)
             loss = (distortion + weight * at_no_cost(rates, free)) / tokens_per_text
-            bits = (distortion + rate) / tokens_per_text / np.log(2)
-            terms = {"loss": loss, "distortion": distortion, "rate": rate, measure: bits, "rate_weight": weight}
+            terms = {"loss": loss, "distortion": distortion, "rate": rate, "rate_weight": weight}
+            terms[f"bits_per_{units[0].name}"] = (distortion + rate) / np.log(2) / units_per_text
             return loss, (extra, jax.tree.map(jnp.mean, terms))
 
         return net.update(update_key, state, losses, (batch.target, noise, kept))
@@ -158,7 +169,6 @@ def text_vae(
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         noise_key, bound_key = jax.random.split(key)
         inputs, targets, mask = next_tokens(batch.target)
-        tokens = jnp.sum(mask, axis=1)
         mean, log_variance = net.predict(state, targets, mask, method="encode")
 
         def explained(noise: Array) -> tuple[Array, Array]:
@@ -178,10 +188,11 @@ def text_vae(
         bounds = likelihoods.importance_bounds(log_weight, bound_key, importance_samples)
         center = whole.mean(jnp.mean(mean, axis=0))
         active = jnp.sum(whole.mean(jnp.mean((mean - center) ** 2, axis=0)) > ACTIVE)
-        nats = {measure: distortion + rate}
-        nats |= {f"{measure}_{k}": -bound for k, bound in zip(importance_samples, bounds, strict=True)}
+        nats = {"": distortion + rate}
+        nats |= {f"_{k}": -bound for k, bound in zip(importance_samples, bounds, strict=True)}
+        bits = {end: per_unit(each / np.log(2), targets, mask, units) for end, each in nats.items()}
         return {
-            **{name: PerExample(each / np.log(2), tokens) for name, each in nats.items()},
+            **{f"{name}{end}": PerExample(*each) for end, found in bits.items() for name, each in found.items()},
             "rate": PerExample.of(rate),
             "distortion": PerExample.of(distortion),
             "active_units": PerExample.of(jnp.full(rate.shape, active)),
@@ -190,7 +201,7 @@ def text_vae(
     def write(keys: Array, state: State, z: Array, plan: Plan) -> Array:
         """Texts given z, as targets are: int32 [n, length + 1]."""
         rows, state = len(z), net.settled(state)
-        never = jnp.zeros(net.module.vocabulary).at[jnp.array([pad, bos])].set(-jnp.inf)
+        never = jnp.zeros(net.module.vocabulary).at[jnp.array([*{pad, bos} - {eos, -1}], int)].set(-jnp.inf)
 
         def extend(carry: tuple) -> tuple:
             position, texts, ended, states = carry
@@ -220,5 +231,5 @@ def text_vae(
         _, targets, mask = next_tokens(target)
         return net.predict(state, targets, mask, method="encode")
 
-    parts = {"walk": walk, "write": write, "posterior": posterior}
+    parts: dict[str, Callable] = {"walk": walk, "write": write, "posterior": posterior}
     return Method(init, step, evaluate, sample, plan, parts=parts, diagnose=diagnose)
