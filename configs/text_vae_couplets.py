@@ -9,8 +9,8 @@ the rate that grows keep the decoder from doing without z. Beside it, a language
         --config.data.batch_size=64 --config.networks.net.layers=1 --config.networks.net.width=256
 
 Hardware: 2 CPU cores. Time: about 36 minutes, by the 0.36 s of a step.
-Expected: a bound that is somewhat worse than the language model's bits, as in the paper's table 2, a rate of at least the
-5.5 nats that are free, and active units; texts on a walk that change line by line.
+Expected: a bound that is somewhat worse than the language model's bits, as in the paper's table 2, a rate of at least
+the 5.5 nats that are free, and active units; texts on a walk that change line by line.
 Not yet measured.
 
 Table: VAE | LSTM, sentence VAE | Tang poems, 24 characters at a time | not yet measured

@@ -34,7 +34,7 @@ from aigc_jax.ops import latent as latents
 from aigc_jax.ops import likelihood as likelihoods
 from aigc_jax.ops.bits import Unit, amount, per_unit
 from aigc_jax.ops.cross_entropy import cross_entropy
-from aigc_jax.ops.decoding import choose
+from aigc_jax.ops.generation import Reader, drawn
 from aigc_jax.ranges import Amount, Count, Part, Range, Size, Sizes, at_least
 
 Token = Annotated[int, at_least(0, besides=-1)]  # -1 = none
@@ -54,6 +54,7 @@ class Plan(NamedTuple):
     temperature: Any  # float32
     top_k: Any  # int32
     top_p: Any  # float32
+    repetition: Any  # float32
     spread: Any  # float32
 
 
@@ -62,6 +63,7 @@ def plan(
     temperature: Amount = 1.0,
     top_k: Count = 0,
     top_p: Annotated[float, Range(0, 1, without_low=True)] = 1.0,
+    repetition: Annotated[float, at_least(1)] = 1.0,
     spread: Amount = 1.0,
 ) -> Plan:
     """Settings of sampling as arrays.
@@ -69,9 +71,11 @@ def plan(
     temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
     top_k: a token is drawn from so many of the most probable ones; 0 = from all.
     top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
+    repetition: above 1, tokens that were there are less probable; 1 = the model itself.
     spread: times the standard deviation of the prior of z; 1 = the prior.
     """
-    return Plan(np.float32(temperature), np.int32(top_k), np.float32(top_p), np.float32(spread))
+    drawing = np.float32(temperature), np.int32(top_k), np.float32(top_p)
+    return Plan(*drawing, np.float32(repetition), np.float32(spread))
 
 
 Annealing = Literal["none", "linear", "sigmoid"]
@@ -127,6 +131,8 @@ def text_vae(
     """
     if packed:
         raise ConfigError('"method.name" is text_vae, and a z is of one text: set data.pack=False.')
+    never = np.zeros(learners["net"].module.vocabulary, np.float32)
+    never[[*{pad, bos} - {eos, -1}]] = -np.inf  # a sampler does not choose these
     net, free, latent = learners["net"], free_bits * float(np.log(2)), learners["net"].module.latent
 
     def next_tokens(target: Array) -> tuple[Array, Array, Array]:
@@ -200,24 +206,15 @@ def text_vae(
 
     def write(keys: Array, state: State, z: Array, plan: Plan) -> Array:
         """Texts given z, as targets are: int32 [n, length + 1]."""
-        rows, state = len(z), net.settled(state)
-        never = jnp.zeros(net.module.vocabulary).at[jnp.array([*{pad, bos} - {eos, -1}], int)].set(-jnp.inf)
+        state, rows = net.settled(state), len(z)
 
-        def extend(carry: tuple) -> tuple:
-            position, texts, ended, states = carry
-            token = jax.lax.dynamic_index_in_dim(texts, position - 1, axis=1, keepdims=False)
-            logits, states = net.predict(state, z, token, states, method="extend")
-            chosen = choose(whole.fold_in(keys, position), logits + never, *plan[:3])
-            token = jnp.where(ended, pad, chosen)
-            texts = jax.lax.dynamic_update_slice_in_dim(texts, token[:, None], position, axis=1)
-            return position + 1, texts, ended | (token == eos), states
+        def read(tokens: Array, states: PyTree, index: Array) -> tuple[Array, PyTree]:
+            return net.predict(state, z, tokens[:, 0], states, method="extend")
 
-        def going(carry: tuple) -> Array:
-            return (carry[0] <= length) & ~jnp.all(carry[2])
-
+        reader = Reader(read, lambda states, room: states, never, pad, eos)
         texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, 0].set(bos)
-        first = 1, texts, jnp.zeros(rows, bool), net.predict(state, z, method="begin")
-        return jax.lax.while_loop(going, extend, first)[1]
+        states, nobody = net.predict(state, z, method="begin"), jnp.zeros(rows, bool)
+        return drawn(reader, keys, texts, jnp.int32(1), nobody, states, [length], plan[:3], plan.repetition)
 
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
         return write(keys, state, plan.spread * whole.normals(whole.fold_in(keys, 0), (latent,)), plan)
