@@ -5,8 +5,8 @@ Of T tokens, a window of N neighbouring positions are latents. With e the embedd
     z_i = e_i + attention(norm(e_i); norm(e_1) .. norm(e_i)),   z_i = z_i + mlp(norm(z_i))         (section 3.1)
 
 and a causal transformer of the latents alone makes the logits of the next token from them. The first line costs N T
-products, and each block N^2, not T^2. It is computed again for its gradient, so that a step keeps the embedded tokens
-and what a decoder of N tokens keeps.
+products, and each block N^2, not T^2. It reads N tokens at a time, and again for its gradient (`ops.kernels.online`).
+So a step keeps the embedded tokens and what a decoder of N tokens keeps.
 
 A latent reads all tokens before it in the first line, and those of its own window in the blocks. A step of training
 predicts one window of each text, which is drawn. A whole text is predicted window after window, each from all tokens
@@ -24,35 +24,80 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.layers.attention import CrossAttention, memory_layer, pair_first
+from aigc_jax.nn.layers.attention import memory_layer, pair_first
 from aigc_jax.nn.layers.block import TENSOR_RULES, Block
 from aigc_jax.nn.layers.cache import ROOM, Cache, Memory, empty, in_rows, longer
 from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.feed_forward import feed_forward
 from aigc_jax.nn.layers.fit import check_divides
-from aigc_jax.nn.layers.style import GPT2, INIT_STD, branch_std, embedding, norm
+from aigc_jax.nn.layers.style import GPT2, INIT_STD, branch_std, dense, embedding, norm
 from aigc_jax.ops import windows
-from aigc_jax.ops.kernels.attention import causal_mask
+from aigc_jax.ops.kernels.attention import causal_mask, newest_attention
 from aigc_jax.ops.kernels.matmul import columns_dot
+from aigc_jax.ops.kernels.online import SoFar, begin, end, more
 from aigc_jax.ranges import Amount, Part, Size
+
+
+class FeedForward(nn.Module):
+    """An MLP on the normalised stream, added to it."""
+
+    dropout: Part
+    out_std: Amount
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        hidden = feed_forward(norm(GPT2, self.dtype, "mlp_norm")(x), self.out_std, self.dtype, GPT2)
+        return x + Dropout(self.dropout)(hidden, train)
 
 
 class Reading(nn.Module):
     """The attention of latents to all tokens, and an MLP, each added to the latents."""
 
     heads: Size
-    dropout: Part
+    width: Size
+    dropout: Part  # of what is added; no weight of the attention is dropped
     out_std: Amount
     dtype: Any = jnp.float32
 
-    @nn.compact
-    def __call__(self, x: jax.Array, memory: Memory, mask: jax.Array, train: bool) -> jax.Array:
-        """x: [B, N, width]; mask: bool [B or 1, 1, N, T], which tokens each latent reads -> the shape of x."""
-        drop = Dropout(self.dropout)
-        cross = CrossAttention(self.heads, self.dropout, self.out_std, self.dtype, name="cross")
-        x = x + drop(cross(norm(GPT2, self.dtype, "cross_norm")(x), memory, mask, train), train)
-        hidden = feed_forward(norm(GPT2, self.dtype, "mlp_norm")(x), self.out_std, self.dtype, GPT2)
-        return x + drop(hidden, train)
+    def setup(self) -> None:
+        self.query_norm = norm(GPT2, self.dtype)
+        self.query = dense((self.heads, self.width // self.heads), INIT_STD, self.dtype)
+        self.memory_norm = norm(GPT2, self.dtype)
+        self.memory_layer = memory_layer(self.heads, self.width, self.dtype, GPT2)
+        self.out = dense(self.width, self.out_std, self.dtype)
+        self.drop = Dropout(self.dropout)
+        self.feed_forward = FeedForward(self.dropout, self.out_std, self.dtype)
+
+    def __call__(self, latents: jax.Array, x: jax.Array, mask: jax.Array, train: bool) -> jax.Array:
+        """latents: [B, Q, width], x: [B, T, width] -> the shape of latents.
+
+        mask: bool [parts, B or 1, 1, Q, T / parts], which tokens each latent reads. A part of x is read at a time, and
+        again for its gradient.
+        """
+        query = jnp.moveaxis(self.query(self.query_norm(latents)), 1, 2)
+
+        def turn(module: "Reading", so_far: SoFar, part: tuple[jax.Array, jax.Array]) -> tuple[SoFar, None]:
+            return more(so_far, query, *module.memory(part[0]), part[1]), None
+
+        parts = jnp.moveaxis(x.reshape(len(x), len(mask), -1, self.width), 1, 0)
+        scan = nn.scan(nn.remat(turn), variable_broadcast="params", split_rngs={"params": False, "dropout": False})
+        read, _ = scan(self, begin(query), (parts, mask))
+        return self.added(latents, end(read), train)
+
+    def memory(self, x: jax.Array) -> Memory:
+        """Tokens [B, T, width] -> their keys and values."""
+        return pair_first(self.memory_layer(self.memory_norm(x)))
+
+    def newest(self, latents: jax.Array, memory: Memory, index: jax.Array | int) -> jax.Array:
+        """Latents [B, P, width] at the positions from `index` on, which read the keys and values up to their own."""
+        query = jnp.moveaxis(self.query(self.query_norm(latents)), 1, 2)
+        return self.added(latents, newest_attention(query, *memory, index), False)
+
+    def added(self, latents: jax.Array, read: jax.Array, train: bool) -> jax.Array:
+        """The latents with what they read, and the MLP. read: [B, heads, Q, d]."""
+        found = jnp.moveaxis(read, 1, 2).reshape(latents.shape).astype(self.dtype)
+        return self.feed_forward(latents + self.drop(self.out(found), train), train)
 
 
 class PerceiverAR(nn.Module):
@@ -68,7 +113,7 @@ class PerceiverAR(nn.Module):
     tied: bool  # the output layer is the embedding, transposed (Press & Wolf 2017)
     dtype: Any = jnp.float32
 
-    TENSOR_RULES = (("keys_values/kernel", 2), *TENSOR_RULES)
+    TENSOR_RULES = (("memory_layer/kernel", 2), ("reading/query/kernel", 1), ("reading/out/kernel", 0), *TENSOR_RULES)
 
     def setup(self) -> None:
         check_divides("heads", self.heads, "the width", self.width)
@@ -77,9 +122,7 @@ class PerceiverAR(nn.Module):
         self.places = embedding(self.length, self.width, self.dtype)
         self.drop = Dropout(self.dropout)
         sizes = self.heads, self.dropout, branch_std(2 * self.layers + 2), self.dtype
-        self.read_norm = norm(GPT2, self.dtype)
-        self.keys_values = memory_layer(self.heads, self.width, self.dtype, GPT2)
-        self.reading = Reading(*sizes)
+        self.reading = Reading(self.heads, self.width, *sizes[1:])
         self.blocks = [Block(*sizes) for _ in range(self.layers)]
         self.norm = norm(GPT2, self.dtype)
         if not self.tied:
@@ -120,17 +163,13 @@ class PerceiverAR(nn.Module):
             mask = (jnp.broadcast_to(mask[:, None], (rows, time, time)) if mask.ndim == 2 else mask) != 0
             mask = jnp.pad(mask, ((0, 0), (0, room - time), (0, room - time)))
 
-        def read(module: "PerceiverAR", x: jax.Array) -> jax.Array:
-            """The latents of each window after the first line, [B count, N, width]."""
-            if first is None:
-                return module._read(x, x, causal_mask(room, room) & (True if mask is None else mask[:, None]), train)
-            own = windows.within(x, first, size)
-            readable = jnp.arange(room) <= (first[:, None] + jnp.arange(size))[:, :, None]
-            if mask is not None:
-                readable &= windows.within(mask, first, size)
-            return module._read(own, x, readable[:, None], train)
-
-        x = nn.remat(read)(self, x).reshape(rows * count, size, self.width)
+        window = x if first is None else windows.within(x, first, size)
+        places = jnp.arange(room)[None] if first is None else first[:, None] + jnp.arange(size)
+        readable = jnp.arange(room) <= places[:, :, None]
+        if mask is not None:
+            readable &= mask if first is None else windows.within(mask, first, size)
+        parts = jnp.moveaxis(readable.reshape(*readable.shape[:2], -1, size), 2, 0)[:, :, None]
+        x = self.reading(window, x, parts, train).reshape(rows * count, size, self.width)
         own = None
         if mask is not None:
             each = windows.within(jnp.repeat(mask, count, axis=0), firsts, size)
@@ -147,13 +186,13 @@ class PerceiverAR(nn.Module):
         """
         rows, places = len(tokens), index + jnp.arange(tokens.shape[1])
         x = self._embed(in_rows(tokens, rows, cache), places, train=False)
-        written = pair_first(self.keys_values(self.read_norm(x)))
+        written = self.reading.memory(x)
         key, value = (
             jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=ROOM)
             for old, new in zip(cache[0], written, strict=True)
         )
+        x, filled = self.reading.newest(x, (key, value), index), [(key, value)]
         mask = causal_mask(len(places), key.shape[ROOM], index)
-        x, filled = self.reading(x, (key, value), mask, False), [(key, value)]
         mask &= (jnp.arange(key.shape[ROOM]) // self.latents == places[:, None] // self.latents)[None, None]
         for block, memory in zip(self.blocks, cache[1:], strict=True):
             x, memory = block(x, mask, False, False, memory, index)
@@ -177,9 +216,6 @@ class PerceiverAR(nn.Module):
 
     def _embed(self, tokens: jax.Array, places: jax.Array, train: bool) -> jax.Array:
         return self.drop(self.embedding(tokens) + self.places(places), train)
-
-    def _read(self, own: jax.Array, x: jax.Array, mask: jax.Array, train: bool) -> jax.Array:
-        return self.reading(own, pair_first(self.keys_values(self.read_norm(x))), mask, train)
 
     def _logits(self, x: jax.Array) -> jax.Array:
         rows = self.norm(x).reshape(-1, self.width)  # see `rows_dot`
