@@ -107,9 +107,8 @@ def test_a_text_ends_with_a_stop_and_a_stream_before_it(runs):
     end = whole.index(stop)
     assert str(model.sample(1, seed=2, stop=stop)[0]) == whole[: end + 2]
     assert "".join(model.stream(seed=2, stop=[stop, "not there"])) == whole[:end]
-    assert str(model.sample(1, given=whole[:7], seed=2, stop=whole[:2])[0]).startswith(whole[:7]), (
-        "a prompt may have it"
-    )
+    prompted = str(model.sample(1, given=whole[:7], seed=2, stop=whole[:2])[0])
+    assert prompted.startswith(whole[:7]), "a prompt may have it"
 
 
 def test_a_model_of_images_writes_no_text(runs):

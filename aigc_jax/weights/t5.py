@@ -1,8 +1,8 @@
 """T5 as Hugging Face publishes it, `T5ForConditionalGeneration`, and `nn.encoder_decoder` (Raffel et al. 2020).
 
 arXiv:1910.10683: version 1.0, with ReLU and a tied output layer that reads scaled vectors, and 1.1, with a gated GELU
-and an output layer of its own. Linear layers are stored [out, in]. Encoder and decoder have a table of relative positions
-each, in the first block there.
+and an output layer of its own. Linear layers are stored [out, in]. Encoder and decoder have a table of relative
+positions each, in the first block there.
 
 Newer files of version 1.1 say that the output layer is tied, which it is not: "scale_decoder_outputs" tells.
 """
