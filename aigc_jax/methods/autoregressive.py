@@ -21,6 +21,13 @@ Where its field `reads` names what is given, the first takes given=…, a mappin
 index, what was read of them once:
 
     net.read(given)                                  -> arrays [B, ...]
+
+A network with a field `latents` predicts as many neighbouring tokens at a time, and takes where they begin:
+
+    net(..., first=int [B])                          -> logits [B, latents, V]
+
+The loss is then of one window of each text, times the number of its windows (`ops.windows`): on average it is that of
+the whole text. The measures are of all windows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +40,14 @@ import numpy as np
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.ops import windows
 from aigc_jax.ops.bits import Unit, amount, per_unit
 from aigc_jax.ops.decoding import choose, repetition_penalty
 from aigc_jax.ops.next_token import Plan, generate, plan, surprise
 from aigc_jax.ranges import Count, Size, Token
 
 NETWORKS = ("net",)
+WINDOW = 1  # the number of the key that draws one, beside dropout
 
 
 class Session(NamedTuple):
@@ -68,6 +77,7 @@ def autoregressive(
     """
     net = learners["net"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
+    latents: int = getattr(net.module, "latents", 0)
     never = np.zeros(net.module.vocabulary, np.float32)
     never[[*{pad, bos} - {eos, -1}]] = -np.inf  # a sampler does not choose these
 
@@ -105,8 +115,12 @@ def autoregressive(
         def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple]:
             inputs, targets, mask = next_tokens(batch)
             known = {**conditions(batch.given), **texts_of(inputs)}
+            times: Array | float = 1.0
+            if latents:
+                known["first"], times = windows.drawn(jax.random.fold_in(key, WINDOW), mask, latents)
+                targets, mask = (windows.within(x, known["first"], latents) for x in (targets, mask))
             logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key, **known)
-            losses = surprise(logits, targets, mask) / tokens_per_text
+            losses = times * surprise(logits, targets, mask) / tokens_per_text
             mean = jnp.mean(losses)
             return losses, (extra, {"loss": mean, f"bits_per_{units[0].name}": mean / np.log(2) / per_token})
 
@@ -115,8 +129,17 @@ def autoregressive(
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         inputs, targets, mask = next_tokens(batch)
         known = {**conditions(batch.given), **texts_of(inputs)}
-        logits = net.predict(state, inputs, causal=True, train=False, **known)
-        found = per_unit(surprise(logits, targets, mask) / np.log(2), targets, mask, units)
+
+        def nats(first: Array) -> Array:
+            known["first"] = jnp.full(len(inputs), first)
+            logits = net.predict(state, inputs, causal=True, train=False, **known)
+            return surprise(logits, *(windows.within(x, known["first"], latents) for x in (targets, mask)))
+
+        if latents:  # one after the other, in the memory of one
+            surprises = jnp.sum(jax.lax.map(nats, latents * jnp.arange(length // latents)), axis=0)
+        else:
+            surprises = surprise(net.predict(state, inputs, causal=True, train=False, **known), targets, mask)
+        found = per_unit(surprises / np.log(2), targets, mask, units)
         return {name: PerExample(*each) for name, each in found.items()}
 
     def logits(state: State, tokens: Array, given: Given | None = None) -> Array:
