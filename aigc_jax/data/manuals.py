@@ -10,6 +10,7 @@ menu, are kept as spans of the text.
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -132,6 +133,8 @@ def marked(runs: Iterator[tuple[str, str]]) -> tuple[str, tuple[Span, ...]]:
     text, marks = "", []
     for part, mark in runs:
         for character in part:
+            if unicodedata.category(character) == "Cf":  # a hyphen that is not seen, a mark of direction
+                continue
             if not character.isspace():
                 text += character
                 marks.append(mark)

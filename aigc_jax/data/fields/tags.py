@@ -164,7 +164,7 @@ def _after_unknown(text: Text, raw: bytes, position: int, ends: Sequence[int], k
         return position + len(raw[position:].decode()[0].encode())
     if not known:
         return next((end for end in ends if end > position), len(raw))
-    parts = (re.escape(spelt.lower().strip()) if spelt else rb"\Z" for spelt in known)
+    parts = (rb"\s" if spelt.isspace() else re.escape(spelt.lower().strip()) or rb"\Z" for spelt in known)
     found = re.compile(rb"\s*".join(parts)).search(raw, position + 1)
     return found.start() if found else len(raw)
 
