@@ -87,7 +87,9 @@ def build(
     coding, sections = config.get("codec", IDENTITY), config.get("encoders", {})
     codec, encoders = build_codec(coding, frozen, data.made.facts), build_encoders(sections, frozen, data)
     encoded = {f"{name}_{key}": value for name, each in encoders.items() for key, value in each.facts.items()}
-    facts = {**data.given_facts, **encoded, **codec.facts}
+    family = lookup.module(methods, config["method"]["name"], "method.name")
+    made = {f"{name}_{key}": each for name in getattr(family, "MAKES", ()) for key, each in codec.facts.items()}
+    facts = {**data.given_facts, **encoded, **made, **codec.facts}
     learners = build_learners(config, facts)
     learners, bases, begin = sources.begun(config, learners, mesh)
     data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))

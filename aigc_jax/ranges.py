@@ -91,6 +91,7 @@ def below(high: float, low: float = 0) -> Range:
 
 Size = Annotated[int, at_least(1)]  # of something that is there: channels, examples, steps to take
 Count = Annotated[int, at_least(0)]  # of something that may be absent; often 0 = none, or as many as there are
+Token = Annotated[int, at_least(0, besides=-1)]  # the number of one; -1 = there is none
 Sizes = Annotated[tuple[Size, ...], NotEmpty()]
 Seed = Annotated[int, between(0, 2**32 - 1)]  # numpy's
 Amount = Annotated[float, at_least(0)]

@@ -1,11 +1,7 @@
-"""Couplets of Tang poems, a second line for a first one, by characters: 190,966 to learn from.
+"""Couplets of Tang poems, in traditional characters: two lines of five or seven.
 
-    npm pack chinese-poetry@2.0.1 && tar xzf chinese-poetry-2.0.1.tgz package/dist/quantangshi
-    mkdir -p data && mv package/dist/quantangshi data/chinese-poetry
-
-Table: couplets of Tang and Song poems | `npm pack chinese-poetry@2.0.1`, unpacked as the head of
-[configs/gpt_tang.py](configs/gpt_tang.py) says
-表: 唐宋诗的对句 | `npm pack chinese-poetry@2.0.1`，按 [configs/gpt_tang.py](configs/gpt_tang.py) 开头的说明解包
+Table: couplets of Tang poems | as Tang poems
+表: 唐诗对句 | 同唐诗
 """
 
 from aigc_jax.experiments import Experiment
@@ -15,13 +11,15 @@ get_config = Experiment(
         data=dict(
             name="couplets",
             path="data/chinese-poetry",
-            what="next",  # "couplet": both lines as one text
-            dynasty="tang",
-            length=8,  # seven characters and the end
+            what="couplet",
+            length=18,  # twice seven characters, two marks, a beginning and an end
             vocabulary_size=6000,
+            tokenizer="characters",
         ),
         evaluate=dict(batch_size=64),
-        evals=dict(quality=dict(samples=0, extractor="", measures=())),  # judged by the method's own measures alone
+        evals=dict(
+            quality=dict(samples=400, extractor="", measures=("distinct_1", "distinct_2", "verse_form")),
+        ),
     ),
-    tiny={"data.vocabulary_size": 40},
+    tiny={"evals.quality.samples": 0, "data.vocabulary_size": 40},
 )

@@ -23,5 +23,5 @@ get_config = Experiment(
         evaluate=dict(batch_size=64),
         evals=dict(quality=dict(samples=0, extractor="", measures=())),  # judged by the method's own measures alone
     ),
-    tiny={"data.length": 16, "data.tokenizer": "characters", "data.vocabulary_size": 60},
+    tiny={"evals.quality.samples": 0, "data.length": 16, "data.tokenizer": "characters", "data.vocabulary_size": 60},
 )

@@ -16,5 +16,5 @@ get_config = Experiment(
         evaluate=dict(batch_size=64),
         evals=dict(quality=dict(samples=0, extractor="", measures=())),  # judged by the method's own measures alone
     ),
-    tiny={"data.poets": 2, "data.length": 12, "data.vocabulary_size": 40},
+    tiny={"evals.quality.samples": 0, "data.poets": 2, "data.length": 12, "data.vocabulary_size": 40},
 )

@@ -1,37 +1,19 @@
 """Chat: what answers what, whose turns are together, what is left out."""
 
-import json
 from collections import Counter
 
 import numpy as np
 import pytest
+from small.chitchat import CHATS, write_chats
 
 from aigc_jax.data import catalogue
 from aigc_jax.data.sets import chitchat
 from aigc_jax.errors import UserError
 
-CHATS = 100
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """100 conversations: a greeting that all have, two turns of their own, of which one has two messages, a number."""
-    base = tmp_path_factory.mktemp("chat")
-    chats = {}
-    for i in range(CHATS):
-        turns = [
-            ["Hi"],
-            ["Hello"],
-            [f"I am  number {i}.", "And you?"],
-            [" "],
-            [f"Not {i}."],
-            ["call 801-555-0199"],
-            ["ok"],
-        ]
-        chats[f"c{i}"] = {"messages": [[{"text": text, "sender": "x"} for text in turn] for turn in turns]}
-    (base / "chitchat_dataset").mkdir()
-    (base / "chitchat_dataset/dataset.json").write_text(json.dumps(chats), "utf-8")
-    return base
+    return write_chats(tmp_path_factory.mktemp("chat"))
 
 
 @pytest.mark.parametrize(

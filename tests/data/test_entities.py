@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from small.entities import write_pages
 
 from aigc_jax.data import catalogue
 from aigc_jax.data.fields import tags as module
 from aigc_jax.data.fields.tags import IGNORED, Tags, beginnings, names_of, tagged, words
 from aigc_jax.data.fields.texts import Text
-from aigc_jax.data.meaning import Meaning, recalled
+from aigc_jax.data.meaning import Meaning, recalled, under
 from aigc_jax.data.sets import entities
 from aigc_jax.data.tokenizers import learnt
 from aigc_jax.errors import UserError
@@ -92,21 +93,9 @@ def test_a_tokenizer_that_rewrites_texts_is_refused():
         module.beginnings(field, "ab")
 
 
-PAGE = '<html><title>{0}</title><body><div id="DisplayArea">{1}</div></body></html>'
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """80 pages: a heading, a paragraph of their own, one that all have, a short one, and one all of an entity."""
-    base = tmp_path_factory.mktemp("help") / "en-US/text/swriter"
-    base.mkdir(parents=True)
-    same = "Press <span class='keycode'>Ctrl+S</span> to save it."
-    for i in range(80):
-        own = f"Choose <span class='menuitem'>Tools - Item{i}</span> to <span class='emph'>go</span> <b>on</b>."
-        body = f"<h1 id='h'>Do go on with it</h1><p id='1'>{own}</p><p id='2'>{same}</p><p id='3'>Go {i} !</p>"
-        body += "<p id='4'><span class='emph'>All of this here</span></p><p id='5' class='code'>a = b + c</p>"
-        (base / f"{i}.html").write_text(PAGE.format("A page", body), "utf-8")
-    return base.parent.parent.parent
+    return write_pages(tmp_path_factory.mktemp("help"))
 
 
 def test_marks_of_the_help_are_tags(folder):
@@ -128,8 +117,22 @@ def test_the_set_loads_and_is_recalled(folder, tmp_path):
     assert data.target == "tags" and set(row) == {"text", "tags"} and row["tags"].shape == row["text"].shape
     assert data.fields["tags"].values(row["tags"])[0] == "O B-menuitem I-menuitem I-menuitem O B-emph O O"
     assert "B-keycode 1" in data.fields["tags"].describe(data.splits["train"], "tags")
-    assert "0 of" in data.notes[-1]
+    assert "token: 0 of" in data.notes[-2]
     back = recalled(Meaning.of(data))
     assert back.fields["tags"] == data.fields["tags"] and back.target == "tags"
     short = catalogue.load({**section, "length": 12}, tmp_path)
-    assert short.splits["test"].arrays["tags"].shape[1] == 13 and "0 of" not in short.notes[-1]
+    assert short.splits["test"].arrays["tags"].shape[1] == 13 and "token: 0 of" not in short.notes[-2]
+
+
+def test_tags_beside_pieces_of_words_are_not_laid_beside_others(folder, tmp_path):
+    section = dict(name="entities", path=str(folder), language="en", length=60, vocabulary_size=0)
+    data, other = (catalogue.load({**section, "vocabulary_size": size}, tmp_path) for size in (0, 12))
+    moved = under(data, Meaning.of(other))  # a character is a token in any vocabulary
+    assert np.array_equal(moved.splits["test"].arrays["tags"], data.splits["test"].arrays["tags"])
+    assert moved.fields["text"].vocabulary == 16 and "token: 0 of" in moved.notes[-2]
+    pieces, fewer = (
+        catalogue.load({**section, "tokenizer": "wordpiece", "vocabulary_size": size}, tmp_path) for size in (80, 60)
+    )
+    assert under(pieces, Meaning.of(pieces)).changed == ()
+    with pytest.raises(UserError, match="entities changed since training"):
+        under(pieces, Meaning.of(fewer))

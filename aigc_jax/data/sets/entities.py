@@ -146,9 +146,7 @@ def beside(data: DataSet, builder: Any) -> DataSet:
         data.folder / f"tags_{name}", [key for split in data.splits for key in (split, f"{split}.words")], make
     )
     lost, total = np.sum([arrays[f"{split}.words"] for split in data.splits], axis=0).tolist()
-    notes = (
-        *data.notes,
-        f"Words without a tag, beyond a row's end or not at the beginning of a token: {lost:,} of {total:,}.",
-    )
+    said = f"Words without a tag, beyond a row's end or not at the beginning of a token: {lost:,} of {total:,}."
+    notes = (*data.notes[:-1], said, data.notes[-1])  # what is said of the vocabulary stays the last
     splits = {split: joined(source, {"tags": arrays[split]}) for split, source in data.splits.items()}
     return replace(data, splits=splits, fields={**data.fields, "tags": tags}, target="tags", notes=notes)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.errors import ConfigError
-from aigc_jax.ops.batch import draw
+from aigc_jax.ops.batch import draw, evenly
 from aigc_jax.ops.diffusion.process import Process
 
 Law = Literal["uniform", "log_normal", "logit_normal"]
@@ -33,12 +33,11 @@ def check(law: Law, process: Process) -> None:
 def times(law: Law, process: Process, key: jax.Array, rows: int, spaced: bool) -> jax.Array:
     """t of a batch, float32 [rows]; of a grid int32.
 
-    spaced: the rows share one draw u, and row i takes the quantile (u + i / rows) mod 1: its law is the same, and the
-    loss of a batch varies less (Kingma et al. 2021, arXiv:2107.00630, appendix I.1).
+    spaced: the rows are spread over the law, as `evenly` does it.
     """
     if process.steps and not spaced:
         return draw(jax.random.randint, key, (rows,), 1, process.steps + 1)
-    uniform = draw(_spaced if spaced else jax.random.uniform, key, (rows,))
+    uniform = draw(evenly if spaced else jax.random.uniform, key, (rows,))
     if process.steps:
         return jnp.minimum(jnp.floor(uniform * process.steps).astype(jnp.int32) + 1, process.steps)
     if law == "uniform":
@@ -47,7 +46,3 @@ def times(law: Law, process: Process, key: jax.Array, rows: int, spaced: bool) -
     if law == "logit_normal":
         return jax.nn.sigmoid(normal)
     return jnp.exp(MEAN + DEVIATION * normal)
-
-
-def _spaced(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    return (jax.random.uniform(key) + jnp.arange(shape[0]) / shape[0]) % 1
