@@ -2,7 +2,8 @@
 
     python main.py --config=configs/t5_replies.py --workdir=runs/t5_replies
 
-The network is that of `t5_help_en_zh`; it reads the three turns before. A turn: --config.sample.given="source=Hi!".
+The network is that of `t5_help_en_zh`; it reads the three turns before, the latest first.
+A turn to answer: --config.sample.given="source=Hi!".
 What the true reply is worth among 19 others: python benchmarks/replies.py runs/t5_replies.
 Hardware: 2 CPU cores. Time: about 30 minutes.
 Not yet measured.

@@ -40,7 +40,7 @@ def test_contacts_are_known_by_their_form(text, kind):
 def test_a_reply_is_what_follows_the_turns_before_it():
     counts = Counter()
     found = list(chitchat.replies("a", ["1", "2", "3", "me@x.org", "5", "6", "7"], 2, counts))
-    assert [(record["source"], record["target"]) for record in found] == [("1", "2"), ("1\n2", "3"), ("5\n6", "7")]
+    assert [(record["source"], record["target"]) for record in found] == [("1", "2"), ("2\n1", "3"), ("6\n5", "7")]
     assert counts == {"pairs": 6, "mail": 3} and {record["conversation"] for record in found} == {"a"}
 
 
@@ -60,7 +60,7 @@ def test_the_set_loads(folder, tmp_path):
     section = dict(name="chitchat", path=str(folder), turns=2, length=30, source_length=40, vocabulary_size=0)
     data = catalogue.load(section, tmp_path / "prepared")
     row = data.splits["train"][np.arange(3)]
-    assert data.fields["source"].values(row["source"])[1] == "Hi\nHello" and row["source"].shape == (3, 41)
+    assert data.fields["source"].values(row["source"])[1] == "Hello\nHi" and row["source"].shape == (3, 41)
     assert data.target == "target" and "100 conversations with 500 replies" in data.notes[0]
     with pytest.raises(UserError, match=r"no dataset.json .*pip download --no-deps chitchat-dataset==0.9.0"):
         catalogue.load({**section, "path": str(tmp_path)}, tmp_path / "prepared")

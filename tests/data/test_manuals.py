@@ -21,7 +21,8 @@ def folder(tmp_path_factory):
 def test_what_a_page_says_is_its_paragraphs_with_their_marks(tmp_path):
     switch = (
         'Choose <span class="switchinline" id="s"><span hidden="true" id="MACx" class="MAC"><span class="menuitem">'
-        'LibreOffice</span></span><span hidden="true" id="defaultx"><span class="menuitem">Tools</span></span></span>'
+        'LibreOffice</span></span><span hidden="true" id="defaultx"><span class="menuitem">To&shy;ols</span></span>'
+        "</span>"
         '<span class="menuitem"> - Options </span>, or press <span class="avis">the <span class="keycode">F1</span>\n'
         '  &amp; key</span><img src="a.png">.'
     )
