@@ -11,7 +11,7 @@ VERSION = next(
     if line.startswith("__version__")
 )
 
-EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # self-BLEU; SSIM and PSNR
+EVALUATE = ["sacrebleu>=2.5", "dm-pix>=0.4.4"]  # BLEU, chrF; SSIM and PSNR
 
 TEXT = ["tokenizers>=0.20", "sentencepiece>=0.2"]  # tokens other than characters and bytes
 EMOJI = ["resvg-py>=0.5"]  # draws SVG
@@ -29,6 +29,7 @@ setup(
     package_dir={"aigc_jax.configs": "configs"},  # an installed package brings them along
     package_data={
         "aigc_jax.preference": ["*.html"],
+        "aigc_jax.metrics": ["*.tsv"],
         "aigc_jax.metrics.features": ["weights/*.safetensors"],
     },
     install_requires=[

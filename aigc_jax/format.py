@@ -9,17 +9,19 @@ name. The parts of a format:
     BUFFERS            a pattern of names that nothing has to read
     fields(config)     config.json -> our network's fields
     config(fields)     our network's fields -> config.json
-    table(fields)      an `Entry` for each array; several of theirs may be one of ours, and have to be equal then
+    table(fields)      an `Entry` for each array; several of theirs may be one of ours: parts of it, or else equal
     CLASSES            the names that `_class_name` may have, of which there are none where `model_type` is written
     FILE               the file of arrays, without ".safetensors", where it is not "model"
     completed(fields, arrays)   our fields with what our arrays tell besides, before they are written; may be missing
     RENAMED            patterns of names in older files -> what `re.sub` makes of them; may be missing
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from aigc_jax.errors import ConfigError
 
 
 class Form(NamedTuple):
@@ -38,9 +40,56 @@ def reshaped(ours: tuple[int, ...], theirs: tuple[int, ...]) -> Form:
     return Form(lambda x: x.reshape(ours), lambda x: x.reshape(theirs))
 
 
+def by_heads(heads: int, each: int) -> Form:
+    """A kernel [width, heads, d], and theirs [heads d, width]."""
+
+    def ours(x: np.ndarray) -> np.ndarray:
+        return x.T.reshape(-1, heads, each)
+
+    def theirs(x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), heads * each).T
+
+    return Form(ours, theirs)
+
+
+def of_heads(heads: int, each: int) -> Form:
+    """A bias [heads, d], and theirs [heads d]."""
+    return Form(lambda x: x.reshape(heads, each), lambda x: x.reshape(-1))
+
+
+class Part(NamedTuple):
+    """Where one of their arrays lies in one of ours that several make: a layer of keys and values is one of ours."""
+
+    axis: int  # of ours, along which the parts are stacked
+    number: int
+
+
 class Entry(NamedTuple):
     """One array under its two names."""
 
     theirs: str
     ours: str  # its path: "params/blocks_0/mlp_in/kernel"
     form: Form = SAME
+    part: Part | None = None  # of ours that it is; None = all
+
+
+def check_options(kind: str, fields: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a network has another value than the one that a format knows."""
+    for field, value in options.items():
+        if fields[field] != value:
+            raise ConfigError(f'"{field}" is {fields[field]!r}, and the format {kind} has {value!r} alone')
+
+
+def check_computed(network: str, config: Mapping[str, Any], computed: Mapping[str, tuple]) -> None:
+    """Raises ConfigError where config.json asks for something else than our network computes.
+
+    computed: the values that a key may have; the first is that of a file without the key.
+    """
+    for key, values in computed.items():
+        if config.get(key, values[0]) not in values:
+            raise ConfigError(f'"{key}" is {config[key]!r}, and {network} has {values[-1]!r}')
+
+
+def first_of(computed: Mapping[str, tuple]) -> dict[str, Any]:
+    """What is written of each key that could ask for something else."""
+    return {key: values[0] for key, values in computed.items()}

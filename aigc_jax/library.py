@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import index
 from typing import Any
 
@@ -19,6 +19,7 @@ from aigc_jax.errors import NotAtHand, UserError
 from aigc_jax.method import State
 from aigc_jax.train import trained
 from aigc_jax.train.run import SAMPLING, Run, Sampling
+from aigc_jax.train.streaming import streamed
 from aigc_jax.train.workdir import ANY_TARGET, Workdir
 
 ALONE = {"parallel.data": 1, "parallel.fsdp": 1, "parallel.tensor": 1, "parallel.compile": "jit"}  # on one device
@@ -57,11 +58,12 @@ class Model:
         self.networks: Mapping[str, Mapping[str, Any]] = self._run.networks
         self.step = int(self._state.step)
 
-    def sample(self, n: int, given: str | int = "", seed: int = 0, **settings: Any) -> "Samples":
+    def sample(self, n: int, given: str | int = "", seed: int = 0, stop: str = "", **settings: Any) -> "Samples":
         """n samples: the first ones the same for any n, and the same for the same given, seed and settings.
 
         given: as `sample.given`: a class by name or number, or "each" for the classes in turn, where the model knows
             classes; the beginning of a text, where it writes texts; "" = anything.
+        stop: a text ends with it, where it comes to it.
         settings: the method's keys of the section `sample`, such as temperature or steps, in place of the run's.
         Raises UserError for a class or a character that the model does not know, for a setting that it does not have,
         and for a model that draws nothing, TypeError where n or seed is no whole number.
@@ -69,14 +71,28 @@ class Model:
         n, seed = index(n), index(seed)
         if n < 1 or not 0 <= seed < SEEDS:
             raise UserError(f"n has to be at least 1, and seed from 0 to {SEEDS - 1:,}; they are {n} and {seed}.")
-        run = self._run._replace(sampling=self._run.sampling._replace(given=str(given)))
-        if settings:
-            if common := sorted(set(settings) & set(Sampling._fields)):
-                raise UserError(f'"{common[0]}" is no setting of sampling: give n, given and seed by themselves.')
-            run = drawing(run, {**self.config["sample"], **settings})
+        run = self._drawing(given, stop, settings)
         field, target = run.data.made, run.data.target
         parts = [rows[target] for rows in run.samples(self._state, n, SAMPLING, seed)]
         return Samples(field.values(np.concatenate(parts)), field)
+
+    def stream(self, given: str = "", seed: int = 0, stop: str | Sequence[str] = (), **settings: Any) -> Iterator[str]:
+        """One text as it is written, a few characters at a time, without what was given.
+
+        The pieces are those of `sample(1, …)`, whatever the settings. stop: the text ends before the first of these
+        strings. Raises UserError as `sample`, and for a model that does not write token by token.
+        """
+        run = self._drawing(given, "", settings)
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        yield from streamed(run, self._state, index(seed), [each for each in stops if each])
+
+    def _drawing(self, given: str | int, stop: str, settings: Mapping[str, Any]) -> Run:
+        run = self._run._replace(sampling=self._run.sampling._replace(given=str(given), stop=stop))
+        if settings:
+            if common := sorted(set(settings) & set(Sampling._fields)):
+                raise UserError(f'"{common[0]}" is no setting of sampling: give n, given and seed by themselves.')
+            return drawing(run, {**self.config["sample"], **settings})
+        return run
 
     def edit(self, images: Any, task: str, given: str | int = "", seed: int = 0, **options: Any) -> "Samples":
         """What a diffusion model makes of images uint8 [n, H, W, C], without training: a result for each.

@@ -17,6 +17,7 @@ from flax import traverse_util
 from aigc_jax import weights
 from aigc_jax.config import nearest
 from aigc_jax.errors import ConfigError, UserError, naming
+from aigc_jax.format import Entry
 
 CONFIG, ARRAYS, PARTS = "config.json", "model.safetensors", "model.safetensors.index.json"
 OWN = "aigc_jax"  # `model_type` of our own format
@@ -69,13 +70,17 @@ def read(folder: Path) -> Published:
             said = [f"lacks {lacking}"] * bool(lacking) + [f"has also {unread}, which nothing reads"] * bool(unread)
             raise UserError(f"{folder} is not the {kind} that its {CONFIG} describes: it {' and '.join(said)}.")
         arrays: dict[str, np.ndarray] = {}
+        parts: dict[tuple[str, int], list[np.ndarray]] = {}  # (path, axis) -> what is stacked, in the table's order
         sources: dict[str, str] = {}  # path -> the name of the array that it was read from
         try:
             for entry, name in names.items():
                 array, source = entry.form.ours(found[name or ""]), sources.setdefault(entry.ours, entry.theirs)
-                if not np.array_equal(arrays.setdefault(entry.ours, array), array, equal_nan=True):
+                if entry.part:
+                    parts.setdefault((entry.ours, entry.part.axis), []).append(array)
+                elif not np.array_equal(arrays.setdefault(entry.ours, array), array, equal_nan=True):
                     differ = f"{source} and {entry.theirs} differ, and are one array of {format.NETWORK}"
                     raise UserError(f"{folder} is no network of ours: {differ}.")
+            arrays |= {path: np.stack(each, axis) for (path, axis), each in parts.items()}
         except ValueError as error:
             raise UserError(f"The arrays in {folder} are not of the sizes that its {CONFIG} has: {error}.") from error
         return _nested(arrays)
@@ -102,7 +107,7 @@ def write(folder: Path, network: Mapping[str, Any], variables: Variables, kind: 
             fields = format.completed(fields, arrays)
         typed = {} if hasattr(format, "CLASSES") else {"model_type": kind}
         described, table, file = {**typed, **format.config(fields)}, format.table(fields), _file(format)
-        arrays = {entry.theirs: np.ascontiguousarray(entry.form.theirs(arrays[entry.ours])) for entry in table}
+        arrays = {entry.theirs: np.ascontiguousarray(_theirs(entry, arrays[entry.ours])) for entry in table}
     if folder.exists():
         raise UserError(f"{folder} is there already: name a new folder.")
     with naming(folder):
@@ -120,6 +125,11 @@ def _format(kind: Any, where: str) -> Any:
     if kind not in kinds():
         raise UserError(f'{where} is "{kind}", and no format is.{nearest(str(kind), [OWN, *kinds()])}')
     return importlib.import_module(f"{weights.__name__}.{kind}")
+
+
+def _theirs(entry: Entry, array: np.ndarray) -> np.ndarray:
+    """Their array, of the one of ours that it is or is a part of."""
+    return entry.form.theirs(np.take(array, entry.part.number, entry.part.axis) if entry.part else array)
 
 
 def _of_class(name: Any) -> Any:

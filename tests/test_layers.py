@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "ops": {"errors"},
     "learner": {"method", "ops", "errors"},
     "nn": {"ops", "errors"},
-    "format": set(),
+    "format": {"errors"},
     "weights": {"format", "errors", "ops"},
     "published": {"format", "weights", "config", "errors"},
     "adapters": {"learner", "method", "errors"},

@@ -89,6 +89,41 @@ def test_texts_show_as_text_and_begin_as_asked(runs):
     assert repr(samples.show()).startswith(f"[1]\n{samples[0]}\n\n[2]\n") and samples._repr_png_() is None
 
 
+def test_a_stream_is_the_sample_piece_by_piece(runs):
+    model = aigc_jax.load(runs("gpt_sentences"))
+    for given, seed in (("", 0), ("今天", 3)):
+        whole = str(model.sample(1, given, seed)[0]).removeprefix(given)
+        pieces = list(model.stream(given, seed))
+        assert "".join(pieces) == whole and len(pieces) > 1
+        assert "".join(model.stream(given, seed, temperature=0.0)) == str(
+            model.sample(1, given, temperature=0.0)[0]
+        ).removeprefix(given)
+
+
+def test_a_text_ends_with_a_stop_and_a_stream_before_it(runs):
+    model = aigc_jax.load(runs("gpt_sentences"))
+    whole = str(model.sample(1, seed=2)[0])
+    stop = whole[4:6]
+    end = whole.index(stop)
+    assert str(model.sample(1, seed=2, stop=stop)[0]) == whole[: end + 2]
+    assert "".join(model.stream(seed=2, stop=[stop, "not there"])) == whole[:end]
+    prompted = str(model.sample(1, given=whole[:7], seed=2, stop=whole[:2])[0])
+    assert prompted.startswith(whole[:7]), "a prompt may have it"
+
+
+def test_a_model_of_images_writes_no_text(runs):
+    model = aigc_jax.load(runs("cddpm_digits"))
+    with pytest.raises(UserError, match="does not write token by token"):
+        next(model.stream())
+    with pytest.raises(UserError, match="Nothing here stops"):
+        model.sample(1, stop="x")
+
+
+def test_beams_find_a_text_that_is_more_probable(runs):
+    model = aigc_jax.load(runs("gpt_sentences"))
+    assert str(model.sample(1, beams=3)[0]) == str(model.sample(1, seed=9, beams=3)[0]), "nothing is drawn"
+
+
 def test_neither_data_nor_configuration_file_is_needed(tmp_path, monkeypatch):
     config = load_config("gpt_tang", "tiny")
     texts, folder = write_texts(tmp_path / "texts"), Workdir(tmp_path / "run")

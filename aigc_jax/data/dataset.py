@@ -85,6 +85,13 @@ class Field(ABC):
         """The beginning of a target -> n stored rows, as `method.KNOWN`. Raises UserError for what cannot begin one."""
         raise UserError(f'Nothing here begins with "{text}": leave sample.given empty.', code=2)
 
+    def until(self, stored: np.ndarray, stop: str, known: np.ndarray | None) -> np.ndarray:
+        """Samples, stored [n, ...], each to its first `stop` behind what was `known` of it, `stop` included.
+
+        Raises UserError for what no text can stop.
+        """
+        raise UserError(f'Nothing here stops at "{stop}": leave sample.stop empty.', code=2)
+
 
 @dataclass(frozen=True)
 class DataSet:

@@ -33,12 +33,14 @@ def load_images(path: Path, size: int, grey: bool) -> np.ndarray:
     return array
 
 
-def load_texts(path: Path) -> np.ndarray:
+def load_texts(path: Path, paired: bool = False) -> np.ndarray:
     """Strings [N], of a file with a text a line, or of a .jsonl file with {"text": …} a line.
 
-    Empty lines are left out. Raises UserError, naming the line that is damaged, and for a file without a text.
+    paired: empty texts are kept, since each stands at the place of another file's; else they are left out.
+    Raises UserError, naming the line that is damaged, and for a file without a text.
     """
-    lines = decoded(path)[0].replace("\r\n", "\n").split("\n")  # other line separators may be part of a text
+    content = decoded(path)[0].replace("\r\n", "\n")
+    lines = content.removesuffix("\n").split("\n")  # other line separators may be part of a text
     texts = []
     for number, line in enumerate(lines, 1):
         if path.suffix == ".jsonl" and line:
@@ -48,9 +50,9 @@ def load_texts(path: Path) -> np.ndarray:
                     raise TypeError(f"{line!r} is no text")
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise UserError(f'{path}, line {number}, holds no {{"text": …}} ({error!r}): mend it.') from error
-        if line:
+        if line or paired:
             texts.append(line)
-    if not texts:
+    if not any(texts):
         raise UserError(f"There is no text in {path}: give a file that holds some.")
     return np.array(texts)
 

@@ -108,6 +108,7 @@ class Judge:
         for measure in self._measures:
             try:
                 estimates = measure.estimate(real, made)
+                settings = {**measure.settings, **measure.follows(made)}
             except UserError as error:
                 left_out.append(f"{' and '.join(measure.names)}: {error}")
                 continue
@@ -122,7 +123,7 @@ class Judge:
                     extractor=using.name if using else "",
                     extractor_sha256=using.sha256 if using else "",
                     pixels=f"uint8, {using.pixels}" if using else "",
-                    settings=dict(measure.settings),
+                    settings=settings,
                 )
                 try:
                     found.append(Figure(protocol, interval(estimate, seed), self._floor.get(name)))

@@ -32,6 +32,7 @@ class Measure(NamedTuple):
     least: int = 1  # samples that it needs of either side, and where it is by class of each class
     by_class: bool = False  # it needs to know which classes the samples were asked to be
     paired: bool = False  # it holds each sample against the target that the data have for what was given
+    follows: Callable[[Any], Mapping[str, Any]] = lambda made: {}  # settings that `made` gives, as its language
 
 
 class Sight(NamedTuple):
@@ -67,7 +68,8 @@ ALSO_CALLED = {
     "intra_fid": "class_frechet",
     "distinct": "distinct_2",
     "copied": "copied_10",
-    "bleu": "self_bleu",
+    "chrf2": "chrf",
+    "em": "exact_match",
     "lpips": "lpips_alex",
 }
 """What a measure is called elsewhere -> its name here."""

@@ -23,8 +23,8 @@ index, what was read of them once:
     net.read(given)                                  -> arrays [B, ...]
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,10 +34,58 @@ from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops.bits import Unit, amount, per_unit
-from aigc_jax.ops.next_token import Plan, generate, plan, surprise
-from aigc_jax.ranges import Count, Size, Token
+from aigc_jax.ops.cross_entropy import cross_entropy
+from aigc_jax.ops.decoding import choose, repetition_penalty
+from aigc_jax.ops.generation import Reader, doublings, drawn, most_probable
+from aigc_jax.ranges import Amount, Count, Range, Size, Token, at_least
 
 NETWORKS = ("net",)
+
+
+class Session(NamedTuple):
+    """A text that is being written. position: of the token that comes next; texts: int32 [1, length + 1]."""
+
+    position: Any
+    texts: Any
+    cache: Any
+
+
+class Plan(NamedTuple):
+    """How tokens are chosen."""
+
+    temperature: Any  # float32
+    top_k: Any  # int32
+    top_p: Any  # float32
+    repetition: Any  # float32
+    beams: Any  # float32 [beams]: its shape says how many, and what it holds nothing
+    length_penalty: Any  # float32
+
+
+def plan(
+    *,
+    temperature: Amount = 1.0,
+    top_k: Count = 0,
+    top_p: Annotated[float, Range(0, 1, without_low=True)] = 1.0,
+    repetition: Annotated[float, at_least(1)] = 1.0,
+    beams: Size = 1,
+    length_penalty: float = 1.0,
+) -> Plan:
+    """Settings of sampling as arrays.
+
+    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
+    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
+    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
+    repetition: above 1, tokens that were there are less probable; 1 = the model itself.
+    beams: above 1, the most probable text is searched for with so many hypotheses, and nothing is drawn.
+    length_penalty: of that search: the power of the length by which log p is divided; 0 = by nothing.
+    """
+    drawing = np.float32(temperature), np.int32(top_k), np.float32(top_p)
+    return Plan(*drawing, np.float32(repetition), np.zeros(beams, np.float32), np.float32(length_penalty))
+
+
+def surprise(logits: Array, targets: Array, mask: Array) -> Array:
+    """-log p of each text, in nats: the sum over its tokens that are not padding. float32 [B]."""
+    return jnp.sum(mask * cross_entropy(logits, targets), axis=1)
 
 
 def autoregressive(
@@ -59,6 +107,8 @@ def autoregressive(
     """
     net = learners["net"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
+    never = np.zeros(net.module.vocabulary, np.float32)
+    never[[*{pad, bos} - {eos, -1}]] = -np.inf  # a sampler does not choose these
 
     def conditions(given: Given) -> dict[str, Any]:
         """What the network takes besides tokens."""
@@ -120,13 +170,51 @@ def autoregressive(
         """
         rows = keys.shape[0]
         known = jnp.asarray(given[KNOWN], jnp.int32) if KNOWN in given else jnp.full((rows, 1), bos, jnp.int32)
-        never = [*{pad, bos} - {eos, -1}]
+        told = known.shape[1]
+        texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
+        # Nothing is left to choose in the columns that every row knows: they are read at once.
+        first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != pad, axis=0), False))
+
         state = net.settled(state)
+        once = [net.predict(state, each, method="read") for each in conditions(given).values()]
+        beams = plan.beams.shape[0]
+        read = jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), once) if beams > 1 else once
+        rooms = doublings(told, length)
+        cache = net.module.empty_cache(rows, rooms[0])
+        if told > 1:
+            _, cache = net.predict(state, known[:, :length], cache, 0, *once, method="decode")
+
+        def next_logits(tokens: Array, cache: PyTree, index: Array) -> tuple[Array, PyTree]:
+            found, cache = net.predict(state, tokens, cache, index, *read, method="decode")
+            return found[:, 0], cache
+
+        reader = Reader(next_logits, net.module.longer, never, pad, eos)
+        if beams > 1:
+            return most_probable(reader, texts, first, cache, rooms, beams, plan.length_penalty, plan.repetition)
+        places = jnp.arange(told)
+        ended = jnp.any((known == eos) & (places > 0) & (places < first), axis=1)  # GPT-2 begins with its end
+        return drawn(reader, keys, texts, first, ended, cache, rooms, plan[:3], plan.repetition)
+
+    def begin(state: State, given: Given) -> Session:
+        """What `following` needs to write one text, with room for all of it: `given` has one row."""
+        known = jnp.asarray(given.get(KNOWN, jnp.full((1, 1), bos)), jnp.int32)
+        texts = jnp.full((1, length + 1), pad, jnp.int32).at[:, : known.shape[1]].set(known)
         read = [net.predict(state, each, method="read") for each in conditions(given).values()]
+        cache = net.module.empty_cache(1, length)
+        if known.shape[1] > 1:
+            _, cache = net.predict(state, known[:, :length], cache, 0, *read, method="decode")
+        return Session(jnp.argmax(jnp.append(texts[0, 1:] == pad, True)) + 1, texts, cache)
 
-        def look(tokens: Array, cache: Any, index: Any) -> tuple[Array, Any]:
-            return net.predict(state, tokens, cache, index, *read, method="decode")
+    def following(key: Key, state: State, given: Given, session: Session, plan: Plan) -> tuple[Array, Session]:
+        """The next token, int32, as `sample` draws it for this key, and the session after it."""
+        position, texts, cache = session
+        read = [net.predict(state, each, method="read") for each in conditions(given).values()]
+        token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
+        found, cache = net.predict(state, token, cache, position - 1, *read, method="decode")
+        scores = repetition_penalty(found[:, 0], texts, pad, plan.repetition) + never
+        chosen = choose(whole.fold_in(key[None], position), scores, *plan[:3])
+        texts = jax.lax.dynamic_update_slice_in_dim(texts, chosen[:, None], position, axis=1)
+        return chosen[0], Session(position + 1, texts, cache)
 
-        return generate(look, net.module, keys, known, plan, length=length, pad=pad, eos=eos, never=never)
-
-    return Method(init, step, evaluate, sample, plan, (KNOWN, *reads), {"logits": logits})
+    parts: Mapping[str, Callable] = {"logits": logits, "begin": begin, "following": following}
+    return Method(init, step, evaluate, sample, plan, (KNOWN, *reads), parts)

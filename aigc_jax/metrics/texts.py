@@ -4,17 +4,26 @@ distinct-n: Li et al. 2016 (arXiv:1510.03055), section 5: different n-grams over
 self-BLEU: Zhu et al. 2018 (arXiv:1802.01886), section 2.2: each text's BLEU against the others; high = all alike.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
 from aigc_jax.errors import UserError, optional
 from aigc_jax.metrics.bootstrap import Estimate, mean, ratio
 
+WORD = re.compile(r"\w+(?:['\u2019]\w+)*")  # "isn't" is one
 
-def distinct(texts: Sequence[str], n: int) -> Estimate:
-    """The share of n-grams of characters that differ, 0 ... 1.
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text whose language writes blanks between them, in small letters and without punctuation."""
+    return tuple(WORD.findall(text.lower()))
+
+
+def distinct(texts: Sequence[Sequence[Hashable]], n: int) -> Estimate:
+    """The share of n-grams that differ, 0 ... 1: of characters where texts are strings, of words where they are tuples.
 
     Raises UserError where all texts are shorter than n.
     """
@@ -56,12 +65,13 @@ def self_bleu(texts: Sequence[str], tokenize: str) -> Estimate:
     )
 
 
-def _grams(texts: Sequence[str], n: int) -> list[list[str]]:
+def _grams(texts: Sequence[Sequence[Hashable]], n: int) -> list[list[Hashable]]:
     grams = [_cut(text, n) for text in texts]
     if not any(grams):
-        raise UserError(f"None of the {len(texts)} texts has {n} characters.")
+        unit = "characters" if all(isinstance(text, str) for text in texts) else "words"
+        raise UserError(f"None of the {len(texts)} texts has {n} {unit}.")
     return grams
 
 
-def _cut(text: str, n: int) -> list[str]:
+def _cut(text: Sequence[Hashable], n: int) -> list[Any]:
     return [text[i : i + n] for i in range(len(text) - n + 1)]

@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn import transformer
+from aigc_jax.nn.layers import block, style
 from aigc_jax.nn.layers.dropout import Dropout
+from aigc_jax.nn.layers.feed_forward import GELU
 from aigc_jax.nn.layers.fit import check_divides, check_shape
 from aigc_jax.nn.layers.given_image import beside
 from aigc_jax.ops.embedding import embed_time
@@ -102,7 +103,7 @@ class Block(nn.Module):
         if text is not None:
             x = x + Attention(self.heads, self.dropout, ZERO, self.dtype, name="text_attention")(x, *text, None, train)
         h = _norm(x, shift_2, scale_2, self.dtype)
-        h = transformer.GELU(nn.Dense(self.hidden, kernel_init=GLOROT, dtype=self.dtype, name="mlp_in")(h))
+        h = GELU(nn.Dense(self.hidden, kernel_init=GLOROT, dtype=self.dtype, name="mlp_in")(h))
         h = Dropout(self.dropout)(h, train)
         return x + gate_2 * nn.Dense(width, kernel_init=GLOROT, dtype=self.dtype, name="mlp_out")(h)
 
@@ -132,10 +133,8 @@ class Text(nn.Module):
             real &= kept[:, None]
         readable = jnp.pad(real, ((0, 0), (1, 0)), constant_values=True)[:, None, None]
         for layer in range(self.layers):
-            block = transformer.Block(
-                self.heads, self.dropout, transformer.INIT_STD, self.dtype, name=f"encoder_{layer}"
-            )
-            x, _ = block(x, readable, train)
+            encode = block.Block(self.heads, self.dropout, style.INIT_STD, self.dtype, name=f"encoder_{layer}")
+            x, _ = encode(x, readable, train)
         return nn.LayerNorm(EPSILON, dtype=self.dtype, name="norm")(x), readable
 
 

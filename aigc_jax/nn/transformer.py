@@ -1,134 +1,43 @@
-"""The transformer of GPT-2, in parts that encoders and masked models share.
+"""One transformer of tokens, whose options make the layouts of GPT-2, Llama, Qwen and others.
 
 Vaswani et al. 2017, Attention is all you need; Radford et al. 2019, Language models are
 unsupervised multitask learners: layer normalisation before each branch and after the last block,
-learned positions, GELU, and weights that write to the residual stream scaled by 1 / sqrt(2 layers).
+learned positions, GELU, and weights that write to the residual stream scaled by 1 / sqrt(2 layers). These are the
+defaults. What others have in their place:
 
-A block adds two branches to x [B, T, width]:
+    Llama   positions="rotary", norm="rms", activation="swiglu", bias="none"     Touvron et al. 2023, arXiv:2302.13971
+    Llama 2 and 3   the same with fewer `kv_heads`                               Touvron et al. 2023, arXiv:2307.09288
+    Qwen2   as Llama 2, with bias="qkv"                                          Yang et al. 2024, arXiv:2407.10671
+    Qwen3   as Llama 2, with query_key_norm=True and a `head_width`              Yang et al. 2025, arXiv:2505.09388
 
-    x + attention(norm(x), mask)      mask: which keys each query may read
-    x + mlp(norm(x))
-
-The caller decides what a block attends to. A decoder asks for causal attention, or gives a memory of earlier keys and
-values. An encoder or a masked model gives the mask of its padding.
+The blocks are `layers/block`.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
-from aigc_jax.errors import Unfit
-from aigc_jax.nn.layers.dropout import Dropout
-from aigc_jax.nn.layers.fit import check_divides
-from aigc_jax.ops.kernels.attention import (
-    attention_weights,
-    causal_attention,
-    causal_mask,
-    heads_first,
-    newest_attention,
+from aigc_jax.nn.layers import block
+from aigc_jax.nn.layers.cache import Cache, empty, in_rows, longer
+from aigc_jax.nn.layers.stack import Stack
+from aigc_jax.nn.layers.style import (
+    INIT_STD,
+    NORM_EPSILON,
+    Activation,
+    Bias,
+    Epsilon,
+    Norm,
+    Positions,
+    Style,
+    branch_std,
+    embedding,
 )
-from aigc_jax.ops.kernels.matmul import columns_dot, rows_dot
-from aigc_jax.ops.platform import gpu_in_half
-from aigc_jax.ranges import Amount, Part, Size
-
-Memory = tuple[jax.Array, jax.Array]  # the keys and values of one block, each [B, heads, room, width / heads]
-Cache = tuple[Memory, ...]  # one memory a block
-ROOM = 2  # the axis of a memory that counts tokens
-
-EXPANSION = 4  # width of the MLP's hidden layer / width
-INIT_STD = 0.02  # of embeddings and kernels
-NORM_EPSILON = 1e-5
-GELU = jax.checkpoint(nn.gelu)  # computes the tanh again for its gradient: kept, it is a ninth of a step's memory
-
-
-def _dense(features: int | tuple[int, ...], std: float, dtype: Any, name: str) -> nn.DenseGeneral:
-    init = nn.initializers.normal(std)
-    return nn.DenseGeneral(features, kernel_init=init, dtype=dtype, name=name, dot_general=rows_dot)
-
-
-def _norm(dtype: Any, name: str, drawing: bool) -> nn.LayerNorm:
-    """drawing: one token a text. There XLA fuses a variance of deviations into one kernel, one of squares into two."""
-    return nn.LayerNorm(NORM_EPSILON, use_fast_variance=not (drawing and gpu_in_half(dtype)), dtype=dtype, name=name)
-
-
-class SelfAttention(nn.Module):
-    """Multi-head attention of a sequence to itself, or to the past that a memory holds."""
-
-    heads: Size
-    dropout: Part
-    out_std: Amount  # of the initial weights that write to the residual stream
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        mask: jax.Array | None,
-        train: bool,
-        causal: bool = False,
-        memory: Memory | None = None,
-        index: jax.Array | int = 0,
-    ) -> tuple[jax.Array, Memory]:
-        """x: [B, T, width] -> the same shape, and the keys and values that it read.
-
-        mask: bool, broadcast to [B, heads, queries, keys]; False = not read. None = everything is read.
-        causal: of those, each position reads the keys up to its own; without a memory only.
-        With a memory, the keys and values of x are written to it from position `index` on before they are read; without
-        a mask each token reads it up to its own.
-        """
-        batch, time, width = x.shape
-        qkv = _dense((3, self.heads, width // self.heads), INIT_STD, self.dtype, "qkv")(x)
-        query, key, value = heads_first(qkv)
-        if memory is not None:
-            key, value = (
-                jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), index, axis=ROOM)
-                for old, new in zip(memory, (key, value), strict=True)
-            )
-        if memory is not None and mask is None:
-            read = newest_attention(query, key, value, index)
-        elif causal and mask is None and not (train and self.dropout):
-            read = causal_attention(query, key, value)
-        else:
-            if causal:
-                mask = causal_mask(time, time) & (True if mask is None else mask)
-            weights = attention_weights(query, key, mask).astype(self.dtype)
-            read = Dropout(self.dropout)(weights, train) @ value
-        read = jnp.moveaxis(read, 1, 2).reshape(batch, time, width)
-        return _dense(width, self.out_std, self.dtype, "out")(read), (key, value)
-
-
-class Block(nn.Module):
-    """Attention and an MLP, each on the normalised stream and added to it."""
-
-    heads: Size
-    dropout: Part
-    out_std: Amount
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        mask: jax.Array | None,
-        train: bool,
-        causal: bool = False,
-        memory: Memory | None = None,
-        index: jax.Array | int = 0,
-    ) -> tuple[jax.Array, Memory]:
-        """As `SelfAttention`."""
-        width = x.shape[-1]
-        drop = Dropout(self.dropout)
-        drawing = memory is not None
-        normed = _norm(self.dtype, "attention_norm", drawing)(x)
-        attention = SelfAttention(self.heads, self.dropout, self.out_std, self.dtype, name="attention")
-        found, memory = attention(normed, mask, train, causal, memory, index)
-        x = x + drop(found, train)
-        hidden = _norm(self.dtype, "mlp_norm", drawing)(x)
-        hidden = GELU(_dense(EXPANSION * width, INIT_STD, self.dtype, "mlp_in")(hidden))
-        return x + drop(_dense(width, self.out_std, self.dtype, "mlp_out")(hidden), train), memory
+from aigc_jax.ops.kernels.matmul import columns_dot
+from aigc_jax.ops.positions import PERIOD
+from aigc_jax.ranges import Count, Part, Size, above, at_least
 
 
 class Transformer(nn.Module):
@@ -138,56 +47,100 @@ class Transformer(nn.Module):
     length: Size  # the most tokens that it reads
     layers: Size  # blocks of attention and an MLP
     width: Size  # of the residual stream
-    heads: Size  # of the attention; they divide `width`
+    heads: Size  # of the attention; they divide `width`, where `head_width` is 0
     dropout: Part  # share of the values that are zeroed in training
     tied: bool  # the output layer is the embedding, transposed (Press & Wolf 2017)
     dtype: Any = jnp.float32
     remat: bool = False  # compute each block again for its gradient, instead of keeping what is inside
+    positions: Positions = "learned"  # sinusoidal: of 2017; rotary: turn queries and keys; relative: of T5, in scores
+    norm: Norm = "layer"  # rms: without a mean and a shift
+    activation: Activation = "gelu_tanh"  # of the MLP; swiglu and geglu have a gate
+    bias: Bias = "all"  # which linear layers add one; all: with the norm, where it is "layer"
+    kv_heads: Count = 0  # of keys and values, which groups of heads share; 0 = as many as `heads`
+    head_width: Count = 0  # of a head; 0 = `width` / `heads`
+    mlp_width: Count = 0  # of the MLP's hidden layer; 0 = 4 `width`
+    query_key_norm: bool = False  # queries and keys are normalised in each head
+    norm_epsilon: Epsilon = NORM_EPSILON  # added to the variance
+    rope_theta: Annotated[float, above(0)] = float(PERIOD)  # of rotary positions: the longest period, over 2π
+    buckets: Annotated[int, at_least(4)] = 32  # of relative positions
+    farthest: Size = 128  # distance from which on relative positions have one bucket; above `buckets` / 2
 
-    TENSOR_RULES: ClassVar = (  # each branch splits its hidden axis (Shoeybi et al. 2019, Megatron-LM)
-        ("qkv/kernel", 2),  # heads, whole ones
-        ("mlp_in/kernel", 1),
-        ("(attention/out|mlp_out)/kernel", 0),
-        ("head/kernel", 1),
-    )
+    TENSOR_RULES = block.TENSOR_RULES
+
+    @property
+    def style(self) -> Style:
+        """Of the blocks."""
+        return Style(
+            norm=self.norm,
+            epsilon=self.norm_epsilon,
+            activation=self.activation,
+            bias=self.bias,
+            kv_heads=self.kv_heads,
+            head_width=self.head_width,
+            mlp_width=self.mlp_width,
+            query_key_norm=self.query_key_norm,
+            scaled=self.positions != "relative",
+        )
 
     def setup(self) -> None:
-        check_divides("heads", self.heads, "the width", self.width)
-        init = nn.initializers.normal(INIT_STD)
-        out_std = INIT_STD / (2 * self.layers) ** 0.5
-        self.embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
-        self.positions = nn.Embed(self.length, self.width, embedding_init=init, dtype=self.dtype)
-        kind = nn.remat(Block, static_argnums=(3, 4)) if self.remat else Block  # train, causal
-        self.blocks = [kind(self.heads, self.dropout, out_std, self.dtype) for _ in range(self.layers)]
-        self.norm = nn.LayerNorm(NORM_EPSILON, dtype=self.dtype)
-        self.drop = Dropout(self.dropout)
+        self.embedding = embedding(self.vocabulary, self.width, self.dtype)
+        self.stack = Stack(
+            self.length,
+            self.layers,
+            self.width,
+            self.heads,
+            self.dropout,
+            self.style,
+            self.positions,
+            self.dtype,
+            self.remat,
+            branch_std(2 * self.layers),
+            theta=self.rope_theta,
+            buckets=self.buckets,
+            farthest=self.farthest,
+        )
+        nn.share_scope(self, self.stack)  # its weights have no longer paths
         if not self.tied:
+            init = nn.initializers.normal(INIT_STD)
             self.head = nn.Dense(
                 self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=columns_dot
             )
 
-    def __call__(self, tokens: jax.Array, *, causal: bool, train: bool, mask: jax.Array | None = None) -> jax.Array:
-        """Whole sequences. mask: [B, T], 1 or True where a token may be read; None = everywhere."""
-        if tokens.shape[1] > self.length:
-            raise Unfit("length", self.length, f"the sequences have {tokens.shape[1]} tokens")
-        readable = None if mask is None else (mask != 0)[:, None, None, :]
-        x = self._embed(tokens, 0, train)
-        for block in self.blocks:
-            x, _ = block(x, readable, train, causal)
+    def __call__(
+        self,
+        tokens: jax.Array,
+        *,
+        causal: bool,
+        train: bool,
+        mask: jax.Array | None = None,
+        positions: jax.Array | None = None,
+    ) -> jax.Array:
+        """Whole sequences.
+
+        mask: [B, T], 1 or True where a token may be read, or [B, T, T], where each row may read; None = everywhere.
+        positions: int [B, T], each below `length`; None = 0, 1, 2, …. Relative ones are those of the columns.
+        """
+        x = self.stack(self.embedding(tokens), causal=causal, train=train, mask=mask, positions=positions)
         return self._logits(x)
 
-    def decode(self, tokens: jax.Array, cache: Cache, index: jax.Array | int) -> tuple[jax.Array, Cache]:
-        """The causal logits of tokens [B, P] at the positions index .. index + P - 1 <= length - 1.
+    def decode(
+        self,
+        tokens: jax.Array,
+        cache: Cache,
+        index: jax.Array | int,
+        mask: jax.Array | None = None,
+        positions: jax.Array | None = None,
+    ) -> tuple[jax.Array, Cache]:
+        """The causal logits of tokens [B, P] in the columns index .. index + P - 1 of a cache.
 
         cache: what `empty_cache`, `longer` or the last call gave, filled up to `index`, with room for these tokens.
+        mask: [B, room], 1 or True where a column may be read; None = everywhere up to each token's own.
+        positions: int [B, P], each below `length`; None = the columns. Relative ones are those of the columns.
         """
         rows = len(tokens)
-        x = self._embed(jnp.repeat(tokens, cache[0][0].shape[0] // rows, axis=0), index, train=False)
-        filled = []
-        for block, memory in zip(self.blocks, cache, strict=True):
-            x, memory = block(x, None, False, False, memory, index)
-            filled.append(memory)
-        return self._logits(x)[:rows], tuple(filled)
+        tokens, mask, positions = in_rows((tokens, mask, positions), rows, cache)
+        x, filled = self.stack.decode(self.embedding(tokens), cache, index, mask, positions)
+        return self._logits(x)[:rows], filled
 
     @nn.nowrap
     def example(self) -> tuple[tuple, dict]:
@@ -197,22 +150,16 @@ class Transformer(nn.Module):
     @nn.nowrap
     def empty_cache(self, batch: int, room: int) -> Cache:
         """The cache before the first token of `batch` sequences, with room for as many tokens, at most `length`."""
-        if batch == 1 and gpu_in_half(self.dtype):
-            batch = 2  # see `gpu_in_half`: `decode` repeats its row
-        zeros = jnp.zeros((batch, self.heads, room, self.width // self.heads), self.dtype)
-        return ((zeros, zeros),) * self.layers
+        each = self.head_width or self.width // self.heads
+        return empty(batch, room, self.layers, self.kv_heads or self.heads, each, self.dtype)
 
     @nn.nowrap
     def longer(self, cache: Cache, room: int) -> Cache:
         """The same cache with room for more tokens. `decode` reads all the room that there is, filled or not."""
-        return jax.tree.map(lambda x: jnp.pad(x, ((0, 0), (0, 0), (0, room - x.shape[ROOM]), (0, 0))), cache)
-
-    def _embed(self, tokens: jax.Array, index: jax.Array | int, train: bool) -> jax.Array:
-        x = self.embedding(tokens) + self.positions(index + jnp.arange(tokens.shape[1]))
-        return self.drop(x, train)
+        return longer(cache, room)
 
     def _logits(self, x: jax.Array) -> jax.Array:
-        rows = self.norm(x).reshape(-1, self.width)  # see `rows_dot`
+        rows = x.reshape(-1, self.width)  # see `rows_dot`
         if self.tied:
             rows, table = promote_dtype(rows, self.embedding.embedding, dtype=self.dtype)
             logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ())))

@@ -1,7 +1,8 @@
-"""Choosing the next token from logits: temperature, top-k and nucleus (top-p) filtering.
+"""Choosing the next token from logits: temperature, top-k and nucleus (top-p) filtering, repetition penalty.
 
 Fan et al. 2018, Hierarchical neural story generation (top-k);
-Holtzman et al. 2020, The curious case of neural text degeneration (top-p).
+Holtzman et al. 2020, The curious case of neural text degeneration (top-p);
+Keskar et al. 2019, arXiv:1909.05858, section 4.1 (repetition penalty).
 All settings are arrays, so that one program chooses with any of them.
 """
 
@@ -48,3 +49,17 @@ def choose(
     scaled = logits.astype(jnp.float32) / jnp.where(greedy, 1.0, temperature)
     noise = batch.spread(jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[-1:]))(keys))
     return jnp.argmax(filtered(scaled, k, p) + jnp.where(greedy, 0.0, noise), axis=-1).astype(jnp.int32)
+
+
+def repetition_penalty(scores: jax.Array, texts: jax.Array, pad: int, penalty: jax.Array | float) -> jax.Array:
+    """Scores [n, V], those of tokens that stand in the row of texts [n, T] divided by `penalty`, or times it below 0.
+
+    So a token that was there is less probable for a penalty above 1. 1 changes nothing.
+    """
+
+    def changed(scores: jax.Array) -> jax.Array:
+        rows = jnp.arange(len(scores))[:, None]
+        seen = jnp.zeros(scores.shape, jnp.int32).at[rows, texts].max((texts != pad).astype(jnp.int32)) > 0
+        return jnp.where(seen, jnp.where(scores > 0, scores / penalty, scores * penalty), scores)
+
+    return jax.lax.cond(jnp.asarray(penalty) != 1, changed, lambda scores: scores, scores)

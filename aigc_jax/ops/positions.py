@@ -1,4 +1,6 @@
-"""Positions on a grid of height x width places, which are numbered row by row."""
+"""Positions in a line of tokens, and on a grid of height x width places, which are numbered row by row."""
+
+import math
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +10,13 @@ ROTARY_PERIOD = 100  # of rotations: a grid has fewer places a side than a text 
 
 
 def line_sines(positions: jax.Array, features: int) -> jax.Array:
-    """sin and then cos of positions [N] at features / 2 frequencies -> float32 [N, features]; features is even.
+    """sin and then cos of positions [...] at features / 2 frequencies -> float32 [..., features]; features is even.
 
     Frequency i is PERIOD^(-2i / features) (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
     """
     half = features // 2
     frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / half)
-    angles = positions.astype(jnp.float32)[:, None] * frequencies
+    angles = positions.astype(jnp.float32)[..., None] * frequencies
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
@@ -39,12 +41,43 @@ def grid_angles(height: int, width: int, features: int) -> jax.Array:
     return jnp.concatenate([rows, columns], axis=-1)
 
 
+def line_angles(positions: jax.Array, features: int, period: float = PERIOD) -> jax.Array:
+    """The angles of rotary positions in a line: float32 [..., features / 2] of int [...]; features is even.
+
+    Frequency i is period^(-2i / features) (Su et al. 2021, arXiv:2104.09864, eq. 15). features: of a head.
+    """
+    frequencies = period ** -(jnp.arange(0, features, 2, dtype=jnp.float32) / features)
+    return positions.astype(jnp.float32)[..., None] * frequencies
+
+
+def relative_buckets(offsets: jax.Array, both: bool, buckets: int, farthest: int) -> jax.Array:
+    """The buckets of T5 for key positions minus query positions: int32 of the same shape, from 0 to buckets - 1.
+
+    One half of the buckets, of a direction, has one distance each. The other half divides the distances up to
+    `farthest` into parts that are equal on a logarithmic scale; the last holds what is beyond (Raffel et al. 2020,
+    arXiv:1910.10683, section 2.1). both: keys that follow have buckets of their own, half of all; else they have that
+    of distance 0. A direction has 2 buckets at least.
+    """
+    each = buckets // 2 if both else buckets
+    first = jnp.where(offsets > 0, each, 0) if both else jnp.zeros_like(offsets)
+    distances = jnp.abs(offsets) if both else jnp.maximum(-offsets, 0)
+    single = each // 2
+    along = jnp.log(jnp.maximum(distances, 1).astype(jnp.float32) / single) / math.log(farthest / single)
+    far = single + (along * (each - single)).astype(jnp.int32)
+    return first + jnp.where(distances < single, distances, jnp.minimum(far, each - 1))
+
+
 def rotate(x: jax.Array, angles: jax.Array) -> jax.Array:
     """Turns the pair (i, i + d/2) of each vector by angle i: the product of two depends on the difference of angles.
 
     x: [B, N, heads, d], angles: float32 [N, d / 2] -> as x (Su et al. 2021, arXiv:2104.09864, eq. 14 and 15).
     """
-    cos, sin = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]
+    return turned(x, angles[:, None])
+
+
+def turned(x: jax.Array, angles: jax.Array) -> jax.Array:
+    """`rotate` of x [..., d] by angles float32 [..., d / 2], whose leading axes broadcast."""
+    cos, sin = jnp.cos(angles), jnp.sin(angles)
     one, two = jnp.split(x.astype(jnp.float32), 2, axis=-1)
     return jnp.concatenate([one * cos - two * sin, one * sin + two * cos], axis=-1).astype(x.dtype)
 

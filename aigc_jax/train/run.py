@@ -96,6 +96,7 @@ class Sampling(NamedTuple):
     n: Size
     given: str
     seed: Seed
+    stop: str = ""  # a text ends with it, where it comes to it; "" = at its own end
 
 
 class Run(NamedTuple):
@@ -223,7 +224,11 @@ class Run(NamedTuple):
             if wanted.truth is not None:
                 rows[TRUTH] = wanted.truth[start : start + len(made)]
             rows |= {name: each[start : start + len(made)] for name, each in wanted.beside.items()}
-            yield {**rows, self.data.target: self.data.made.stored(made)}
+            stored = self.data.made.stored(made)
+            if self.sampling.stop:
+                known = given[KNOWN][: len(made)] if KNOWN in given else None
+                stored = self.data.made.until(stored, self.sampling.stop, known)
+            yield {**rows, self.data.target: stored}
 
     def _agreed(self, late: bool) -> bool:
         """What process 0 says, in all of them: each has its own clock, and they sample together."""

@@ -7,8 +7,7 @@ in this order. The output layer is the embedding, transposed, where `tie_word_em
 from collections.abc import Mapping
 from typing import Any
 
-from aigc_jax.errors import ConfigError
-from aigc_jax.format import SAME, TRANSPOSED, Entry, reshaped
+from aigc_jax.format import SAME, TRANSPOSED, Entry, check_computed, check_options, reshaped
 
 NETWORK = "transformer.Transformer"
 PREFIX = "transformer."  # of the names in a GPT2LMHeadModel; a GPT2Model's have none
@@ -22,15 +21,25 @@ COMPUTED = {  # what the network computes, by the keys that could ask for someth
     "add_cross_attention": (False,),
 }
 
+OPTIONS: dict[str, Any] = {  # fields of our network that have a default, all but `remat`: GPT-2 has the defaults
+    "positions": "learned",
+    "norm": "layer",
+    "activation": "gelu_tanh",
+    "bias": "all",
+    "kv_heads": 0,
+    "head_width": 0,
+    "mlp_width": 0,
+    "query_key_norm": False,
+    "norm_epsilon": 1e-5,
+}
+
 
 def fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of our network that computes the same. config: config.json.
 
     Raises ConfigError for a variant that it does not compute, KeyError for a size that is not there.
     """
-    for key, values in {**COMPUTED, "n_inner": (None, 4 * config["n_embd"])}.items():
-        if config.get(key, values[0]) not in values:
-            raise ConfigError(f'"{key}" is {config[key]!r}, and {NETWORK} has {values[-1]!r}')
+    check_computed(NETWORK, config, {**COMPUTED, "n_inner": (None, 4 * config["n_embd"])})
     return {
         "vocabulary": config["vocab_size"],
         "length": config["n_positions"],
@@ -43,7 +52,8 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What config.json says of such a network."""
+    """What config.json says of such a network. Raises ConfigError for one that the format has no words for."""
+    check_options("gpt2", {**OPTIONS, **fields}, OPTIONS)
     return {
         "architectures": ["GPT2LMHeadModel"],
         "vocab_size": fields["vocabulary"],

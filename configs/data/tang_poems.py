@@ -17,7 +17,19 @@ get_config = Experiment(
         ),
         evaluate=dict(batch_size=64),
         evals=dict(
-            quality=dict(samples=64, extractor="", measures=("distinct_1", "distinct_2", "copied_5", "copied_10")),
+            quality=dict(
+                samples=64,
+                extractor="",
+                measures=(
+                    "distinct_1",
+                    "distinct_2",
+                    "copied_5",
+                    "copied_10",
+                    "verse_form",
+                    "verse_rhyme",
+                    "verse_tones",
+                ),
+            ),
         ),
     ),
     tiny={"evals.quality.samples": 0, "data.length": 12, "data.vocabulary_size": 40},

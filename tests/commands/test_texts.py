@@ -39,6 +39,22 @@ def test_figures(files):
     assert distinct.floor is not None and distinct.run == "made.jsonl"
 
 
+def test_pairs_keep_their_places(files, capsys):
+    """An empty text has its place among the true ones."""
+    (files / "said.txt").write_text("the cat\n\nthe hen\n", "utf-8")
+    (files / "true.txt").write_text("the cat\nthe cow\nthe hen\n", "utf-8")
+    wanted = ("--measures", "exact_match", "bleu", "--out", files / "records.jsonl")
+    pairs = (files / "training.txt", files / "said.txt", "--truth")
+    assert guarded(*pairs, files / "true.txt", *wanted) == 0
+    exact, bleu = read_records(files / "records.jsonl")
+    assert exact.value == pytest.approx(2 / 3) and "tok:13a" in bleu.protocol.settings["signature"]
+    capsys.readouterr()
+    assert guarded(*pairs, files / "made.jsonl") == 1
+    assert "said.txt has 3 texts and" in capsys.readouterr().err
+    assert guarded(*pairs[:2], *wanted) == 1
+    assert "exact_match needs the true targets" in capsys.readouterr().err
+
+
 def test_a_text_may_hold_what_unicode_calls_a_line_separator(files):
     texts = ["one\u2028two", "three\x85four"]
     lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]

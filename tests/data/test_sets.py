@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from aigc_jax.data import catalogue, sets
-from aigc_jax.data.sets import digits, idx, tang_poems
+from aigc_jax.data.poems import EDITED
+from aigc_jax.data.sets import digits, idx
 from aigc_jax.data.sets import tfds as tfds_set
 from aigc_jax.data.store import prepared
 from aigc_jax.errors import ConfigError, UserError
@@ -300,8 +301,8 @@ def test_text_that_is_not_utf8_is_named(tmp_path):
 
 
 def test_editors_marks():
-    assert all(tang_poems.EDITED.search(text) for text in ("冰□", "（一作「木」）", "[爽]節", "銅柱○", "一1", "⿰氵"))
-    assert not tang_poems.EDITED.search("《長恨曲》「琵琶」，。？！、：；·")
+    assert all(EDITED.search(text) for text in ("冰□", "（一作「木」）", "[爽]節", "銅柱○", "一1", "⿰氵"))
+    assert not EDITED.search("《長恨曲》「琵琶」，。？！、：；·")
 
 
 def test_sentences():

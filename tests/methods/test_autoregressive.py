@@ -11,12 +11,12 @@ import pytest
 
 from aigc_jax.learner import Learner
 from aigc_jax.method import KNOWN, Batch
-from aigc_jax.methods.autoregressive import autoregressive
-from aigc_jax.nn import transformer
+from aigc_jax.methods.autoregressive import autoregressive, plan
+from aigc_jax.nn.layers import cache
 from aigc_jax.nn.transformer import Transformer
-from aigc_jax.ops import next_token as module
+from aigc_jax.ops import generation as module
 from aigc_jax.ops.bits import Unit
-from aigc_jax.ops.next_token import doublings, plan
+from aigc_jax.ops.generation import doublings
 
 PAD, BOS, EOS = 0, 1, 2
 V, T, B = 9, 7, 4
@@ -272,7 +272,7 @@ def test_on_a_gpu_a_text_alone_is_drawn_with_a_twin_and_is_the_same(monkeypatch)
     prompt = jnp.array([[BOS, 5, 4]])
     draw = lambda: jax.jit(lambda state: method().sample(keys(1), state, {KNOWN: prompt}, plan()))(start())  # noqa: E731
     expected = draw()
-    monkeypatch.setattr(transformer, "gpu_in_half", lambda dtype: True)
+    monkeypatch.setattr(cache, "gpu_in_half", lambda dtype: True)
     assert learner().module.empty_cache(1, 4)[0][0].shape[0] == 2
     np.testing.assert_array_equal(draw(), expected)
     assert expected.shape == (1, T + 1)

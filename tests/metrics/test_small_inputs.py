@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics import frechet, kernel, manifold, scores, similarity, texts
+from aigc_jax.metrics import frechet, kernel, manifold, scores, similarity, texts, translation, verse
 from aigc_jax.metrics.bootstrap import Estimate, interval, mean
 
 random = np.random.RandomState(0)
@@ -69,7 +69,12 @@ TEXTS = [[], ["ab"], ["", ""], ["abcabc"] * 3, ["a", "b"], ["", "aaaaaaaaaaaaaaa
         lambda training, made: texts.distinct(made, 1),
         lambda training, made: texts.distinct(made, 4),
         lambda training, made: texts.copy_rate(made, training, 5),
+        lambda training, made: texts.distinct([texts.words(text) for text in made], 1),
         lambda training, made: texts.self_bleu(made, "char"),
+        lambda training, made: translation.exact(made, training),
+        lambda training, made: verse.form_rate(made),
+        lambda training, made: verse.rhyme_rate(made),
+        lambda training, made: verse.unknown_rate(made),
     ],
 )
 def test_measures_of_texts_are_shares(measure):

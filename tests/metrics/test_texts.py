@@ -3,7 +3,7 @@
 import pytest
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.texts import copy_rate, distinct, self_bleu
+from aigc_jax.metrics.texts import copy_rate, distinct, self_bleu, words
 
 
 def test_distinct():
@@ -12,6 +12,14 @@ def test_distinct():
     assert distinct(["床前明月光"], 2).value == 1
     with pytest.raises(UserError, match="None of the 2 texts has 3 characters"):
         distinct(["ab", ""], 3)
+
+
+def test_words_are_counted_as_characters_are():
+    assert words("It ISN'T far — 3 miles.") == ("it", "isn't", "far", "3", "miles")
+    texts = [words("a b a b"), words("b a")]
+    assert distinct(texts, 1).value == 2 / 6 and distinct(texts, 2).value == 2 / 4  # ab ba ab, ba
+    with pytest.raises(UserError, match="None of the 2 texts has 5 words"):
+        distinct(texts, 5)
 
 
 def test_copy_rate():

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from aigc_jax.errors import Unfit
-from aigc_jax.nn.transformer import SelfAttention, Transformer
+from aigc_jax.nn.layers.attention import SelfAttention
+from aigc_jax.nn.transformer import Transformer
 from aigc_jax.ops.kernels.attention import attention_weights
 from aigc_jax.train.sharding import layout, shardings
 

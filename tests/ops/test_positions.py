@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from aigc_jax.ops import positions
 
@@ -48,3 +49,36 @@ def test_products_of_turned_vectors_depend_on_the_way_from_place_to_place():
             by_way.setdefault((row - other, column - another), []).append(products[one, two])
     assert max(np.ptp(each) for each in by_way.values()) < 1e-4
     assert np.std([np.mean(each) for each in by_way.values()]) > 0.1
+
+
+def bucket(offset, both, buckets, farthest):
+    """Of one key minus its query, as section 2.1 of T5's paper has it, in float64."""
+    first = 0
+    if both:
+        buckets //= 2
+        first = buckets if offset > 0 else 0
+        distance = abs(offset)
+    else:
+        distance = max(-offset, 0)
+    single = buckets // 2
+    if distance < single:
+        return first + distance
+    share = math.log(distance / single) / math.log(farthest / single)
+    return first + min(single + math.floor(share * (buckets - single)), buckets - 1)
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize(("buckets", "farthest"), [(32, 128), (8, 20), (4, 6)])
+def test_relative_buckets(both, buckets, farthest):
+    offsets = np.arange(-200, 201)
+    found = np.asarray(positions.relative_buckets(jnp.asarray(offsets), both, buckets, farthest))
+    expected = [bucket(offset, both, buckets, farthest) for offset in offsets.tolist()]
+    np.testing.assert_array_equal(found, expected)
+    assert set(found.tolist()) == set(range(buckets)) - ({buckets // 2} if both else set())
+
+
+def test_angles_of_a_line():
+    """Of any shape; a period of its own."""
+    found = positions.line_angles(jnp.array([[0, 3], [700, 5]]), 6, 500.0)
+    expected = [[[place / 500 ** (2 * i / 6) for i in range(3)] for place in row] for row in ((0, 3), (700, 5))]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -177,6 +177,18 @@ class Text(Field):
         """A prompt -> n times the beginning and its tokens."""
         return np.tile(np.array([self.special.bos, *self._known(text)], np.int32), (n, 1))
 
+    def until(self, stored: np.ndarray, stop: str, known: np.ndarray | None) -> np.ndarray:
+        """See `Field.until`. The token that completes `stop` stays whole."""
+        found = np.array(stored)
+        for number, row in enumerate(found):
+            begun = 1 if known is None else int(np.count_nonzero(known[number] != self.special.pad))
+            if stop not in self.decode(row[begun:]):
+                continue
+            end = next(i for i in range(begun + 1, len(row) + 1) if stop in self.decode(row[begun:i]))
+            row[end : end + 1] = self.special.eos
+            row[end + 1 :] = self.special.pad
+        return found
+
     def _known(self, text: str) -> np.ndarray:
         if lacking := self.inner.lacking(text):
             named = f" (U+{ord(lacking):04X})" if len(lacking) == 1 else ""

@@ -37,12 +37,26 @@ def _together(_: None, slopes: tuple[jax.Array, ...]) -> tuple[jax.Array]:
 heads_first.defvjp(_apart, _together)
 
 
-def attention_weights(query: jax.Array, key: jax.Array, mask: jax.Array | None) -> jax.Array:
+def repeated(x: jax.Array, heads: int) -> jax.Array:
+    """Keys or values [B, fewer heads, K, d], each for a group of neighbouring heads of queries: [B, heads, K, d]."""
+    return x if x.shape[1] == heads else jnp.repeat(x, heads // x.shape[1], axis=1)
+
+
+def attention_weights(
+    query: jax.Array,
+    key: jax.Array,
+    mask: jax.Array | None,
+    bias: jax.Array | None = None,
+    scale: float | None = None,
+) -> jax.Array:
     """softmax(q k^T / sqrt(d)) in float32 [B, heads, Q, K], from query [B, heads, Q, d] and key [B, heads, K, d].
 
     mask: bool, broadcast to [B, heads, Q, K]; False = not read. None = everything is read.
+    bias: float32, added to the scaled scores, broadcast as well. scale: in place of 1 / sqrt(d).
     """
-    scores = _products(query, key) * query.shape[-1] ** -0.5
+    scores = _products(query, key) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if bias is not None:
+        scores += bias
     if mask is not None:
         scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)  # finite: else a query without keys gives NaN
     return jax.nn.softmax(scores, axis=-1)
@@ -55,11 +69,16 @@ def causal_mask(queries: int, keys: int, index: jax.Array | int = 0) -> jax.Arra
 
 
 def causal_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """softmax(q k^T / sqrt(d)) v over the keys up to each query's position. All [B, heads, T, d], of one dtype."""
+    """softmax(q k^T / sqrt(d)) v over the keys up to each query's position. All [B, heads, T, d], of one dtype.
+
+    Keys and values may have fewer heads: see `repeated`.
+    """
+    heads = query.shape[1]
     if single_cpu():
-        return by_blocks(query, key, value)
+        return by_blocks(query, repeated(key, heads), repeated(value, heads))
     if fused_attention(value.dtype, value.shape[-1]):
         return by_cudnn(query, key, value)
+    key, value = repeated(key, heads), repeated(value, heads)
     time = query.shape[2]
     weights = attention_weights(query, key, causal_mask(time, time)).astype(value.dtype)
     return weights @ value
@@ -78,10 +97,15 @@ def newest_attention(query: jax.Array, key: jax.Array, value: jax.Array, index: 
     """`causal_attention` of queries at the positions index, index + 1, … to a cache [B, heads, room, d].
 
     query: [B, heads, T, d] -> the same shape. It has no gradient: sampling alone uses it.
+    A cache of fewer heads is not repeated: the queries of a group are further queries of its head.
     """
-    queries = query.shape[2]
+    rows, heads, queries, width = query.shape
     if queries == 1 and fused_attention(value.dtype, value.shape[-1]):
         return by_cudnn_up_to(query, key, value, index)
+    if key.shape[1] != heads:
+        mask = jnp.tile(causal_mask(queries, key.shape[2], index), (1, 1, heads // key.shape[1], 1))
+        weights = attention_weights(query.reshape(rows, key.shape[1], -1, width), key, mask).astype(value.dtype)
+        return (weights @ value).reshape(query.shape)
     mask = causal_mask(queries, key.shape[2], index)
     if queries == 1 and gpu_in_half(query.dtype):
         query = jnp.repeat(query, 2, axis=2)

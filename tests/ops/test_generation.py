@@ -1,0 +1,93 @@
+"""Beam search against all texts of a tiny vocabulary, and the penalty of repetition against its formula."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aigc_jax.ops.decoding import repetition_penalty
+from aigc_jax.ops.generation import Reader, most_probable
+
+PAD, BOS, EOS, V, L = 0, 1, 2, 6, 6
+NEVER = jnp.zeros(V).at[jnp.array([PAD, BOS])].set(-jnp.inf)
+LOGITS = np.random.RandomState(3).normal(size=(2, V, V, V)).astype(np.float32) * 2  # of a row: the last two tokens
+ROWS = 2
+
+
+def read(tokens, cache, index):
+    """The cache holds the last token, and which row it is of."""
+    last, row = cache
+    return jnp.asarray(LOGITS)[row, last, tokens[:, 0]], (tokens[:, 0], row)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 3))
+def search(known, beams, length_penalty, repetition=1.0):
+    texts = jnp.full((ROWS, L), PAD, jnp.int32).at[:, : known.shape[1]].set(known)
+    first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != PAD, axis=0), False))
+    reader = Reader(read, lambda cache, room: cache, NEVER, PAD, EOS)
+    last = jnp.where(first > 1, texts[:, first - 2], PAD)
+    cache = (last, jnp.arange(ROWS))
+    return most_probable(reader, texts, first, cache, [3, L - 1], beams, length_penalty, repetition)
+
+
+def best(row, known, power):
+    """The text of highest score among all that begin so."""
+    found = []
+    free = L - len(known)
+    for size in range(1, free + 1):
+        for tail in itertools.product([t for t in range(V) if t not in (PAD, BOS)], repeat=size):
+            if EOS in tail[:-1] or (size < free and tail[-1] != EOS):
+                continue
+            text, total = [PAD, *known], 0.0
+            for token in tail:
+                logits = LOGITS[row, text[-2], text[-1]].astype(np.float64) + np.asarray(NEVER)
+                total += logits[token] - np.log(np.exp(logits).sum())
+                text.append(token)
+            found.append((total / size**power, [*text[1:], *[PAD] * (L - len(text) + 1)]))
+    return max(found)[1]
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_with_enough_beams_it_is_the_best_of_all_texts(power):
+    for known in ([[BOS], [BOS]], [[BOS, 3], [BOS, 5]], [[BOS, 3, 4], [BOS, 5, PAD]]):
+        found = np.asarray(search(jnp.array(known, jnp.int32), V**4, power))
+        for row, told in enumerate(known):
+            assert found[row].tolist() == best(row, [t for t in told if t != PAD], power), (known, row)
+
+
+def test_the_exact_search_finds_no_worse_than_narrower_ones():
+    def score(row, text):
+        text = [PAD, *text]
+        total, size = 0.0, 0
+        for before, last, token in zip(text, text[1:], text[2:], strict=False):
+            if token == PAD:
+                break
+            logits = LOGITS[row, before, last].astype(np.float64) + np.asarray(NEVER)
+            total, size = total + logits[token] - np.log(np.exp(logits).sum()), size + 1
+        return total
+
+    known = jnp.full((ROWS, 1), BOS, jnp.int32)
+    found = [np.asarray(search(known, beams, 0.0)) for beams in (1, 2, 4, V**4)]
+    for row in range(ROWS):
+        scores = [score(row, texts[row].tolist()) for texts in found]
+        assert scores[-1] == max(scores)
+
+
+def test_a_penalty_of_repetition_is_its_formula():
+    scores = jnp.array([[2.0, -1.0, 0.5, -3.0, 1.0, 0.0]] * 2)
+    texts = jnp.array([[1, 3, 3, 0], [1, 4, 0, 0]])
+    found = np.asarray(repetition_penalty(scores, texts, PAD, 2.0))
+    np.testing.assert_allclose(found, [[2.0, -2.0, 0.5, -6.0, 1.0, 0.0], [2.0, -2.0, 0.5, -3.0, 0.5, 0.0]])
+    np.testing.assert_array_equal(repetition_penalty(scores, texts, PAD, 1.0), scores)
+    without = repetition_penalty(scores, jnp.array([[1, -1], [1, -1]]), -1, 2.0)
+    np.testing.assert_allclose(without[:, 5], scores[:, 5], err_msg="padding is no last token")
+
+
+def test_with_a_heavy_penalty_no_token_comes_twice():
+    found = np.asarray(search(jnp.full((ROWS, 1), BOS, jnp.int32), 4, 0.0, 1e6))
+    for row in found.tolist():
+        chosen = [token for token in row[1:] if token not in (PAD, EOS)]
+        assert len(chosen) == len(set(chosen))
