@@ -29,8 +29,8 @@ from aigc_jax.data import sets  # noqa: E402
 PAGE = ROOT / "docs" / "keys.md"
 # By the data set or the codec, `precision` and the section `frozen`.
 FILLED_IN = {"shape", "levels", "image_shape", "classes", "vocabulary", "length", "pad", "bos", "eos", "unk"}
-FILLED_IN |= {"mask", "sentinels", "packed", "units", "source_vocabulary", "source_length", "source_pad"}
-FILLED_IN |= {"dtype", "frozen"}
+FILLED_IN |= {"mask", "sentinels", "packed", "units", "dtype", "frozen"}
+FILLED_IN |= {"source_vocabulary", "source_length", "source_pad"}
 FROM_DATA = {"label_classes": "the data's"}  # where the configuration gives none
 HEAD = """\
 # Keys of networks, methods, sampling, codecs, adapters and data sets

@@ -10,21 +10,23 @@ menu, are kept as spans of the text.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from aigc_jax.data.files import printable
 from aigc_jax.data.plain_text import content, decoded
 from aigc_jax.errors import UserError
 from aigc_jax.places import expanded
 
+Language = Literal["en", "zh"]
 LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
 PACKAGES = {"en": "libreoffice-help-en-us", "zh": "libreoffice-help-zh-cn"}
 WITHIN = "usr/share/libreoffice/help"  # of an unpacked package
-MARKS = ("emph", "menuitem", "keycode", "literal", "input", "productname", "widget")  # classes of span
+MARKS = ("emph", "menuitem", "keycode", "literal", "input")  # classes of span; the rest are rare, or marked at times
 CODE = {"code", "codeintable", "smathcode"}  # classes of p
 UNREAD = {"pre", "script", "style", "noscript"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -131,6 +133,8 @@ def marked(runs: Iterator[tuple[str, str]]) -> tuple[str, tuple[Span, ...]]:
     text, marks = "", []
     for part, mark in runs:
         for character in part:
+            if unicodedata.category(character) == "Cf":  # a hyphen that is not seen, a mark of direction
+                continue
             if not character.isspace():
                 text += character
                 marks.append(mark)
@@ -170,7 +174,7 @@ def read_page(path: Path, name: str) -> Page:
     return Page(name, said, tuple(_paragraphs(tree(body[0]))))
 
 
-def find(path: str, languages: Sequence[str]) -> dict[str, dict[str, Path]]:
+def find(path: str, languages: Sequence[Language]) -> dict[Language, dict[str, Path]]:
     """Language -> page's name -> its file, of pages that all these languages have, in the order of their names.
 
     path: the folder into which the packages were unpacked, or one that holds en-US and zh-CN.
@@ -178,7 +182,7 @@ def find(path: str, languages: Sequence[str]) -> dict[str, dict[str, Path]]:
     """
     folder = expanded(path)
     base = folder / WITHIN if (folder / WITHIN).is_dir() else folder
-    found = {}
+    found: dict[Language, dict[str, Path]] = {}
     for language in languages:
         root = base / LANGUAGES[language] / "text"
         found[language] = {file.relative_to(root).as_posix(): file for file in root.rglob("*.html") if file.is_file()}
@@ -191,7 +195,7 @@ def find(path: str, languages: Sequence[str]) -> dict[str, dict[str, Path]]:
     return {language: {name: pages[name] for name in common} for language, pages in found.items()}
 
 
-def contents(found: dict[str, dict[str, Path]]) -> Iterator[bytes]:
+def contents(found: Mapping[Language, dict[str, Path]]) -> Iterator[bytes]:
     """Names and bytes of the files, which tell one state of them from another."""
     for language, pages in found.items():
         for name, path in pages.items():

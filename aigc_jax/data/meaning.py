@@ -16,6 +16,7 @@ import numpy as np
 
 from aigc_jax.data import fields as package
 from aigc_jax.data.dataset import ArraySource, DataSet, Field, content_sha256
+from aigc_jax.data.fields.tags import Tags
 from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.files import some
 from aigc_jax.errors import UserError
@@ -95,6 +96,7 @@ def under(data: DataSet, kept: Meaning) -> DataSet:
         if isinstance(field, Text) and (known := _tokenizer(kept.fields[name])) != _tokenizer(described(field))
     }
     if others:
+        _movable(data)
         from aigc_jax.data.text_sets import recoded  # brings TFDS, which reading a run's folder alone does without
 
         data = recoded(data, others)
@@ -108,6 +110,16 @@ def under(data: DataSet, kept: Meaning) -> DataSet:
         ]
         said.append(f"The data changed since training, in examples: {'; '.join(counts)}.")
     return replace(data, changed=tuple(said))
+
+
+def _movable(data: DataSet) -> None:
+    """Raises UserError where something lies beside tokens, which other tokens would be: those of pieces of words."""
+    beside = [name for name, field in data.fields.items() if isinstance(field, Tags)]
+    if beside and any(isinstance(field, Text) and field.inner.unit == "tokens" for field in data.fields.values()):
+        raise UserError(
+            f"{data.name} changed since training, and so would the tokens beside which its {some(beside)} lie: "
+            "give the data of training again, or choose another --workdir."
+        )
 
 
 def _tokenizer(described: Mapping[str, Any]) -> dict[str, Any]:

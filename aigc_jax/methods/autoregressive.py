@@ -21,10 +21,17 @@ Where its field `reads` names what is given, the first takes given=…, a mappin
 index, what was read of them once:
 
     net.read(given)                                  -> arrays [B, ...]
+
+A network with a field `latents` predicts as many neighbouring tokens at a time, and takes where they begin:
+
+    net(..., first=int [B])                          -> logits [B, latents, V]
+
+The loss is then of one window of each text, times the number of its windows (`ops.windows`): on average it is that of
+the whole text. The measures are of all windows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,13 +40,14 @@ import numpy as np
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.ops import windows
 from aigc_jax.ops.bits import Unit, amount, per_unit
-from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ops.decoding import choose, repetition_penalty
-from aigc_jax.ops.generation import Reader, doublings, drawn, most_probable
-from aigc_jax.ranges import Amount, Count, Range, Size, Token, at_least
+from aigc_jax.ops.next_token import Plan, generate, plan, surprise
+from aigc_jax.ranges import Count, Size, Token
 
 NETWORKS = ("net",)
+WINDOW = 1  # the number of the key that draws one, beside dropout
 
 
 class Session(NamedTuple):
@@ -48,44 +56,6 @@ class Session(NamedTuple):
     position: Any
     texts: Any
     cache: Any
-
-
-class Plan(NamedTuple):
-    """How tokens are chosen."""
-
-    temperature: Any  # float32
-    top_k: Any  # int32
-    top_p: Any  # float32
-    repetition: Any  # float32
-    beams: Any  # float32 [beams]: its shape says how many, and what it holds nothing
-    length_penalty: Any  # float32
-
-
-def plan(
-    *,
-    temperature: Amount = 1.0,
-    top_k: Count = 0,
-    top_p: Annotated[float, Range(0, 1, without_low=True)] = 1.0,
-    repetition: Annotated[float, at_least(1)] = 1.0,
-    beams: Size = 1,
-    length_penalty: float = 1.0,
-) -> Plan:
-    """Settings of sampling as arrays.
-
-    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
-    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
-    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
-    repetition: above 1, tokens that were there are less probable; 1 = the model itself.
-    beams: above 1, the most probable text is searched for with so many hypotheses, and nothing is drawn.
-    length_penalty: of that search: the power of the length by which log p is divided; 0 = by nothing.
-    """
-    drawing = np.float32(temperature), np.int32(top_k), np.float32(top_p)
-    return Plan(*drawing, np.float32(repetition), np.zeros(beams, np.float32), np.float32(length_penalty))
-
-
-def surprise(logits: Array, targets: Array, mask: Array) -> Array:
-    """-log p of each text, in nats: the sum over its tokens that are not padding. float32 [B]."""
-    return jnp.sum(mask * cross_entropy(logits, targets), axis=1)
 
 
 def autoregressive(
@@ -107,6 +77,7 @@ def autoregressive(
     """
     net = learners["net"]
     reads: tuple[str, ...] = getattr(net.module, "reads", ())
+    latents: int = getattr(net.module, "latents", 0)
     never = np.zeros(net.module.vocabulary, np.float32)
     never[[*{pad, bos} - {eos, -1}]] = -np.inf  # a sampler does not choose these
 
@@ -144,8 +115,12 @@ def autoregressive(
         def loss(params: PyTree, extra: PyTree, key: Key, batch: Batch) -> tuple[Array, tuple]:
             inputs, targets, mask = next_tokens(batch)
             known = {**conditions(batch.given), **texts_of(inputs)}
+            times: Array | float = 1.0
+            if latents:
+                known["first"], times = windows.drawn(jax.random.fold_in(key, WINDOW), mask, latents)
+                targets, mask = (windows.within(x, known["first"], latents) for x in (targets, mask))
             logits, extra = net.apply(params, extra, inputs, causal=True, train=True, key=key, **known)
-            losses = surprise(logits, targets, mask) / tokens_per_text
+            losses = times * surprise(logits, targets, mask) / tokens_per_text
             mean = jnp.mean(losses)
             return losses, (extra, {"loss": mean, f"bits_per_{units[0].name}": mean / np.log(2) / per_token})
 
@@ -154,8 +129,17 @@ def autoregressive(
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         inputs, targets, mask = next_tokens(batch)
         known = {**conditions(batch.given), **texts_of(inputs)}
-        logits = net.predict(state, inputs, causal=True, train=False, **known)
-        found = per_unit(surprise(logits, targets, mask) / np.log(2), targets, mask, units)
+
+        def nats(first: Array) -> Array:
+            known["first"] = jnp.full(len(inputs), first)
+            logits = net.predict(state, inputs, causal=True, train=False, **known)
+            return surprise(logits, *(windows.within(x, known["first"], latents) for x in (targets, mask)))
+
+        if latents:  # one after the other, in the memory of one
+            surprises = jnp.sum(jax.lax.map(nats, latents * jnp.arange(length // latents)), axis=0)
+        else:
+            surprises = surprise(net.predict(state, inputs, causal=True, train=False, **known), targets, mask)
+        found = per_unit(surprises / np.log(2), targets, mask, units)
         return {name: PerExample(*each) for name, each in found.items()}
 
     def logits(state: State, tokens: Array, given: Given | None = None) -> Array:
@@ -170,30 +154,13 @@ def autoregressive(
         """
         rows = keys.shape[0]
         known = jnp.asarray(given[KNOWN], jnp.int32) if KNOWN in given else jnp.full((rows, 1), bos, jnp.int32)
-        told = known.shape[1]
-        texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
-        # Nothing is left to choose in the columns that every row knows: they are read at once.
-        first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != pad, axis=0), False))
-
         state = net.settled(state)
-        once = [net.predict(state, each, method="read") for each in conditions(given).values()]
-        beams = plan.beams.shape[0]
-        read = jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), once) if beams > 1 else once
-        rooms = doublings(told, length)
-        cache = net.module.empty_cache(rows, rooms[0])
-        if told > 1:
-            _, cache = net.predict(state, known[:, :length], cache, 0, *once, method="decode")
+        read = [net.predict(state, each, method="read") for each in conditions(given).values()]
 
-        def next_logits(tokens: Array, cache: PyTree, index: Array) -> tuple[Array, PyTree]:
-            found, cache = net.predict(state, tokens, cache, index, *read, method="decode")
-            return found[:, 0], cache
+        def look(tokens: Array, cache: Any, index: Any, *read: Any) -> tuple[Array, Any]:
+            return net.predict(state, tokens, cache, index, *read, method="decode")
 
-        reader = Reader(next_logits, net.module.longer, never, pad, eos)
-        if beams > 1:
-            return most_probable(reader, texts, first, cache, rooms, beams, plan.length_penalty, plan.repetition)
-        places = jnp.arange(told)
-        ended = jnp.any((known == eos) & (places > 0) & (places < first), axis=1)  # GPT-2 begins with its end
-        return drawn(reader, keys, texts, first, ended, cache, rooms, plan[:3], plan.repetition)
+        return generate(look, net.module, keys, known, plan, read=read, length=length, pad=pad, eos=eos, never=never)
 
     def begin(state: State, given: Given) -> Session:
         """What `following` needs to write one text, with room for all of it: `given` has one row."""

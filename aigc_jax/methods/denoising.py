@@ -17,7 +17,7 @@ A text that is not known at all is one gap, of which a network has seen few as l
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +29,8 @@ from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, Per
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops import token_noise
 from aigc_jax.ops.bits import Unit, per_unit
-from aigc_jax.ops.cross_entropy import cross_entropy
-from aigc_jax.ops.generation import Reader, doublings, drawn
-from aigc_jax.ranges import Amount, Count, Range, Size, Token, at_least
+from aigc_jax.ops.next_token import Plan, generate, plan, surprise
+from aigc_jax.ranges import Count, Range, Size, Token, at_least
 
 NETWORKS = ("net",)
 MAKES = ("source",)  # given to the network, and made here of the target, whose facts it has
@@ -39,32 +38,6 @@ SOURCE = "source"
 
 Noise = Literal["spans", "infill", "mask", "delete"]
 Pair = tuple[Array, Array]  # (what is read, int [B, length]; what is to be given back, int [B, goal + 1])
-
-
-class Plan(NamedTuple):
-    """How tokens are chosen."""
-
-    temperature: Any  # float32
-    top_k: Any  # int32
-    top_p: Any  # float32
-    repetition: Any  # float32
-
-
-def plan(
-    *,
-    temperature: Amount = 1.0,
-    top_k: Count = 0,
-    top_p: Annotated[float, Range(0, 1, without_low=True)] = 1.0,
-    repetition: Annotated[float, at_least(1)] = 1.0,
-) -> Plan:
-    """Settings of sampling as arrays.
-
-    temperature: divides the logits before a token is drawn; 1 = the model itself, 0 = the most probable token.
-    top_k: a token is drawn from so many of the most probable ones; 0 = from all.
-    top_p: a token is drawn from the fewest that together have this probability; 1 = from all.
-    repetition: above 1, tokens that were there are less probable; 1 = the model itself.
-    """
-    return Plan(np.float32(temperature), np.int32(top_k), np.float32(top_p), np.float32(repetition))
 
 
 def denoising(
@@ -97,8 +70,6 @@ def denoising(
     _check(noise, getattr(net.module, "reads", ()), mask, len(sentinels), packed, spans, goal, length)
     table = np.array(sentinels[: spans + 1])
     special = np.array(sorted({pad, bos, eos, mask, *sentinels} - {-1}))
-    never = np.zeros(net.module.vocabulary, np.float32)  # of what is given back
-    never[[*{pad, bos, mask, *sentinels} - {eos, -1} - {*(table.tolist() if noise == "spans" else ())}]] = -np.inf
     restored = [unit._replace(name=f"restored_{unit.name}") for unit in units]
     in_spans = partial(token_noise.sentinelled, sentinels=table, pad=pad, eos=eos, sizes=(length, goal))
     with_masks = partial(token_noise.infilled, mask=mask, pad=pad, size=length)
@@ -138,10 +109,6 @@ def denoising(
         """(inputs, targets, which of them count), each [B, goal]."""
         return given_back[:, :-1], given_back[:, 1:], (given_back[:, 1:] != pad).astype(jnp.float32)
 
-    def surprise(logits: Array, targets: Array, counts: Array) -> Array:
-        """-log p of each text that is given back, in nats. float32 [B]."""
-        return jnp.sum(counts * cross_entropy(logits, targets), axis=1)
-
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         tokens, source = jnp.zeros((1, goal), jnp.int32), jnp.zeros((1, length), jnp.int32)
         variables = net.init(key, tokens, causal=True, train=False, given={SOURCE: source})
@@ -172,26 +139,19 @@ def denoising(
     def restore(keys: Array, state: State, source: Array, begun: Array, plan: Plan) -> Array:
         """Texts, int32 [n, length + 1], from what the encoder reads, [n, length]. begun: [n, P], the first of y."""
         state = net.settled(state)
-        read = net.predict(state, {SOURCE: source}, method="read")
-        begun = begun[:, :1] if noise == "spans" else begun
-        rows, told = begun.shape
-        texts = jnp.full((rows, goal + 1), pad, jnp.int32).at[:, :told].set(begun)
-        first = 1 + jnp.argmin(jnp.append(jnp.all(begun[:, 1:] != pad, axis=0), False))  # that not every row knows
-        ended = jnp.any((begun == eos) & (jnp.arange(told) > 0) & (jnp.arange(told) < first), axis=1)
-        rooms = doublings(told, goal)
-        cache = net.module.empty_cache(rows, rooms[0])
-        if told > 1:
-            _, cache = net.predict(state, begun[:, :goal], cache, 0, read, method="decode")
+        read = [net.predict(state, {SOURCE: source}, method="read")]
 
-        def next_logits(tokens: Array, cache: PyTree, index: Array) -> tuple[Array, PyTree]:
-            found, cache = net.predict(state, tokens, cache, index, read, method="decode")
-            return found[:, 0], cache
+        def look(tokens: Array, cache: Any, index: Any, *read: Any) -> tuple[Array, Any]:
+            return net.predict(state, tokens, cache, index, *read, method="decode")
 
-        reader = Reader(next_logits, net.module.longer, never, pad, eos)
-        given_back = drawn(reader, keys, texts, first, ended, cache, rooms, plan[:3], plan.repetition)
+        drawn = table if noise == "spans" else ()  # of the special tokens
+        never = np.zeros(net.module.vocabulary, np.float32)
+        never[[*{pad, bos, mask, *sentinels} - {eos, -1} - {int(each) for each in drawn}]] = -np.inf
+        draw = partial(generate, look, net.module, keys, read=read, length=goal, pad=pad, eos=eos, never=never)
         if noise != "spans":
-            return given_back
+            return draw(begun, plan)
         back = partial(token_noise.put_back, sentinels=table, pad=pad, eos=eos, size=length)
+        given_back = draw(begun[:, :1], plan)
         return jnp.concatenate([given_back[:, :1], jax.vmap(back)(source, given_back[:, 1:])], axis=1)
 
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:

@@ -166,7 +166,12 @@ def bits_per_dim(nats: Array, dimensions: int) -> Array:
 
 def gaussian_kl(mean: Array, log_variance: Array) -> Array:
     """KL(N(mean, variance) || N(0, I)) in nats, [B, D] -> [B] (Kingma & Welling 2014, appendix B)."""
-    return 0.5 * jnp.sum(jnp.exp(log_variance) + mean**2 - 1 - log_variance, axis=-1)
+    return jnp.sum(gaussian_kls(mean, log_variance), axis=-1)
+
+
+def gaussian_kls(mean: Array, log_variance: Array) -> Array:
+    """The part that each dimension has in `gaussian_kl`, [B, D] -> [B, D]."""
+    return 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance)
 
 
 def standard_normal_log_prob(z: Array) -> Array:

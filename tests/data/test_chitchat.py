@@ -1,37 +1,19 @@
 """Chat: what answers what, whose turns are together, what is left out."""
 
-import json
 from collections import Counter
 
 import numpy as np
 import pytest
+from small.chitchat import CHATS, write_chats
 
 from aigc_jax.data import catalogue
 from aigc_jax.data.sets import chitchat
 from aigc_jax.errors import UserError
 
-CHATS = 100
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """100 conversations: a greeting that all have, two turns of their own, of which one has two messages, a number."""
-    base = tmp_path_factory.mktemp("chat")
-    chats = {}
-    for i in range(CHATS):
-        turns = [
-            ["Hi"],
-            ["Hello"],
-            [f"I am  number {i}.", "And you?"],
-            [" "],
-            [f"Not {i}."],
-            ["call 801-555-0199"],
-            ["ok"],
-        ]
-        chats[f"c{i}"] = {"messages": [[{"text": text, "sender": "x"} for text in turn] for turn in turns]}
-    (base / "chitchat_dataset").mkdir()
-    (base / "chitchat_dataset/dataset.json").write_text(json.dumps(chats), "utf-8")
-    return base
+    return write_chats(tmp_path_factory.mktemp("chat"))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +40,7 @@ def test_contacts_are_known_by_their_form(text, kind):
 def test_a_reply_is_what_follows_the_turns_before_it():
     counts = Counter()
     found = list(chitchat.replies("a", ["1", "2", "3", "me@x.org", "5", "6", "7"], 2, counts))
-    assert [(record["source"], record["target"]) for record in found] == [("1", "2"), ("1\n2", "3"), ("5\n6", "7")]
+    assert [(record["source"], record["target"]) for record in found] == [("1", "2"), ("2\n1", "3"), ("6\n5", "7")]
     assert counts == {"pairs": 6, "mail": 3} and {record["conversation"] for record in found} == {"a"}
 
 
@@ -78,7 +60,7 @@ def test_the_set_loads(folder, tmp_path):
     section = dict(name="chitchat", path=str(folder), turns=2, length=30, source_length=40, vocabulary_size=0)
     data = catalogue.load(section, tmp_path / "prepared")
     row = data.splits["train"][np.arange(3)]
-    assert data.fields["source"].values(row["source"])[1] == "Hi\nHello" and row["source"].shape == (3, 41)
+    assert data.fields["source"].values(row["source"])[1] == "Hello\nHi" and row["source"].shape == (3, 41)
     assert data.target == "target" and "100 conversations with 500 replies" in data.notes[0]
     with pytest.raises(UserError, match=r"no dataset.json .*pip download --no-deps chitchat-dataset==0.9.0"):
         catalogue.load({**section, "path": str(tmp_path)}, tmp_path / "prepared")

@@ -1,39 +1,17 @@
 """Couplets and poets: what is cut from poems, what is left out, and on which side of the splits it is."""
 
-import json
-
 import numpy as np
 import pytest
+from small.couplets import QUOTED, verse, write_poems
 
 from aigc_jax.data import catalogue, poems
 from aigc_jax.data.sets import couplets, tang_labels
 from aigc_jax.errors import UserError
 
-POETS = ("李白", "杜甫", "王維", "不詳")
-QUOTED = "白日依山盡，黃河入海流。"
-FIRST, SECOND = 0x4E00, 0x6E00  # where the characters of first and second lines begin
-
-
-def verse(i):
-    """A couplet of five characters a line, another one for each i."""
-    first, second = ("".join(chr(start + 5 * i + j) for j in range(5)) for start in (FIRST, SECOND))
-    return f"{first}，{second}。"
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """120 poems of two couplets, most of them by Li Bai: 30 quote a third, one is there twice, another has a lacuna."""
-    base = tmp_path_factory.mktemp("poems")
-    found = [
-        {"title": "無題", "author": POETS[0 if i % 2 else (i // 2) % 4], "paragraphs": [verse(2 * i), verse(2 * i + 1)]}
-        for i in range(120)
-    ]
-    for poem in found[:30]:
-        poem["paragraphs"] += [QUOTED, "三句，不成。對。"]
-    found += [{**found[0], "title": "又"}, {**found[1], "paragraphs": ["□□□□□，大雪滿弓刀。"]}]
-    (base / "poet.tang.0.json").write_text(json.dumps(found[:70], ensure_ascii=False), "utf-8")
-    (base / "poet.tang.1000.json").write_text(json.dumps(found[70:], ensure_ascii=False), "utf-8")
-    return base
+    return write_poems(tmp_path_factory.mktemp("poems"))
 
 
 @pytest.mark.parametrize(

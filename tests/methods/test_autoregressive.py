@@ -11,12 +11,13 @@ import pytest
 
 from aigc_jax.learner import Learner
 from aigc_jax.method import KNOWN, Batch
-from aigc_jax.methods.autoregressive import autoregressive, plan
+from aigc_jax.methods.autoregressive import autoregressive
 from aigc_jax.nn.layers import cache
 from aigc_jax.nn.transformer import Transformer
 from aigc_jax.ops import generation as module
 from aigc_jax.ops.bits import Unit
 from aigc_jax.ops.generation import doublings
+from aigc_jax.ops.next_token import plan
 
 PAD, BOS, EOS = 0, 1, 2
 V, T, B = 9, 7, 4

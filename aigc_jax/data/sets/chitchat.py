@@ -4,10 +4,11 @@ The conversations are dataset.json of the package chitchat-dataset (7,168 of the
 
     pip download --no-deps chitchat-dataset==0.9.0 && unzip chitchat_dataset-0.9.0-py3-none-any.whl
 
-A turn is the messages that a person sends without an answer between them, put together with spaces. Replies are split
-by a hash of the conversation's name, about 85 / 5 / 10. Where the reply or what it answers names a mail address, a web
-address, an account or a telephone number, it is left out and counted, for those belong to people. So are held-out
-replies that training has to the same turns, such as "Hello" to "Hi". What people say is not filtered otherwise.
+A turn is the messages that a person sends without an answer between them, put together with spaces. A source has the
+latest turn first, so that what is cut from a long one is the oldest. Replies are split by a hash of the conversation's
+name, about 85 / 5 / 10. Where the reply or what it answers names a mail address, a web address, an account or a
+telephone number, it is left out and counted, for those belong to people. So are held-out replies that training has to
+the same turns, such as "Hello" to "Hi". What people say is not filtered otherwise.
 """
 
 import json
@@ -43,7 +44,7 @@ HOMEPAGE = "https://pypi.org/project/chitchat-dataset/"
 LICENCE = "MIT, as the package says"
 CITATION = "W. Myers, T. Etchart, N. Fulda (2020). Conversational scaffolding: an analogy-based approach to response"
 CITATION += " prioritization in open-domain dialogs."
-RULES = "1"  # changes with what this file makes of the same conversations
+RULES = "2"  # changes with what this file makes of the same conversations
 
 
 class ChitChat(Table):
@@ -78,7 +79,7 @@ def contact(text: str) -> str:
 
 
 def replies(name: str, turns: list[str], before: int, counts: Counter[str]) -> Iterator[Record]:
-    """The turns of a conversation but the first, each with the `before` ones before it. Counts those with contacts."""
+    """The turns of a conversation but the first, each with `before` ones before it. Counts those with contacts."""
     named = [contact(turn) for turn in turns]
     for i in range(1, len(turns)):
         first = max(0, i - before)
@@ -86,7 +87,7 @@ def replies(name: str, turns: list[str], before: int, counts: Counter[str]) -> I
         if any(named[first : i + 1]):
             counts[next(filter(None, named[first : i + 1]))] += 1
         else:
-            yield dict(zip(COLUMNS, (BETWEEN.join(turns[first:i]), turns[i], name), strict=True))
+            yield dict(zip(COLUMNS, (BETWEEN.join(reversed(turns[first:i])), turns[i], name), strict=True))
 
 
 def read_splits(path: str, turns: int) -> tuple[Records, dict[str, int]]:
@@ -111,13 +112,13 @@ def load(
     tokenizer: str = "characters",
     extra_tokens: Count = 0,
 ) -> DataSet:
-    """Rows of tokens, in memory: `source`, the turns before, a line each, and `target`, the reply.
+    """Rows of tokens, in memory: `source`, the turns before, a line each, the latest first, and `target`, the reply.
 
     path: the folder of the package. turns: how many before the reply are read. length: tokens of the reply; what is
     longer is cut. vocabulary_size: tokens at most, of characters the most frequent of the training split; 0 = all.
-    source_length: tokens of the source; 0 = as many as length. tokenizer: "characters", "bytes", "bpe", "wordpiece" or
-    "unigram", learnt from the training split; or file:FOLDER, a published one. extra_tokens: further ones, of which
-    the first is the mask.
+    source_length: tokens of the source, of which the oldest are cut; 0 = as many as length. tokenizer:
+    "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; or file:FOLDER, a published
+    one. extra_tokens: further ones, of which the first is the mask.
     """
     config = TableConfig(
         name=folder_name([RULES.encode(), str(turns).encode(), content(found_in(path))]),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aigc_jax.data.dataset import DataSet
-from aigc_jax.data.manuals import CITATION, HAN, HOMEPAGE, LETTER, LICENCE, Page, contents, find, read_page
+from aigc_jax.data.manuals import CITATION, HAN, HOMEPAGE, LETTER, LICENCE, Language, Page, contents, find, read_page
 from aigc_jax.data.records import Record, Records, by_hash, once, unseen, whole
 from aigc_jax.data.store import folder_name, local_builder
 from aigc_jax.data.text_sets import (
@@ -33,7 +33,6 @@ from aigc_jax.data.text_sets import (
 from aigc_jax.ranges import Count
 
 What = Literal["pairs", "titles", "modules", "english", "chinese"]
-Language = Literal["en", "zh"]
 RUNNING: dict[str, Language] = {"english": "en", "chinese": "zh"}
 COLUMNS = {what: ("source", "target", "page") for what in ("pairs", "titles")} | {"modules": ("text", "label", "page")}
 SHORT = {"en": 40, "zh": 15}  # characters: shorter paragraphs, such as headings, belong to every page that has them

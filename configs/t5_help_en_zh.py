@@ -1,0 +1,65 @@
+"""Translation of software help from English to Chinese by an encoder-decoder of T5's form (Raffel et al. 2020,
+arXiv:1910.10683, section 2.1; gated MLPs: Shazeer 2020, arXiv:2002.05202).
+
+    python main.py --config=configs/t5_help_en_zh.py --workdir=runs/t5_help_en_zh
+
+A file, {"source": "…"} a line, of N lines:
+
+    aigc_jax sample runs/t5_help_en_zh --config.sample.given=FILE.jsonl --config.sample.n=N
+
+Beams: --config.sample.beams=4.
+Hardware: 2 CPU cores. Time: about 40 minutes.
+Not yet measured.
+
+Table: Encoder-decoder | T5, 3 + 3 blocks | help of LibreOffice, English to Chinese | not yet measured
+表: 编码器-解码器 | T5，3 + 3 层 | LibreOffice 帮助，英译中 | 尚未测量
+"""
+
+from aigc_jax.experiments import Experiment
+
+get_config = Experiment(
+    start="data/manuals",
+    full=dict(
+        data=dict(batch_size=32),
+        networks=dict(
+            net=dict(
+                name="encoder_decoder.EncoderDecoder",
+                layers=3,
+                width=256,
+                heads=4,
+                dropout=0.1,
+                tied=True,
+                shared=True,
+                activation="geglu",
+                mlp_width=683,  # two thirds of 4 x 256: a gate is one more matrix
+                scaled_output=True,
+                remat=False,  # True: less memory, a third more time
+            ),
+        ),
+        optimizers=dict(
+            net=dict(
+                name="adamw",
+                learning_rate=2e-3,
+                schedule="cosine",
+                warmup_steps=200,
+                b2=0.98,
+                weight_decay=0.01,
+                clip_norm=1.0,
+            ),
+        ),
+        method=dict(name="autoregressive"),
+        train=dict(steps=3000, steps_per_call=4),
+        evaluate=dict(every=1000),
+        checkpoint=dict(every=1000, best="bits_per_char"),
+        sample=dict(n=16, every=1000, given="split:test", temperature=0.0),
+    ),
+    tiny={
+        "sample.temperature": 1.0,
+        "networks.net.layers": 1,
+        "networks.net.width": 16,
+        "networks.net.heads": 2,
+        "networks.net.mlp_width": 16,
+        "optimizers.net.warmup_steps": 2,
+        "optimizers.net.clip_norm": 0.0,
+    },
+)
