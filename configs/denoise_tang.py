@@ -1,0 +1,38 @@
+"""Denoising of Tang poems by characters with the spans of T5 (Raffel et al. 2020, arXiv:1910.10683, section 3.1.4).
+
+    python main.py --config=configs/denoise_tang.py --workdir=runs/denoise_tang
+
+The data are those of configs/gpt_tang.py. It pretrains an encoder and a decoder: another run begins with its weights by
+--config.networks.net.start=run:runs/denoise_tang#net. BART's noise: --config.method.noise=infill
+--config.method.density=0.3.
+Hardware: 2 CPU cores. Time: about an hour.
+Not yet measured.
+
+Table: Denoising | T5's spans, encoder and decoder | Tang poems | not yet measured
+表: 去噪预训练 | T5 的片段遮盖，编码器-解码器 | 唐诗 | 尚未测量
+"""
+
+from aigc_jax.experiments import Experiment
+
+get_config = Experiment(
+    start="gpt_tang",
+    without=("sample", "evals"),
+    full={
+        "data.extra_tokens": 10,  # the mask, and sentinels: of at most 5 spans, and of the end
+        "networks": dict(
+            net=dict(
+                name="encoder_decoder.EncoderDecoder",
+                layers=4,
+                width=256,
+                heads=4,
+                dropout=0.0,
+                tied=True,
+                shared=True,
+            ),
+        ),
+        "method": dict(name="denoising", noise="spans", density=0.15, mean_span=3.0),
+        "checkpoint.best": "bits_per_restored_char",
+        "sample": dict(n=16, every=600, temperature=0.9, top_p=0.95),
+    },
+    tiny={"networks.net.layers": 2, "networks.net.width": 16, "networks.net.heads": 2},
+)
