@@ -1,8 +1,10 @@
-"""Poems of two couplets, of characters that no other has."""
+"""Poems of two couplets: of characters that no other has, and of a few."""
 
 import json
+import random
 from pathlib import Path
 
+FEW = "春江花月夜山水風雲日月星辰天地玄黃宇宙洪荒松竹梅"
 POETS = ("李白", "杜甫", "王維", "不詳")
 QUOTED = "白日依山盡，黃河入海流。"
 FIRST, SECOND = 0x4E00, 0x6E00  # where the characters of first and second lines begin
@@ -30,4 +32,14 @@ def write_poems(base: Path) -> Path:
 
 
 def section(data, folder):
-    return {**data, "path": str(write_poems(folder))}
+    """200 poems of a few characters, so that a vocabulary holds them."""
+    dice = random.Random(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for dynasty in ("tang", "song"):
+        found = []
+        for _ in range(200):
+            lines = ["".join(dice.choices(FEW, k=5)) for _ in range(4)]
+            couplets = [f"{lines[0]}，{lines[1]}。", f"{lines[2]}，{lines[3]}。"]
+            found.append({"title": "無題", "author": POETS[0], "paragraphs": couplets})
+        (folder / f"poet.{dynasty}.0.json").write_text(json.dumps(found, ensure_ascii=False), "utf-8")
+    return {**data, "path": str(folder)}
