@@ -9,9 +9,9 @@ On a GPU: networks.net.patch=1, channels=64, multipliers=(1,2,3), attention=(14,
 train.steps=50000.
 Hardware: 2 CPU cores. Time: about 20 minutes.
 Measured once, seed 0, with jax 0.10.2 after 3,000 steps on one CPU core, shared with other work, in 36 min: FD-
-fashion_mnist 0.58 [0.42, 0.73] (seed 1: 0.56), precision 0.80, recall 0.89; garments of every class with clear outlines, some of them
-speckled. Its bound is poor, 4.5 bits/dim on 256 test images where that of `ddpm_fashion_mnist` is 3.6: logit-normal
-times are rarely near the data, where most bits are.
+fashion_mnist 0.58 [0.42, 0.73] (seed 1: 0.56), precision 0.80, recall 0.89; garments of every class with clear
+outlines, some of them speckled. Its bound is poor, 4.5 bits/dim on 256 test images where that of `ddpm_fashion_mnist`
+is 3.6: logit-normal times are rarely near the data, where most bits are.
 
 Table: Diffusion | U-Net, flow matching, Heun | Fashion-MNIST |
 clear outlines, some speckled, FD 0.58; 36 min on a shared core

@@ -1,7 +1,6 @@
 """Prepares a data set, or shows what is in it.
 
     aigc_jax data prepare digits
-    aigc_jax data prepare idx --path=/data/fashion-mnist
     aigc_jax data show image_folder --path=photographs --image_size=64
     aigc_jax data show tang_poems --path=quantangshi --length=128 --out=sheets
     aigc_jax data prepare cifar10

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from aigc_jax.ops.bits import Unit
 from benchmarks.work import Side, Work
 
 CEILING = "matmul"
@@ -37,6 +36,8 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def facts(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a data set of such tokens knows. Token 0 pads and begins, and none ends: drawn texts are full."""
+    from aigc_jax.ops.bits import Unit  # which an environment of rivals lacks
+
     vocabulary = settings["vocabulary"]
     units = (Unit("char", (1,) * vocabulary),)
     return dict(vocabulary=vocabulary, length=settings["length"], pad=0, bos=0, eos=-1, packed=False, units=units)

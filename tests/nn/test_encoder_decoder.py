@@ -13,6 +13,7 @@ from aigc_jax.learner import Learner
 from aigc_jax.method import Batch
 from aigc_jax.methods.autoregressive import autoregressive, plan
 from aigc_jax.nn.encoder_decoder import EncoderDecoder
+from aigc_jax.ops.bits import Unit
 from aigc_jax.ops.platform import run_once
 
 V, S, T, M, B = 9, 11, 6, 8, 3
@@ -104,7 +105,9 @@ def test_it_learns_to_copy_its_source():
     """Only the source tells what comes: by `autoregressive` as it is, from the first step to samples."""
     net = EncoderDecoder(**{**SIZES, "positions": "learned", "norm": "layer", "width": 32, "source_vocabulary": V})
     learner = Learner("net", net, optax.adam(5e-3), {}, 1)
-    method = autoregressive({"net": learner}, length=T, pad=0, bos=1, eos=2, unit="char")
+    method = autoregressive(
+        {"net": learner}, length=T, pad=0, bos=1, eos=2, packed=False, units=(Unit("char", (0, 0, *[1] * (V - 2))),)
+    )
 
     def batch(seed):
         words = np.random.default_rng(seed).integers(3, V, (32, T - 1))

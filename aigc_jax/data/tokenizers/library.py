@@ -119,8 +119,6 @@ def _whole(text: str) -> str:
 
 
 def library() -> ModuleType:
-    for part in ("models", "pre_tokenizers", "decoders", "normalizers", "trainers"):
-        optional(f"tokenizers.{part}", "text", "data.tokenizer")
     return optional("tokenizers", "text", "data.tokenizer")
 
 
