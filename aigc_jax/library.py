@@ -79,8 +79,8 @@ class Model:
     def stream(self, given: str = "", seed: int = 0, stop: str | Sequence[str] = (), **settings: Any) -> Iterator[str]:
         """One text as it is written, a few characters at a time, without what was given.
 
-        The pieces are those of `sample(1, …)`, whatever the settings. stop: the text ends before the first of these
-        strings. Raises UserError as `sample`, and for a model that does not write token by token.
+        The pieces are those of `sample(1, …)`, without beams: a text is drawn. stop: the text ends before the first of
+        these strings. Raises UserError as `sample`, and for a model that does not write token by token.
         """
         run = self._drawing(given, "", settings)
         stops = (stop,) if isinstance(stop, str) else tuple(stop)

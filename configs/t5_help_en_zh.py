@@ -11,10 +11,14 @@ Beams: --config.sample.beams=4.
 With scaled_output=True, which T5 v1.0 has, nothing was learnt beyond the frequencies of tokens in 1,000 steps: an
 embedding that begins small is made smaller still.
 Hardware: 2 CPU cores. Time: about 40 minutes.
-Not yet measured.
+Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, in 67 min: BLEU 8.6 and chrF 11.2 of
+400 test paragraphs, greedy; 3.229 bits/char, 1.242 bits/byte. Right words of the field, such as "Basic" and "Python",
+in sentences that repeat themselves and seldom say what the English says: no translation yet.
 
-Table: Encoder-decoder | T5, 3 + 3 blocks | help of LibreOffice, English to Chinese | not yet measured
-表: 编码器-解码器 | T5，3 + 3 层 | LibreOffice 帮助，英译中 | 尚未测量
+Table: Encoder-decoder | T5, 3 + 3 blocks | help of LibreOffice, English to Chinese |
+BLEU 8.6, chrF 11.2, no translation yet; 67 min on a shared core
+表: 编码器-解码器 | T5，3 + 3 层 | LibreOffice 帮助，英译中 |
+BLEU 8.6，chrF 11.2，尚不成译文；与其他任务共用单核 67 分钟
 """
 
 from aigc_jax.experiments import Experiment

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from aigc_jax.data.dataset import ArraySource, DataSet, Source, TextSource
+from aigc_jax.data.dataset import ArraySource, DataSet, TextSource
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.store import LocalInfo, cached, folder_name
@@ -140,11 +141,8 @@ def table_dataset(
 
     learnt = _learnt(folder, coding, train, tuple(lengths))
     texts = {column: Text(learnt.model, length, learnt.kind, coding.extra_tokens) for column, length in lengths.items()}
-    encoded = _encoded(folder, texts, reads)
-    sources: dict[str, Source] = {}
-    for split, arrays in encoded.splits.items():
-        numbers = {column: _numbers(builder, split, column, names) for column, names in labels.items()}
-        sources[split] = ArraySource({**arrays, **numbers})
+    encoded = _encoded(folder, texts, reads, labels)
+    sources = {split: ArraySource(arrays) for split, arrays in encoded.splits.items()}
     fields = {**texts, **{column: Label(tuple(names)) for column, names in labels.items()}}
     return DataSet(name, sources, fields, target, folder=folder, notes=(*notes, encoded.covered()))
 
@@ -164,11 +162,6 @@ def _learnt(folder: Path, coding: Coding, texts: Callable[[], list[str]], column
 
 def _as_bytes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), np.uint8)
-
-
-def _numbers(builder: Any, split: str, column: str, names: Sequence[str]) -> np.ndarray:
-    number = {name: i for i, name in enumerate(names)}
-    return np.array([number[each] for each in read_columns(builder, split)[column]], np.int32)
 
 
 def read_columns(builder: Any, split: str) -> dict[str, list[str]]:
@@ -221,10 +214,16 @@ class Encoded(NamedTuple):
         return f"Vocabulary: {named}, which cover {', '.join(shares)}{unknown}.{cut}"
 
 
-def _encoded(folder: Path, fields: Mapping[str, Text], reads: Mapping[str, Callable[[], Any]]) -> Encoded:
+def _encoded(
+    folder: Path,
+    fields: Mapping[str, Text],
+    reads: Mapping[str, Callable[[], Any]],
+    labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Encoded:
     """The tokens of each split's texts, made once and kept in `folder`.
 
-    reads: split -> its texts, cut into windows; or column -> texts, a row each.
+    reads: split -> its texts, cut into windows; or column -> texts, a row each. labels: column -> the names of its
+    classes, which become their numbers.
     """
 
     def make() -> dict[str, np.ndarray]:
@@ -241,21 +240,25 @@ def _encoded(folder: Path, fields: Mapping[str, Text], reads: Mapping[str, Calla
                 total += int(np.count_nonzero(~np.isin(predicted, (field.special.pad, field.special.eos))))
                 cut += beyond
                 arrays[f"{split}.{column}"] = rows
+            for column, names in labels.items():
+                number = {name: i for i, name in enumerate(names)}
+                arrays[f"{split}.{column}"] = np.array([number[each] for each in texts[column]], np.int32)
             arrays[f"{split}.counts"] = np.array([unknown, total, cut])
         return arrays
 
     described = [
         f"{name} {field.length} {field.extra} {field.packed} {field.tokenizer}" for name, field in fields.items()
     ]
+    described += [repr((column, tuple(names))) for column, names in labels.items()]
     field = next(iter(fields.values()))
     name = (
         f"tokens_{folder_name([*(each.encode() for each in described), field.model.encode('utf-8', 'surrogatepass')])}"
     )
-    keys = [f"{split}.{what}" for split in reads for what in (*fields, "counts")]
+    keys = [f"{split}.{what}" for split in reads for what in (*fields, *labels, "counts")]
     arrays = cached(folder / name, keys, make)
     return Encoded(
         field,
-        {split: {column: arrays[f"{split}.{column}"] for column in fields} for split in reads},
+        {split: {column: arrays[f"{split}.{column}"] for column in (*fields, *labels)} for split in reads},
         {split: int(arrays[f"{split}.counts"][0]) for split in reads},
         {split: int(arrays[f"{split}.counts"][1]) for split in reads},
         sum(int(arrays[f"{split}.counts"][2]) for split in reads),

@@ -31,6 +31,7 @@ the whole text. The measures are of all windows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -42,8 +43,8 @@ from aigc_jax.method import KNOWN, Array, Batch, Frozen, Given, Key, Method, Per
 from aigc_jax.ops import batch as whole
 from aigc_jax.ops import windows
 from aigc_jax.ops.bits import Unit, amount, per_unit
-from aigc_jax.ops.decoding import choose, repetition_penalty
-from aigc_jax.ops.next_token import Plan, generate, plan, surprise
+from aigc_jax.ops.generation import next_token
+from aigc_jax.ops.next_token import Plan, begun, generate, plan, reader_of, surprise
 from aigc_jax.ranges import Count, Size, Token
 
 NETWORKS = ("net",)
@@ -51,11 +52,15 @@ WINDOW = 1  # the number of the key that draws one, beside dropout
 
 
 class Session(NamedTuple):
-    """A text that is being written. position: of the token that comes next; texts: int32 [1, length + 1]."""
+    """A text that is being written. position: of the token that comes next; texts: int32 [1, length + 1].
+
+    read: what decoding reads of what the text is given.
+    """
 
     position: Any
     texts: Any
     cache: Any
+    read: Any
 
 
 def autoregressive(
@@ -146,6 +151,14 @@ def autoregressive(
         """Of each next token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length."""
         return net.predict(state, tokens, causal=True, train=False, **conditions(given or {}))
 
+    def read_once(state: State, given: Given) -> list[PyTree]:
+        """What decoding reads of what is given."""
+        return [net.predict(state, each, method="read") for each in conditions(given).values()]
+
+    def look(state: State) -> Callable[..., tuple[Array, Any]]:
+        """(tokens, cache, index, *read) -> (logits, cache)."""
+        return lambda tokens, *rest: net.predict(state, tokens, *rest, method="decode")
+
     def sample(keys: Array, state: State, given: Given, plan: Plan) -> Array:
         """Texts as targets are, int32 [n, length + 1]: BOS, the known tokens, what follows, and padding after EOS.
 
@@ -155,33 +168,24 @@ def autoregressive(
         rows = keys.shape[0]
         known = jnp.asarray(given[KNOWN], jnp.int32) if KNOWN in given else jnp.full((rows, 1), bos, jnp.int32)
         state = net.settled(state)
-        read = [net.predict(state, each, method="read") for each in conditions(given).values()]
-
-        def look(tokens: Array, cache: Any, index: Any, *read: Any) -> tuple[Array, Any]:
-            return net.predict(state, tokens, cache, index, *read, method="decode")
-
-        return generate(look, net.module, keys, known, plan, read=read, length=length, pad=pad, eos=eos, never=never)
+        read = read_once(state, given)
+        found = partial(generate, look(state), net.module, keys, known, plan, read=read)
+        return found(length=length, pad=pad, eos=eos, never=never)
 
     def begin(state: State, given: Given) -> Session:
         """What `following` needs to write one text, with room for all of it: `given` has one row."""
         known = jnp.asarray(given.get(KNOWN, jnp.full((1, 1), bos)), jnp.int32)
-        texts = jnp.full((1, length + 1), pad, jnp.int32).at[:, : known.shape[1]].set(known)
-        read = [net.predict(state, each, method="read") for each in conditions(given).values()]
-        cache = net.module.empty_cache(1, length)
-        if known.shape[1] > 1:
-            _, cache = net.predict(state, known[:, :length], cache, 0, *read, method="decode")
-        return Session(jnp.argmax(jnp.append(texts[0, 1:] == pad, True)) + 1, texts, cache)
+        read = read_once(state, given)
+        texts, cache = begun(look(state), net.module, known, length, read=read, length=length, pad=pad)
+        return Session(jnp.argmax(jnp.append(texts[0, 1:] == pad, True)) + 1, texts, cache, read)
 
-    def following(key: Key, state: State, given: Given, session: Session, plan: Plan) -> tuple[Array, Session]:
+    def following(key: Key, state: State, session: Session, plan: Plan) -> tuple[Array, Session]:
         """The next token, int32, as `sample` draws it for this key, and the session after it."""
-        position, texts, cache = session
-        read = [net.predict(state, each, method="read") for each in conditions(given).values()]
-        token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
-        found, cache = net.predict(state, token, cache, position - 1, *read, method="decode")
-        scores = repetition_penalty(found[:, 0], texts, pad, plan.repetition) + never
-        chosen = choose(whole.fold_in(key[None], position), scores, *plan[:3])
+        position, texts, cache, read = session
+        reader = reader_of(look(state), net.module, read=read, pad=pad, eos=eos, never=never)
+        chosen, cache = next_token(reader, key[None], texts, position, cache, plan[:3], plan.repetition)
         texts = jax.lax.dynamic_update_slice_in_dim(texts, chosen[:, None], position, axis=1)
-        return chosen[0], Session(position + 1, texts, cache)
+        return chosen[0], Session(position + 1, texts, cache, read)
 
     parts: Mapping[str, Callable] = {"logits": logits, "begin": begin, "following": following}
     return Method(init, step, evaluate, sample, plan, (KNOWN, *reads), parts)

@@ -17,7 +17,6 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers import block
@@ -25,7 +24,7 @@ from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.feed_forward import PLAIN
 from aigc_jax.nn.layers.stack import Stack
 from aigc_jax.nn.layers.style import INIT_STD, Epsilon, Style, dense, embedding, norm
-from aigc_jax.ops.kernels.matmul import columns_dot
+from aigc_jax.nn.layers.vocabulary import by_table, logits
 from aigc_jax.ranges import Count, Part, Size
 
 Head = Literal["words", "hidden", "classes", "tokens"]
@@ -129,7 +128,5 @@ class Bert(nn.Module):
         return x
 
     def _words(self, x: jax.Array) -> jax.Array:
-        rows = self.transform_norm(PLAIN[self.activation](self.transform(x))).reshape(-1, self.width)
-        rows, table, bias = promote_dtype(rows, self.embedding.embedding, self.word_bias, dtype=self.dtype)
-        logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ()))) + bias
-        return logits.reshape(*x.shape[:-1], self.vocabulary)
+        x = self.transform_norm(PLAIN[self.activation](self.transform(x)))
+        return logits(x, by_table(self.embedding.embedding.T, self.dtype, self.word_bias))

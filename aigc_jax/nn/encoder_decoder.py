@@ -18,7 +18,6 @@ from typing import Annotated, Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers import block
@@ -37,7 +36,7 @@ from aigc_jax.nn.layers.style import (
     branch_std,
     embedding,
 )
-from aigc_jax.ops.kernels.matmul import columns_dot
+from aigc_jax.nn.layers.vocabulary import by_table, logits, output_layer
 from aigc_jax.ops.positions import PERIOD
 from aigc_jax.ranges import Count, Part, Size, above, at_least
 
@@ -108,10 +107,7 @@ class EncoderDecoder(nn.Module):
         self.key_value = [memory_layer(self.heads, self.width, self.dtype, self.style) for _ in range(self.layers)]
         self.drop = Dropout(self.dropout)
         if not self.tied:
-            init = nn.initializers.normal(INIT_STD)
-            self.head = nn.Dense(
-                self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=columns_dot
-            )
+            self.head = output_layer(self.vocabulary, self.dtype)
 
     def __call__(
         self,
@@ -209,12 +205,6 @@ class EncoderDecoder(nn.Module):
         )
 
     def _logits(self, x: jax.Array) -> jax.Array:
-        rows = x.reshape(-1, self.width)  # see `rows_dot`
         if self.scaled_output:
-            rows = rows * self.width**-0.5
-        if self.tied:
-            rows, table = promote_dtype(rows, self.embedding.embedding, dtype=self.dtype)
-            logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ())))
-        else:
-            logits = self.head(rows)
-        return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)
+            x = x * self.width**-0.5
+        return logits(x, by_table(self.embedding.embedding.T, self.dtype) if self.tied else self.head)

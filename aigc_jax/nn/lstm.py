@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.lstm import LSTMLayer, uniform
+from aigc_jax.nn.layers.vocabulary import by_table, logits
 from aigc_jax.ops.kernels.lstm import States
-from aigc_jax.ops.kernels.matmul import columns_dot
 from aigc_jax.ranges import Part, Size
 
 Cache = tuple[States, ...]  # a layer's h and c before each token, each [B, room + 1, width]
@@ -99,6 +98,4 @@ class LSTM(nn.Module):
 
     def _logits(self, x: jax.Array) -> jax.Array:
         table = self.embedding.embedding.T if self.tied else self.head
-        rows, table, bias = promote_dtype(x.reshape(-1, self.width), table, self.bias, dtype=self.dtype)
-        logits = columns_dot(rows, table, (((1,), (0,)), ((), ()))) + bias
-        return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)
+        return logits(x, by_table(table, self.dtype, self.bias))

@@ -21,7 +21,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.errors import Unfit
 from aigc_jax.nn.layers.attention import memory_layer, pair_first
@@ -31,9 +30,9 @@ from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.feed_forward import feed_forward
 from aigc_jax.nn.layers.fit import check_divides
 from aigc_jax.nn.layers.style import GPT2, INIT_STD, branch_std, dense, embedding, norm
+from aigc_jax.nn.layers.vocabulary import by_table, logits, output_layer
 from aigc_jax.ops import windows
 from aigc_jax.ops.kernels.attention import causal_mask, newest_attention
-from aigc_jax.ops.kernels.matmul import columns_dot
 from aigc_jax.ops.kernels.online import SoFar, begin, end, more
 from aigc_jax.ranges import Amount, Part, Size
 
@@ -126,10 +125,7 @@ class PerceiverAR(nn.Module):
         self.blocks = [Block(*sizes) for _ in range(self.layers)]
         self.norm = norm(GPT2, self.dtype)
         if not self.tied:
-            init = nn.initializers.normal(INIT_STD)
-            self.head = nn.Dense(
-                self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=columns_dot
-            )
+            self.head = output_layer(self.vocabulary, self.dtype)
 
     def __call__(
         self,
@@ -218,10 +214,4 @@ class PerceiverAR(nn.Module):
         return self.drop(self.embedding(tokens) + self.places(places), train)
 
     def _logits(self, x: jax.Array) -> jax.Array:
-        rows = self.norm(x).reshape(-1, self.width)  # see `rows_dot`
-        if self.tied:
-            rows, table = promote_dtype(rows, self.embedding.embedding, dtype=self.dtype)
-            logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ())))
-        else:
-            logits = self.head(rows)
-        return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)
+        return logits(self.norm(x), by_table(self.embedding.embedding.T, self.dtype) if self.tied else self.head)

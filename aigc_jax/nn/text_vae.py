@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.nn.layers.dropout import Dropout
 from aigc_jax.nn.layers.lstm import LSTMLayer, uniform
+from aigc_jax.nn.layers.vocabulary import by_table, logits
 from aigc_jax.ops.kernels.lstm import States
-from aigc_jax.ops.kernels.matmul import columns_dot
 from aigc_jax.ranges import Part, Size
 
 EMBEDDING_BOUND = 0.1  # of the first embeddings
@@ -102,6 +101,4 @@ class TextVAE(nn.Module):
             after.append((h[:, -1], c[:, -1]))
             x = self.drop(h, train)
         table = self.embedding.embedding.T if self.tied else self.head
-        rows, table, bias = promote_dtype(x.reshape(-1, self.width), table, self.bias, dtype=self.dtype)
-        logits = columns_dot(rows, table, (((1,), (0,)), ((), ()))) + bias
-        return logits.reshape(*tokens.shape, self.vocabulary).astype(jnp.float32), tuple(after)
+        return logits(x, by_table(table, self.dtype, self.bias)), tuple(after)

@@ -18,13 +18,11 @@ from typing import Annotated, Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.dtypes import promote_dtype
 
 from aigc_jax.nn.layers import block
 from aigc_jax.nn.layers.cache import Cache, empty, in_rows, longer
 from aigc_jax.nn.layers.stack import Stack
 from aigc_jax.nn.layers.style import (
-    INIT_STD,
     NORM_EPSILON,
     Activation,
     Bias,
@@ -35,7 +33,7 @@ from aigc_jax.nn.layers.style import (
     branch_std,
     embedding,
 )
-from aigc_jax.ops.kernels.matmul import columns_dot
+from aigc_jax.nn.layers.vocabulary import by_table, logits, output_layer
 from aigc_jax.ops.positions import PERIOD
 from aigc_jax.ranges import Count, Part, Size, above, at_least
 
@@ -101,10 +99,7 @@ class Transformer(nn.Module):
         )
         nn.share_scope(self, self.stack)  # its weights have no longer paths
         if not self.tied:
-            init = nn.initializers.normal(INIT_STD)
-            self.head = nn.Dense(
-                self.vocabulary, use_bias=False, kernel_init=init, dtype=self.dtype, dot_general=columns_dot
-            )
+            self.head = output_layer(self.vocabulary, self.dtype)
 
     def __call__(
         self,
@@ -159,10 +154,4 @@ class Transformer(nn.Module):
         return longer(cache, room)
 
     def _logits(self, x: jax.Array) -> jax.Array:
-        rows = x.reshape(-1, self.width)  # see `rows_dot`
-        if self.tied:
-            rows, table = promote_dtype(rows, self.embedding.embedding, dtype=self.dtype)
-            logits = columns_dot(rows, table.T, (((1,), (0,)), ((), ())))
-        else:
-            logits = self.head(rows)
-        return logits.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)
+        return logits(x, by_table(self.embedding.embedding.T, self.dtype) if self.tied else self.head)

@@ -51,6 +51,22 @@ def growing(step: Callable, carry: tuple, rooms: list[int], longer: Callable, mo
     return carry
 
 
+def next_token(
+    reader: Reader,
+    keys: jax.Array,
+    texts: jax.Array,
+    position: jax.Array,
+    cache: Any,
+    settings: tuple[Any, Any, Any],
+    repetition: Any,
+) -> tuple[jax.Array, Any]:
+    """(what is drawn for a position, int32 [n]; the cache after the token before it). The rest as of `drawn`."""
+    token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
+    logits, cache = reader.read(token, cache, position - 1)
+    logits = repetition_penalty(logits, texts, reader.pad, repetition) + reader.never
+    return choose(whole.fold_in(keys, position), logits, *settings), cache
+
+
 def drawn(
     reader: Reader,
     keys: jax.Array,
@@ -70,10 +86,7 @@ def drawn(
 
     def extend(carry: tuple) -> tuple:
         position, texts, ended, cache = carry
-        token = jax.lax.dynamic_slice_in_dim(texts, position - 1, 1, axis=1)
-        logits, cache = reader.read(token, cache, position - 1)
-        logits = repetition_penalty(logits, texts, reader.pad, repetition) + reader.never
-        chosen = choose(whole.fold_in(keys, position), logits, *settings)
+        chosen, cache = next_token(reader, keys, texts, position, cache, settings, repetition)
         there = jax.lax.dynamic_slice_in_dim(texts, position, 1, axis=1)[:, 0]
         token = jnp.where(there != reader.pad, there, jnp.where(ended, reader.pad, chosen))
         texts = jax.lax.dynamic_update_slice_in_dim(texts, token[:, None], position, axis=1)

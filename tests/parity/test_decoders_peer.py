@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from apart import close
 
 from aigc_jax import published
 from aigc_jax.nn.transformer import Transformer
@@ -63,15 +64,6 @@ def pair(request, tmp_path_factory):
     fields = {key: value for key, value in found.network.items() if key != "name"}
     print(request.param, fields)
     return theirs, Transformer(**fields), found.variables(), found, folder
-
-
-def close(what, found, expected, where=None):
-    """Within 1e-4 of the largest. where: bool, what counts."""
-    found, expected = np.asarray(found), expected.numpy()
-    apart = np.abs(found - expected)
-    apart = (apart if where is None else apart[where]).max() / np.abs(expected).max()
-    print(f"{what}: {apart:.2e}")
-    assert apart <= 1e-4
 
 
 @torch.inference_mode()

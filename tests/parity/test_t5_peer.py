@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from apart import close
 from safetensors.numpy import load_file, save_file
 
 from aigc_jax import published
@@ -36,15 +37,6 @@ VERSIONS = {
 SOURCE = np.random.RandomState(0).randint(1, 97, (4, 40)).astype(np.int32)
 TOKENS = np.random.RandomState(1).randint(1, 97, (4, 30)).astype(np.int32)
 LENGTHS = np.array([40, 27, 9, 1])
-
-
-def close(what, found, expected, where=None):
-    """Within 1e-4 of the largest. where: bool, what counts."""
-    found, expected = np.asarray(found), expected.numpy()
-    apart = np.abs(found - expected)
-    apart = (apart if where is None else apart[where]).max() / np.abs(expected).max()
-    print(f"{what}: {apart:.2e}")
-    assert apart <= 1e-4
 
 
 def wire(folder, version):

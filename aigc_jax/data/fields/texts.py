@@ -130,20 +130,24 @@ class Text(Field):
 
         The end of a text counts one of each, and so does what is unknown.
         """
-        special = self.special
-        counts = np.zeros((2, self.vocabulary), np.int32)
-        for token, spelt in enumerate(self.inner.spells):
-            counts[:, token] = sum(byte & 0xC0 != 0x80 for byte in spelt), len(spelt)  # others continue a character
-        counts[:, [token for token in (special.eos, special.unk) if token != NONE]] = 1
-        numbers = special._asdict()
+        numbers = self.special._asdict()
         return dict(
             vocabulary=self.vocabulary,
             length=self.length,
             sentinels=numbers.pop("others"),
             **numbers,
             packed=self.packed,
-            units=(Unit("char", tuple(counts[0].tolist())), Unit("byte", tuple(counts[1].tolist()))),
+            units=self._units,
         )
+
+    @cached_property
+    def _units(self) -> tuple[Unit, ...]:
+        special = self.special
+        counts = np.zeros((2, self.vocabulary), np.int32)
+        for token, spelt in enumerate(self.inner.spells):
+            counts[:, token] = sum(byte & 0xC0 != 0x80 for byte in spelt), len(spelt)  # others continue a character
+        counts[:, [token for token in (special.eos, special.unk) if token != NONE]] = 1
+        return (Unit("char", tuple(counts[0].tolist())), Unit("byte", tuple(counts[1].tolist())))
 
     @property
     def meanings(self) -> tuple[str, ...]:

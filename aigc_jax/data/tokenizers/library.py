@@ -8,7 +8,7 @@ Schuster & Nakajima 2012, as BERT has it (Devlin et al. 2019). Unigram: Kudo 201
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -104,10 +104,7 @@ def written(tokenizer: str, special: Special) -> str:
 
 
 def _trained(inner: Any, trainer: Any, texts: Sequence[str]) -> str:
-    def lines() -> Iterator[str]:
-        yield from map(_whole, texts)
-
-    inner.train_from_iterator(lines(), trainer)
+    inner.train_from_iterator(map(_whole, texts), trainer)
     if inner.get_vocab_size() <= len(NAMES):
         raise UserError("data.tokenizer: the training texts are too few to learn tokens from: choose characters.")
     return written(inner.to_str(), Special())
