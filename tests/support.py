@@ -36,12 +36,12 @@ def load_config(name: str, size: str = "full") -> dict[str, Any]:
 
 
 def with_weights(config: dict[str, Any], twin: dict[str, Any]) -> dict[str, Any]:
-    """A full configuration with its tiny twin's weights, wherever it leaves them to the command line.
+    """A full configuration with its tiny twin's weights, wherever it leaves them to the command line or to a package.
 
     The twin's are untrained (`fresh:0`), and their sections name a small network.
     """
     frozen = {
-        name: twin["frozen"][name] if section["weights"] is None else section
+        name: twin["frozen"][name] if (section["weights"] or "lpips:").startswith("lpips:") else section
         for name, section in config.get("frozen", {}).items()
     }
     networks = {
