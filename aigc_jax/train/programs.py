@@ -304,7 +304,7 @@ class Programs:
         """The form that checkpoints, evaluation and sampling take: arrays of the mesh."""
         if self.layout.compile == "jit":
             return tree
-        # Each slice is a program of all devices. Beside steps that still run it may take the threads that they wait for.
+        # Each slice is a program of all devices: beside steps that still run it may take the threads they wait for.
         tree = jax.block_until_ready(tree)
         return jax.tree.map(lambda x: jax.device_put(x[0], self.layout.named()), tree)
 
