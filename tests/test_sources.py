@@ -123,7 +123,11 @@ def test_exported_weights_are_the_merged_ones(adapted, tmp_path):
         if re.search("attention/.*kernel", path):
             weight = weight + 2.0 * jnp.tensordot(factors[f"{path}/a"], factors[f"{path}/b"], 1)
         np.testing.assert_allclose(exported[path], weight, atol=1e-6, err_msg=path)
-    other = build(configured(f"file:{tmp_path / 'gpt'}"), devices=jax.devices()[:1])
+    config = configured(f"file:{tmp_path / 'gpt'}")
+    other = build(
+        {**config, "data": {**config["data"], "tokenizer": f"file:{tmp_path / 'gpt'}"}}, devices=jax.devices()[:1]
+    )
+    assert other.data.made.meanings == run.data.made.meanings, "the tokenizer lies beside the weights"
     begun = other.programs.init()
     equal(leaves(begun.params["net"]), exported)
     # The adapter's run reads them merged.
