@@ -49,6 +49,7 @@ def build(
     which need not be at hand, for sampling; samples are not measured then.
     Raises ConfigError for a key that nothing reads, lacks, or holds a wrong value.
     """
+    config = sources.filled(config)
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
     pace = Pace(**bind(Pace, config["train"], "train"))
     saving = dict(config["checkpoint"])

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "format": {"errors"},
     "weights": {"format", "errors", "ops"},
     "published": {"format", "weights", "config", "errors"},
+    "ctranslate2": {"weights", "errors"},
     "adapters": {"learner", "method", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
     "codecs": {"method", "ops", "errors"},
@@ -34,10 +35,14 @@ MAY_IMPORT = {
     "metrics": {"nn", "ops", "config", "errors"},
     "plot": {"metrics"},
     "train": {"plot", "method", "ops", "data", "metrics", "consoles", "places", "config", "errors"},
-    "evaluate": {"method", "data", "metrics", "train", "places", "ops", "config", "errors"},
+    "evaluate": {
+        *("method", "data", "metrics", "train", "published", "lookup"),
+        *("places", "ops", "config", "errors"),
+    },
     "preference": {"data", "metrics", "train", "errors"},
     "commands": {
-        *("evaluate", "preference", "build", "sources", "published", "lookup", "data", "metrics", "train"),
+        *("evaluate", "preference", "build", "sources", "published", "lookup", "ctranslate2"),
+        *("data", "metrics", "train"),
         *("library", "editing", "latent_space", "method", "ops", "plot", "experiments", "places", "config", "errors"),
     },
     "lookup": {"nn", "config", "errors"},
@@ -51,7 +56,7 @@ MAY_IMPORT = {
     },
     "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
-    "modes": {"build", "train", "evaluate", "data", "command", "errors"},
+    "modes": {"build", "sources", "train", "evaluate", "data", "command", "errors"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "data", "config", "errors"},
     "library": {"editing", "build", "train", "data", "experiments", "method", "errors"},

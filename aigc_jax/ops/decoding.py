@@ -1,4 +1,4 @@
-"""Choosing the next token from logits: temperature, top-k and nucleus (top-p) filtering, repetition penalty.
+"""Choosing the next token from logits: temperature, top-k and nucleus (top-p) filtering, repetition penalty, the largest.
 
 Fan et al. 2018, Hierarchical neural story generation (top-k);
 Holtzman et al. 2020, The curious case of neural text degeneration (top-p);
@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.ops import batch
+
+BLOCK = 128  # scores of which `largest` first takes the maximum
 
 
 def filtered(logits: jax.Array, k: jax.Array | int, p: jax.Array | float) -> jax.Array:
@@ -47,8 +49,12 @@ def choose(
     """
     greedy = jnp.asarray(temperature) == 0
     scaled = logits.astype(jnp.float32) / jnp.where(greedy, 1.0, temperature)
-    noise = batch.spread(jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[-1:]))(keys))
-    return jnp.argmax(filtered(scaled, k, p) + jnp.where(greedy, 0.0, noise), axis=-1).astype(jnp.int32)
+
+    def noisy(scores: jax.Array) -> jax.Array:
+        return scores + batch.spread(jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[-1:]))(keys))
+
+    scores = filtered(scaled, k, p)
+    return jnp.argmax(jax.lax.cond(greedy, lambda x: x, noisy, scores), axis=-1).astype(jnp.int32)
 
 
 def repetition_penalty(scores: jax.Array, texts: jax.Array, pad: int, penalty: jax.Array | float) -> jax.Array:
@@ -63,3 +69,16 @@ def repetition_penalty(scores: jax.Array, texts: jax.Array, pad: int, penalty: j
         return jnp.where(seen, jnp.where(scores > 0, scores / penalty, scores * penalty), scores)
 
     return jax.lax.cond(jnp.asarray(penalty) != 1, changed, lambda scores: scores, scores)
+
+
+def largest(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
+    """The k largest, and where they stand, as of `jax.lax.top_k`: float32 and int32 [n, k] of scores [n, V], k <= V.
+
+    They are within the k blocks of the largest maxima, so that little is sorted: a CPU sorts slowly.
+    """
+    blocks = jnp.pad(scores, ((0, 0), (0, -scores.shape[1] % BLOCK)), constant_values=-jnp.inf)
+    blocks = blocks.reshape(len(scores), -1, BLOCK)
+    _, near = jax.lax.top_k(jnp.max(blocks, axis=2), min(k, blocks.shape[1]))
+    near = jnp.sort(near, axis=1)  # of equal scores the first comes first
+    found, place = jax.lax.top_k(jnp.take_along_axis(blocks, near[..., None], axis=1).reshape(len(scores), -1), k)
+    return found, jnp.take_along_axis(near, place // BLOCK, axis=1) * BLOCK + place % BLOCK

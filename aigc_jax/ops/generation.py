@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax.ops import batch as whole
-from aigc_jax.ops.decoding import choose, repetition_penalty
+from aigc_jax.ops.decoding import choose, largest, repetition_penalty
 
 FIRST_ROOM = 64  # tokens that a cache holds at first; it doubles when full, since a step reads what is empty too
 
@@ -82,6 +82,7 @@ def drawn(
 
     keys: [n]; the key of a token depends on its position. first: the first position to fill. ended: bool [n].
     settings: temperature, k and p of `choose`. repetition: see `repetition_penalty`.
+    Where all texts have ended, nothing is left to write.
     """
 
     def extend(carry: tuple) -> tuple:
@@ -93,7 +94,7 @@ def drawn(
         return position + 1, texts, ended | (token == reader.eos), cache
 
     carry = (first, texts, ended, cache)
-    return growing(extend, carry, rooms, reader.longer, lambda carry: jnp.array(True))[1]
+    return growing(extend, carry, rooms, reader.longer, lambda carry: ~jnp.all(carry[2]))[1]
 
 
 def most_probable(
@@ -109,8 +110,9 @@ def most_probable(
     """Beam search: the text with the highest log p / length^length_penalty that was found, int32 [n, L].
 
     (Lowerre 1976; Wu et al. 2016, arXiv:1609.08144, section 7, with the length itself for their lp.) length: of what
-    was chosen, its end included. A hypothesis that ends leaves the beam, so that `beams` others go on. The search ends
-    where none of them can come before a finished one. With as many beams as there are texts it is exact.
+    was chosen, its end included. Of the 2 `beams` best candidates of a step, those that end are hypotheses where they
+    are among the best `beams`, and the best `beams` of the others go on. A row's search is over where none of these can
+    come before the best that has ended. With as many beams as there are texts it is exact.
     """
     rows, length = texts.shape
     alone = jnp.where(jnp.arange(beams) > 0, -jnp.inf, 0.0)  # at first all hypotheses are one
@@ -123,7 +125,14 @@ def most_probable(
         return jnp.take_along_axis(x, parents.reshape(*parents.shape, *[1] * (x.ndim - 2)), axis=1)
 
     def normed(scores: jax.Array, count: jax.Array) -> jax.Array:
+        """scores, float32 [rows, k], of hypotheses of so many tokens, [rows]."""
         return scores / jnp.maximum(count, 1).astype(jnp.float32)[:, None] ** length_penalty
+
+    def better(done: jax.Array, best: jax.Array, made: jax.Array, scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """(texts [rows, L], their scores [rows]): the best of those that are done and those that are made."""
+        first = jnp.argmax(scores, axis=1)[:, None]
+        score = jnp.take_along_axis(scores, first, axis=1)
+        return jnp.where(score > best[:, None], picked(made, first)[:, 0], done), jnp.maximum(score[:, 0], best)
 
     def extend(carry: tuple) -> tuple:
         position, live, scores, done, best, count, cache = carry
@@ -137,28 +146,29 @@ def most_probable(
         told = jnp.where(jnp.arange(size) == there, 0.0, -jnp.inf)
         log_p = jnp.where(known[..., None], told[:, None], log_p)
         count = count + ~known[:, 0]
-        total, place = jax.lax.top_k((scores[..., None] + log_p).reshape(rows, -1), min(2 * beams, beams * size))
+        total, place = largest((scores[..., None] + log_p).reshape(rows, -1), min(2 * beams, beams * size))
         parents, tokens = place // size, (place % size).astype(jnp.int32)
         made = jax.lax.dynamic_update_slice_in_dim(picked(live, parents), tokens[..., None], position, axis=2)
         ends = (tokens == reader.eos) & ~known
-        ended = jnp.where(ends, normed(total, count), -jnp.inf)
-        best, chosen = jax.lax.top_k(jnp.concatenate([best, ended], axis=1), beams)
-        done = picked(jnp.concatenate([done, made], axis=1), chosen)
+        foremost = jnp.arange(total.shape[1]) < beams
+        done, best = better(done, best, made, normed(jnp.where(ends & foremost, total, -jnp.inf), count))
         scores, going = jax.lax.top_k(jnp.where(ends, -jnp.inf, total), beams)
         live, parents = picked(made, going), jnp.take_along_axis(parents, going, axis=1)
         sources = (jnp.arange(rows)[:, None] * beams + parents).reshape(-1)
         return position + 1, live, scores, done, best, count, jax.tree.map(lambda x: x[sources], cache)
 
     def more(carry: tuple) -> jax.Array:
-        """Whether a live hypothesis could still come before the worst of those that are finished."""
-        _, _, scores, _, best, count, _ = carry
-        left = (length - 1) - carry[0] + 1
-        return jnp.any(normed(scores, count + left)[:, 0] > best[:, -1])
+        """Whether a live hypothesis could still come before the best that has ended.
+
+        Its log p only falls. Divided by a power of the length it is at its best as a text of the longest length, or,
+        where the power is negative, as one of the shortest.
+        """
+        position, _, scores, _, best, count, _ = carry
+        bound = jnp.maximum(normed(scores, count), normed(scores, count + length - position))
+        return jnp.any(bound[:, 0] > best)
 
     live = jnp.repeat(texts[:, None], beams, axis=1)
-    nothing = jnp.full((rows, beams), -jnp.inf)
-    carry = (first, live, jnp.tile(alone, (rows, 1)), live, nothing, jnp.zeros(rows, jnp.int32))
+    carry = (first, live, jnp.tile(alone, (rows, 1)), texts, jnp.full(rows, -jnp.inf), jnp.zeros(rows, jnp.int32))
     ended = growing(extend, (*carry, jax.tree.map(per_beam, cache)), rooms, reader.longer, more)
     _, live, scores, done, best, count, _ = ended
-    found = jnp.concatenate([best, normed(scores, count)], axis=1)
-    return picked(jnp.concatenate([done, live], axis=1), jnp.argmax(found, axis=1)[:, None])[:, 0]
+    return better(done, best, live, normed(scores, count))[0]

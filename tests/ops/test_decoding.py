@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aigc_jax.ops.decoding import choose, filtered
+from aigc_jax.ops.decoding import BLOCK, choose, filtered, largest
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 2, (20, 17)).astype(np.float32)
@@ -105,3 +105,13 @@ def test_a_choice_is_its_own_key_s():
     together = choose(keys(50), logits, 1.0)
     assert len(set(np.asarray(together).tolist())) > 10
     np.testing.assert_array_equal(choose(keys(50)[7:9], logits[:2], 1.0), together[7:9])
+
+
+@pytest.mark.parametrize("size", [3, BLOCK, 5 * BLOCK + 1])
+@pytest.mark.parametrize("values", [3, 10**6])
+def test_the_largest_are_those_of_top_k_and_of_equal_ones_the_first(size, values):
+    scores = np.random.RandomState(size).randint(0, values, (20, size)).astype(np.float32)
+    scores[:10][scores[:10] < values / 2] = -np.inf
+    for k in (1, 3):
+        for found, expected in zip(largest(jnp.asarray(scores), k), jax.lax.top_k(scores, k), strict=True):
+            np.testing.assert_array_equal(found, expected)
