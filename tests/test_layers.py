@@ -56,7 +56,7 @@ MAY_IMPORT = {
     },
     "experiments": {"places", "config", "errors"},
     "command": {"experiments", "consoles", "places", "config", "errors"},
-    "modes": {"build", "train", "evaluate", "data", "command", "errors"},
+    "modes": {"build", "sources", "train", "evaluate", "data", "command", "errors"},
     "console": {"places", "config", "errors"},  # the rest by name, when it is asked for
     "__main__": {"console", "consoles", "command", "commands", "data", "config", "errors"},
     "library": {"editing", "build", "train", "data", "experiments", "method", "errors"},
