@@ -90,7 +90,8 @@ def build(
     encoded = {f"{name}_{key}": value for name, each in encoders.items() for key, value in each.facts.items()}
     family = lookup.module(methods, config["method"]["name"], "method.name")
     made = {f"{name}_{key}": each for name in getattr(family, "MAKES", ()) for key, each in codec.facts.items()}
-    facts = {**data.given_facts, **encoded, **made, **codec.facts}
+    read = data.given.get(getattr(family, "ENCODES", ""))
+    facts = {**(read.facts if read else {}), **data.given_facts, **encoded, **made, **codec.facts}
     learners = build_learners(config, facts)
     learners, bases, begin = sources.begun(config, learners, mesh)
     data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))

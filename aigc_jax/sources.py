@@ -224,8 +224,8 @@ def begun(
             starts[name] = partial(_loaded, text, where, learner.module, mesh)
         elif section:
             raise ConfigError(f'"adapters.{name}" adapts weights that are there: set --config.{where}=…')
-        if learner.fresh and (section or not text):
-            why = "an adapter begins as what it adapts" if section else "nothing else begins otherwise"
+        if learner.fresh and section:
+            why = "an adapter begins as what it adapts"
             raise ConfigError(f'"networks.{name}.fresh" is "{learner.fresh}", and {why}: set it to "".')
         if section:
             base = starts.pop(name)()
@@ -250,8 +250,11 @@ def adapter(section: Mapping[str, Any], base: PyTree, where: str) -> Adapter:
 def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
     """A line for each network whose weights are not what its reader may take them for.
 
-    It is untrained, or classes or characters mean something else to it than they do here.
+    A part of it is fresh, it is untrained, or classes or characters mean something else to it than they do here.
     """
+    for name, section in config["networks"].items():
+        if (text := section.get("start")) and (fresh := section.get("fresh")):
+            yield f'networks.{name} starts from {text}, but for weights whose paths have "{fresh}": these are random.'
     frozen = {f"frozen.{name}": section["weights"] for name, section in config.get("frozen", {}).items()}
     bases = {f"networks.{name}": config["networks"][name]["start"] for name in config.get("adapters", {})}
     for where, text in {**frozen, **bases}.items():

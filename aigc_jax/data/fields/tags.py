@@ -60,7 +60,11 @@ class Tags(Field):
 
     def values(self, stored: np.ndarray) -> np.ndarray:
         """The names of each row's tags with spaces between, strings [n]; nothing where there is no tag."""
-        return np.array([" ".join(self.names[tag] for tag in row if tag != IGNORED) for row in stored.tolist()], str)
+        return np.array([" ".join(row) for row in self.named(stored)], str)
+
+    def named(self, stored: np.ndarray) -> list[list[str]]:
+        """The names of each row's tags, where there are any."""
+        return [[self.names[tag] for tag in row if tag != IGNORED] for row in stored.tolist()]
 
     def show(self, values: np.ndarray, columns: int | None = None) -> Exhibit:
         """A row a line."""
