@@ -21,7 +21,6 @@ from aigc_jax.method import Key, PyTree
 from aigc_jax.ops.int8 import Int8, dequantised, quantised
 from aigc_jax.ranges import Pattern, Size, above
 
-
 MATRICES = {"kernel": 0, "embedding": -1}  # weights of two or more axes -> the axis along which a channel lies
 
 
