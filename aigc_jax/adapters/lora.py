@@ -2,9 +2,10 @@
 
     W = W0 + alpha / rank · A B        (eq. 3; as y = x W has it, so that A is [inputs, rank] and B [rank, outputs])
 
-W0 stays. A begins as N(0, 1 / inputs) and B as zero, so that the first outputs are those of W0. As in QLoRA (Dettmers et
-al. 2023, arXiv:2305.14314) W0 may be kept in fewer bits, which are made float32 again where a network is called; theirs
-are 4 bits of a normal distribution, ours 8 of `aigc_jax.ops.int8`.
+W0 stays. A begins as N(0, 1 / inputs) and B as zero, so that the first outputs are those of W0.
+
+W0 may be kept in 8 bits (`aigc_jax.ops.int8`), which become float32 where a network is called: as in QLoRA (Dettmers et
+al. 2023, arXiv:2305.14314), which takes 4.
 """
 
 import math

@@ -54,7 +54,7 @@ def test_only_kernels_that_the_pattern_finds_are_adapted():
 
 
 def test_a_rank_below_full_reaches_any_change_of_that_rank_and_no_other():
-    """The best product is the truncated SVD (Eckart and Young 1936): a rank below full leaves the last singular value."""
+    """The best product is the truncated SVD (Eckart and Young 1936): one rank below full leaves the last value."""
     target = np.asarray(jax.random.normal(jax.random.key(2), (6, 8)), np.float64)
     left, values, right = np.linalg.svd(target, full_matrices=False)
     adapter = lora(base(), rank=5, alpha=5.0, on="first")
