@@ -8,9 +8,8 @@ arXiv:2305.14314, section 2, freeze a base that is kept so while an adapter is t
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-
-from aigc_jax.method import Array
 
 LARGEST = 127  # -128 has no opposite
 
@@ -18,11 +17,11 @@ LARGEST = 127  # -128 has no opposite
 class Int8(NamedTuple):
     """Numbers of 8 bits. values: int8; scale: float32, 1 along the axes that a channel spans."""
 
-    values: Array
-    scale: Array
+    values: jax.Array
+    scale: jax.Array
 
 
-def quantised(x: Array, axis: int) -> Int8:
+def quantised(x: jax.Array, axis: int) -> Int8:
     """float32 -> 8 bits. axis: along which the numbers of a channel lie. A channel of zeros stays one."""
     scale = jnp.max(jnp.abs(x), axis, keepdims=True) / LARGEST
     return Int8(jnp.round(x / jnp.where(scale > 0, scale, 1)).astype(jnp.int8), scale)
