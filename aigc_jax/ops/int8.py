@@ -27,6 +27,6 @@ def quantised(x: jax.Array, axis: int) -> Int8:
     return Int8(jnp.round(x / jnp.where(scale > 0, scale, 1)).astype(jnp.int8), scale)
 
 
-def dequantised(x: Int8) -> Array:
+def dequantised(x: Int8) -> jax.Array:
     """The float32 numbers that these stand for."""
     return x.values.astype(jnp.float32) * x.scale
