@@ -1,7 +1,7 @@
-r"""Whose poem it is: BERT with a layer for labels on Tang poems of ten poets (Devlin et al. 2019, arXiv:1810.04805).
+"""Whose poem it is: BERT with a layer for labels on Tang poems of ten poets (Devlin et al. 2019, arXiv:1810.04805).
 
     python main.py --config=configs/bert_tang.py --workdir=runs/bert_tang
-    python main.py --config=configs/bert_classify.py --workdir=runs/bert_classify \
+    python main.py --config=configs/bert_classify.py --workdir=runs/bert_classify \\
         --config.networks.net.start=run:runs/bert_tang#net --config.data.tokenizer=run:runs/bert_tang
 
 The data come as configs/data/tang_labels.py says. The encoder begins as bert_tang's, without its head, and reads that
@@ -44,7 +44,7 @@ get_config = Experiment(
         "train": dict(steps=400, steps_per_call=4),
         "evaluate": dict(every=200, split="validation"),
         "checkpoint": dict(every=200),
-        "evals": dict(answers=dict(samples=1000, measures=("accuracy", "macro_f1"), given="split:test")),
+        "evals": dict(answers=dict(samples=539, measures=("accuracy", "macro_f1"), given="split:test")),
         "sample": dict(n=16, given="split:test"),
     },
     tiny={
