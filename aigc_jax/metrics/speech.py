@@ -2,7 +2,7 @@
 
 The fewest words to replace, leave out or add that make one text of the other (Levenshtein 1966), over the words that
 were said. Compared are words in small letters without punctuation; hyphens part them. Whole numbers in digits are spelt
-in English: "162" is "one hundred sixty two". Titles and the like stay as they are written.
+in English: "162" is "one hundred sixty two", and "12th" is "twelfth". Titles and signs stay as they are written.
 """
 
 import re
@@ -20,17 +20,27 @@ ONES = (
 )
 TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 GROUPS = ("", "thousand", "million", "billion")
-DIGITS = re.compile(r"\d+(?:,\d{3})*")
+NTH = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth"}
+NTH |= {"twelve": "twelfth"}
+DIGITS = re.compile(r"(\d+(?:,\d{3})*)(st|nd|rd|th)?(?![a-z\d])", re.IGNORECASE)
 
 
 def words(text: str) -> tuple[str, ...]:
     """What is compared of an English text."""
-    spelt = DIGITS.sub(lambda found: f" {spelled(found[0].replace(',', ''))} ", text)
+    spelt = DIGITS.sub(lambda found: f" {spelled(found[1].replace(',', ''), bool(found[2]))} ", text)
     return texts.words(spelt.replace("\u2019", "'"))
 
 
-def spelled(digits: str) -> str:
-    """The words of a whole number: those of its digits one by one where it begins with 0 or is beyond the billions."""
+def spelled(digits: str, ordinal: bool = False) -> str:
+    """The words of a whole number, "162" or "162nd"."""
+    *most, last = _cardinal(digits).split(" ")
+    if ordinal:
+        last = NTH.get(last) or (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
+    return " ".join([*most, last])
+
+
+def _cardinal(digits: str) -> str:
+    """Those of its digits one by one where it begins with 0 or is beyond the billions."""
     number = int(digits)
     if len(digits) > 1 and (digits[0] == "0" or number >= 1000 ** len(GROUPS)):
         return " ".join(ONES[int(digit)] for digit in digits)

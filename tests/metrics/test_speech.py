@@ -48,6 +48,21 @@ def test_numbers_are_spelt(digits, said):
     assert spelled(digits) == said
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1st 2nd 3rd 4th", "first second third fourth"),
+        ("12th, 18th", "twelfth eighteenth"),
+        ("20th", "twentieth"),
+        ("191st", "one hundred ninety first"),
+        ("1,000th", "one thousandth"),
+        ("3D 30D", "3d 30d"),
+    ],
+)
+def test_numbers_of_order_are_too(written, said):
+    assert " ".join(words(written)) == said
+
+
 def test_case_punctuation_hyphens_and_digits_do_not_count():
     said = "Press 1 to un-mute yourself; that\u2019s 1,200 seconds."
     heard = "press one, to un mute yourself: that's one thousand two hundred seconds"
