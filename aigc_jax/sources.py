@@ -102,8 +102,9 @@ def _run(what: str, where: str) -> Weights:
         if section := config.get("adapters", {}).get(name):
             own = lookup.network(networks[name], where, getattr(module, "dtype", None), {})
             base = find(config["networks"][name]["start"], where).load(own, place)["params"]
-            merge = adapter(section, base, f"{where}: adapters.{name}").merge
-            variables["params"] = jax.jit(merge, out_shardings=place(base))(variables["params"], base)
+            made = adapter(section, base, f"{where}: adapters.{name}")
+            merge = jax.jit(lambda params, base: made.merge(params, made.kept(base)), out_shardings=place(base))
+            variables["params"] = merge(variables["params"], base)
         return variables
 
     return Weights(networks[name], load, workdir, config["method"])
@@ -227,8 +228,10 @@ def begun(
             why = "an adapter begins as what it adapts"
             raise ConfigError(f'"networks.{name}.fresh" is "{learner.fresh}", and {why}: set it to "".')
         if section:
-            base = bases[learner.start] = starts.pop(name)()
-            found[name] = learner._replace(adapter=adapter(section, base["params"], f"adapters.{name}"))
+            base = starts.pop(name)()
+            made = adapter(section, base["params"], f"adapters.{name}")
+            bases[learner.start] = {**base, "params": jax.jit(made.kept)(base["params"])}
+            found[name] = learner._replace(adapter=made)
     return found, bases, lambda: {learners[name].start: load() for name, load in starts.items()}
 
 

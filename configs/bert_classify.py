@@ -1,7 +1,7 @@
-r"""Whose poem it is: BERT with a layer for labels on Tang poems of ten poets (Devlin et al. 2019, arXiv:1810.04805).
+"""Whose poem it is: BERT with a layer for labels on Tang poems of ten poets (Devlin et al. 2019, arXiv:1810.04805).
 
     python main.py --config=configs/bert_tang.py --workdir=runs/bert_tang
-    python main.py --config=configs/bert_classify.py --workdir=runs/bert_classify \
+    python main.py --config=configs/bert_classify.py --workdir=runs/bert_classify \\
         --config.networks.net.start=run:runs/bert_tang#net --config.data.tokenizer=run:runs/bert_tang
 
 The data come as configs/data/tang_labels.py says. The encoder begins as bert_tang's, without its head, and reads that
@@ -32,19 +32,20 @@ get_config = Experiment(
                 dropout=0.1,
                 types=0,
                 head="classes",
+                pooling="mean",
                 fresh="^(pooler|labels|transform|transform_norm|word_bias)",  # the heads of either task
             ),
         ),
         "optimizers": dict(
             net=dict(
-                name="adamw", learning_rate=5e-4, schedule="linear", warmup_steps=60, weight_decay=0.01, clip_norm=1.0
+                name="adamw", learning_rate=1e-3, schedule="linear", warmup_steps=60, weight_decay=0.01, clip_norm=1.0
             ),
         ),
         "method": dict(name="text_classifier"),
-        "train": dict(steps=400, steps_per_call=4),
-        "evaluate": dict(every=200, split="validation"),
-        "checkpoint": dict(every=200),
-        "evals": dict(answers=dict(samples=1000, measures=("accuracy", "macro_f1"), given="split:test")),
+        "train": dict(steps=600, steps_per_call=4),
+        "evaluate": dict(every=300, split="validation"),
+        "checkpoint": dict(every=300),
+        "evals": dict(answers=dict(samples=539, measures=("accuracy", "macro_f1"), given="split:test")),
         "sample": dict(n=16, given="split:test"),
     },
     tiny={

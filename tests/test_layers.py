@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "weights": {"format", "errors", "ops"},
     "published": {"format", "weights", "config", "errors"},
     "ctranslate2": {"weights", "errors"},
-    "adapters": {"learner", "method", "errors"},
+    "adapters": {"learner", "method", "ops", "errors"},
     "methods": {"method", "learner", "ops", "errors"},
     "codecs": {"method", "ops", "errors"},
     "encoders": {"method"},

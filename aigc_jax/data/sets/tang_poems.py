@@ -24,11 +24,7 @@ class TangPoems(Texts):
 def read_splits(files: Sequence[Path]) -> tuple[dict[str, list[str]], dict[str, int]]:
     """(split -> texts, counts of what was read and left out). Raises UserError where no poem is left."""
     splits, counts = poems.read(files)
-    texts = {
-        split: ["\n".join(filter(None, (poem.title, poem.text))) for poem in members]
-        for split, members in splits.items()
-    }
-    return texts, counts
+    return {split: [poem.titled for poem in members] for split, members in splits.items()}, counts
 
 
 def load(
