@@ -49,6 +49,7 @@ def build(
     which need not be at hand, for sampling; samples are not measured then.
     Raises ConfigError for a key that nothing reads, lacks, or holds a wrong value.
     """
+    config = sources.filled(config)
     mesh = layout(devices or jax.devices(), **bind(layout, config["parallel"], "parallel"))
     pace = Pace(**bind(Pace, config["train"], "train"))
     saving = dict(config["checkpoint"])
@@ -89,7 +90,8 @@ def build(
     encoded = {f"{name}_{key}": value for name, each in encoders.items() for key, value in each.facts.items()}
     family = lookup.module(methods, config["method"]["name"], "method.name")
     made = {f"{name}_{key}": each for name in getattr(family, "MAKES", ()) for key, each in codec.facts.items()}
-    facts = {**data.given_facts, **encoded, **made, **codec.facts}
+    read = data.given.get(getattr(family, "ENCODES", ""))
+    facts = {**(read.facts if read else {}), **data.given_facts, **encoded, **made, **codec.facts}
     learners = build_learners(config, facts)
     learners, bases, begin = sources.begun(config, learners, mesh)
     data = dataclasses.replace(data, notes=(*data.notes, *sources.remarks(config, data)))

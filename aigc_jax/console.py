@@ -43,6 +43,7 @@ VERBS = (
         "folders": ("REAL MADE", "distances of a folder of images from a real one"),
         "texts": ("TRAINING MADE", "how varied texts are, and how much of them is copied"),
         "similarity": ("ONE OTHER", "L1, PSNR, SSIM, LPIPS of images pair by pair"),
+        "transcribe": ("FOLDER WAV ...", "what is said in sounds, by a published Whisper"),
         "baselines": ("CONFIG", "what copies and means reach in place of a model of pairs"),
         "utility": ("MADE", "what labelled samples are worth in training a classifier"),
         "prefer": ("page|score ...", "ask people which of two samples is better"),

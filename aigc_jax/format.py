@@ -32,7 +32,13 @@ class Form(NamedTuple):
 
 
 SAME = Form(lambda x: x, lambda x: x)
+NOTHING = ""  # the name of an array that theirs lacks
 TRANSPOSED = Form(np.transpose, np.transpose)
+
+
+def zeros(*shape: int) -> Form:
+    """An array of ours that theirs lack, and that changes nothing: see `NOTHING`."""
+    return Form(lambda x: np.zeros(shape, np.float32), lambda x: x)
 
 
 def reshaped(ours: tuple[int, ...], theirs: tuple[int, ...]) -> Form:
@@ -67,7 +73,7 @@ class Part(NamedTuple):
 class Entry(NamedTuple):
     """One array under its two names."""
 
-    theirs: str
+    theirs: str  # NOTHING = `form` makes ours of nothing, and none is written
     ours: str  # its path: "params/blocks_0/mlp_in/kernel"
     form: Form = SAME
     part: Part | None = None  # of ours that it is; None = all

@@ -57,7 +57,8 @@ class Adapter(NamedTuple):
 
     base: PyTree  # shapes of the weights that it adapts
     init: Callable[[Key], PyTree]  # the numbers to train, under which the network is the base's
-    merge: Callable[[PyTree, PyTree], PyTree]  # (those numbers, the base's weights) -> the network's weights
+    merge: Callable[[PyTree, PyTree], PyTree]  # (those numbers, what is kept of the base's) -> the network's weights
+    kept: Callable[[PyTree], PyTree] = lambda base: base  # the base's weights -> what is kept of them while training
 
 
 class Learner(NamedTuple):

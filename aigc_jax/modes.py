@@ -22,18 +22,19 @@ def run(argv: Sequence[str], began: float, mode: str = "") -> None:
 
 def _run(asked: command.CommandLine, began: float) -> None:
     command.prepare_jax(asked.distributed)
+    from aigc_jax import sources
     from aigc_jax.build import build  # takes seconds: after the command line is known to be right
     from aigc_jax.train import loop, trained
     from aigc_jax.train.workdir import ANY_TARGET, Workdir
 
-    workdir = Workdir(asked.workdir)
+    workdir, config = Workdir(asked.workdir), sources.filled(asked.config)
     kept = workdir.kept()
     if recall := asked.mode == "sample" and kept is not None:  # the data need not be there
-        workdir.check(asked.config, ANY_TARGET)
+        workdir.check(config, ANY_TARGET)
     try:
-        made = build(asked.config, asked.data_dir, kept=kept, recall=recall)
+        made = build(config, asked.data_dir, kept=kept, recall=recall)
     except NotAtHand:  # as of sample.given=split:test
-        made = build(asked.config, asked.data_dir, kept=kept)
+        made = build(config, asked.data_dir, kept=kept)
     if asked.mode == "train":
         loop.train(made, workdir, began)
     elif asked.mode == "preflight":

@@ -17,7 +17,7 @@ from flax import traverse_util
 from aigc_jax import weights
 from aigc_jax.config import nearest
 from aigc_jax.errors import ConfigError, UserError, naming
-from aigc_jax.format import Entry
+from aigc_jax.format import NOTHING, Entry
 
 CONFIG, ARRAYS, PARTS = "config.json", "model.safetensors", "model.safetensors.index.json"
 OWN = "aigc_jax"  # `model_type` of our own format
@@ -60,12 +60,13 @@ def read(folder: Path) -> Published:
 
     def variables() -> Variables:
         found = {_current(format, name): x for name, x in _arrays(folder, _file(format)).items()}
+        found[NOTHING] = np.zeros(0, np.float32)
         names = {
             entry: next((n for n in (entry.theirs, entry.theirs.removeprefix(format.PREFIX)) if n in found), None)
             for entry in table
         }
         lacking = ", ".join(entry.theirs for entry, name in names.items() if name is None)
-        unread = ", ".join(n for n in found if n not in names.values() and not re.search(format.BUFFERS, n))
+        unread = ", ".join(n for n in found if n and n not in names.values() and not re.search(format.BUFFERS, n))
         if lacking or unread:
             said = [f"lacks {lacking}"] * bool(lacking) + [f"has also {unread}, which nothing reads"] * bool(unread)
             raise UserError(f"{folder} is not the {kind} that its {CONFIG} describes: it {' and '.join(said)}.")
@@ -107,7 +108,8 @@ def write(folder: Path, network: Mapping[str, Any], variables: Variables, kind: 
             fields = format.completed(fields, arrays)
         typed = {} if hasattr(format, "CLASSES") else {"model_type": kind}
         described, table, file = {**typed, **format.config(fields)}, format.table(fields), _file(format)
-        arrays = {entry.theirs: np.ascontiguousarray(_theirs(entry, arrays[entry.ours])) for entry in table}
+        written = [entry for entry in table if entry.theirs != NOTHING]
+        arrays = {entry.theirs: np.ascontiguousarray(_theirs(entry, arrays[entry.ours])) for entry in written}
     if folder.exists():
         raise UserError(f"{folder} is there already: name a new folder.")
     with naming(folder):

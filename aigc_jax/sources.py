@@ -6,7 +6,8 @@
     fresh:SEED           random numbers
 
 A frozen network, section `frozen.<name>`, has its weights from there, and a trained one begins with them,
-`networks.<name>.start`. Of a run nothing but its folder is needed.
+`networks.<name>.start`. Of a run nothing but its folder is needed. What else of a configuration the weights decide is
+`filled` in.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,9 +19,10 @@ from typing import Any, NamedTuple
 
 import jax
 from flax import linen
+from ml_collections import ConfigDict
 
 from aigc_jax import adapters, lookup, places, published
-from aigc_jax.config import bind, check, literal, nearest, settable_parameters
+from aigc_jax.config import bind, check, leaves, literal, merged, nearest, settable_parameters
 from aigc_jax.data.dataset import DataSet
 from aigc_jax.data.meaning import difference
 from aigc_jax.errors import ConfigError
@@ -34,6 +36,7 @@ from aigc_jax.train.sharding import Layout, shardings
 from aigc_jax.train.trained import preferred
 from aigc_jax.train.workdir import Workdir
 
+WEIGHTS = (".start", ".weights")  # how keys end that have a source
 Place = Callable[[PyTree], PyTree]  # shapes -> shardings of the same tree
 
 
@@ -57,6 +60,32 @@ def find(text: str, where: str) -> Weights:
     return kinds[kind](what, where)
 
 
+def filled(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration with what it leaves to weights, so that a run keeps what it was.
+
+    A network whose `name` is "" is of the class and the fields of its `start`; what its section gives besides stands.
+    Where `data.tokenizer` is a key of weights, as "networks.net.start", the tokenizer is that of their folder.
+    Raises UserError where weights are not there, or leave it open.
+    """
+    changed: dict[str, dict[str, Any]] = {}
+    for name, section in config["networks"].items():
+        if section.get("name") != "":
+            continue
+        where, own = f"networks.{name}.start", {key: section[key] for key in section if key != "name"}
+        text = check(own.get("start"), str, where)
+        if not (found := find(text, where).network):
+            raise ConfigError(f'"networks.{name}.name" is "", and {text} does not say what network it is: name one.')
+        changed.setdefault("networks", {})[name] = {**found, **own}
+    where = config["data"].get("tokenizer", "")
+    if where in (known := leaves(config)) and where.endswith(WEIGHTS):
+        kind, _, what = check(known[where], str, where).partition(":")
+        if kind not in ("run", "file"):
+            raise ConfigError(f'"data.tokenizer" is "{where}", and {known[where]} has none: name a tokenizer.')
+        folder = what.rpartition("#")[0] if kind == "run" else what
+        changed["data"] = {"tokenizer": f"{kind}:{folder}"}
+    return merged(config.to_dict() if isinstance(config, ConfigDict) else config, changed) if changed else config
+
+
 def _run(what: str, where: str) -> Weights:
     folder, _, name = what.rpartition("#")
     if not folder:
@@ -73,8 +102,9 @@ def _run(what: str, where: str) -> Weights:
         if section := config.get("adapters", {}).get(name):
             own = lookup.network(networks[name], where, getattr(module, "dtype", None), {})
             base = find(config["networks"][name]["start"], where).load(own, place)["params"]
-            merge = adapter(section, base, f"{where}: adapters.{name}").merge
-            variables["params"] = jax.jit(merge, out_shardings=place(base))(variables["params"], base)
+            made = adapter(section, base, f"{where}: adapters.{name}")
+            merge = jax.jit(lambda params, base: made.merge(params, made.kept(base)), out_shardings=place(base))
+            variables["params"] = merge(variables["params"], base)
         return variables
 
     return Weights(networks[name], load, workdir, config["method"])
@@ -194,12 +224,14 @@ def begun(
             starts[name] = partial(_loaded, text, where, learner.module, mesh)
         elif section:
             raise ConfigError(f'"adapters.{name}" adapts weights that are there: set --config.{where}=…')
-        if learner.fresh and (section or not text):
-            why = "an adapter begins as what it adapts" if section else "nothing else begins otherwise"
+        if learner.fresh and section:
+            why = "an adapter begins as what it adapts"
             raise ConfigError(f'"networks.{name}.fresh" is "{learner.fresh}", and {why}: set it to "".')
         if section:
-            base = bases[learner.start] = starts.pop(name)()
-            found[name] = learner._replace(adapter=adapter(section, base["params"], f"adapters.{name}"))
+            base = starts.pop(name)()
+            made = adapter(section, base["params"], f"adapters.{name}")
+            bases[learner.start] = {**base, "params": jax.jit(made.kept)(base["params"])}
+            found[name] = learner._replace(adapter=made)
     return found, bases, lambda: {learners[name].start: load() for name, load in starts.items()}
 
 
@@ -218,8 +250,11 @@ def adapter(section: Mapping[str, Any], base: PyTree, where: str) -> Adapter:
 def remarks(config: Mapping[str, Any], data: DataSet) -> Iterator[str]:
     """A line for each network whose weights are not what its reader may take them for.
 
-    It is untrained, or classes or characters mean something else to it than they do here.
+    A part of it is fresh, it is untrained, or classes or characters mean something else to it than they do here.
     """
+    for name, section in config["networks"].items():
+        if (text := section.get("start")) and (fresh := section.get("fresh")):
+            yield f'networks.{name} starts from {text}, but for weights whose paths have "{fresh}": these are random.'
     frozen = {f"frozen.{name}": section["weights"] for name, section in config.get("frozen", {}).items()}
     bases = {f"networks.{name}": config["networks"][name]["start"] for name in config.get("adapters", {})}
     for where, text in {**frozen, **bases}.items():

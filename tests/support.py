@@ -38,7 +38,8 @@ def load_config(name: str, size: str = "full") -> dict[str, Any]:
 def with_weights(config: dict[str, Any], twin: dict[str, Any]) -> dict[str, Any]:
     """A full configuration with its tiny twin's weights, wherever it leaves them to the command line or to a package.
 
-    The twin's are untrained (`fresh:0`), and their sections name a small network.
+    The twin's are untrained (`fresh:0`), and their sections name a small network; so does that of a network that is to
+    be the weights'. A tokenizer that is to be theirs is the twin's.
     """
     frozen = {
         name: twin["frozen"][name] if (section["weights"] or "lpips:").startswith("lpips:") else section
@@ -48,7 +49,11 @@ def with_weights(config: dict[str, Any], twin: dict[str, Any]) -> dict[str, Any]
         name: {**section, "start": twin["networks"][name]["start"]} if section["start"] is None else section
         for name, section in config["networks"].items()
     }
-    return {**config, "networks": networks, **({"frozen": frozen} if frozen else {})}
+    networks |= {name: twin["networks"][name] for name, section in networks.items() if not section["name"]}
+    data = config["data"]
+    if data.get("tokenizer", "").endswith(".start"):
+        data = {**data, "tokenizer": twin["data"]["tokenizer"]}
+    return {**config, "data": data, "networks": networks, **({"frozen": frozen} if frozen else {})}
 
 
 @functools.cache

@@ -194,7 +194,8 @@ def test_a_sample_depends_neither_on_its_batch_nor_on_its_place(trained):
         rows = {name: each[i : i + 1] for name, each in given.items()}
         alone = run.programs.sample(run.programs.keys(1, 0, np.array([i])), state, rows, run.plan)
         np.testing.assert_allclose(alone[0], samples[i], atol=ALONE)
-    assert not np.array_equal(samples[0], samples[5])
+    if run.data.made.kind not in ("labels", "tags"):  # of which two examples may have the same
+        assert not np.array_equal(samples[0], samples[5])
 
 
 def sampled(run, state):

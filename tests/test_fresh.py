@@ -41,6 +41,14 @@ def test_they_are_those_of_a_network_that_starts_from_nothing(folder):
     for path, *each in zip(paths, *map(jax.tree.leaves, (begun, there, own)), strict=True):
         np.testing.assert_array_equal(each[0], each[2] if path.startswith("positions/") else each[1], err_msg=path)
     assert not np.array_equal(there["positions"]["embedding"], own["positions"]["embedding"])
+    jax.tree.map(np.testing.assert_array_equal, first(starting("", PATTERN)), own)  # all is fresh that starts nowhere
+
+
+def test_a_line_says_which_they_are(folder):
+    notes = build(starting(folder, PATTERN), devices=jax.devices()[:1]).data.notes
+    said = [note for note in notes if note.startswith(f"networks.net starts from run:{folder}#net, but for")]
+    assert len(said) == 1 and PATTERN in said[0]
+    assert not any("starts from" in note for note in build(starting("", PATTERN), devices=jax.devices()[:1]).data.notes)
 
 
 def test_they_may_be_of_another_shape(folder):
@@ -53,14 +61,13 @@ def test_they_may_be_of_another_shape(folder):
 
 
 @pytest.mark.parametrize(
-    ("fresh", "start", "said"),
+    ("fresh", "said"),
     [
-        ("^head/", True, '"networks.net.fresh" is "^head/", and is in no path of a weight: '),
-        (PATTERN, False, '"networks.net.fresh" is "^positions/", and nothing else begins otherwise: set it to "".'),
-        ("(", True, "networks.net.fresh"),
+        ("^head/", '"networks.net.fresh" is "^head/", and is in no path of a weight: '),
+        ("(", "networks.net.fresh"),
     ],
 )
-def test_what_begins_nothing_is_refused(folder, fresh, start, said):
+def test_what_begins_nothing_is_refused(folder, fresh, said):
     with pytest.raises(ConfigError) as error:
-        first(starting(folder if start else "", fresh))
+        first(starting(folder, fresh))
     assert said in str(error.value)

@@ -123,13 +123,36 @@ def test_exported_weights_are_the_merged_ones(adapted, tmp_path):
         if re.search("attention/.*kernel", path):
             weight = weight + 2.0 * jnp.tensordot(factors[f"{path}/a"], factors[f"{path}/b"], 1)
         np.testing.assert_allclose(exported[path], weight, atol=1e-6, err_msg=path)
-    other = build(configured(f"file:{tmp_path / 'gpt'}"), devices=jax.devices()[:1])
+    config = configured(f"file:{tmp_path / 'gpt'}")
+    other = build(
+        {**config, "data": {**config["data"], "tokenizer": f"file:{tmp_path / 'gpt'}"}}, devices=jax.devices()[:1]
+    )
+    assert other.data.made.meanings == run.data.made.meanings, "the tokenizer lies beside the weights"
     begun = other.programs.init()
     equal(leaves(begun.params["net"]), exported)
     # The adapter's run reads them merged.
     apart = np.subtract(*(logits(run, params) for params in (begun.params["net"], base)))
     assert np.abs(apart).max() > 1e-4
     np.testing.assert_allclose(run.measure(state)["bits_per_char"], other.measure(begun)["bits_per_char"], rtol=1e-6)
+
+
+def test_a_base_of_8_bits_stays_beside_its_adapter_and_is_exported_so(tmp_path):
+    """What trains, measures and is exported is one network: the rounded base with the adapter."""
+    run = build(configured("fresh:3", {"net": {**ADAPTER, "bits": 8}}), devices=jax.devices()[:1])
+    workdir = Workdir(tmp_path / "run")
+    given = jax.device_get(run.programs.frozen)
+    loop.train(run, workdir, time.time())
+    equal(run.programs.frozen, given)
+    kernel = run.programs.frozen["networks.net.start"]["params"]["blocks_0"]["mlp_in"]["kernel"]
+    assert kernel.values.dtype == jnp.int8
+    saved = trained.restore(run, workdir)
+    assert {path.rpartition("/")[2] for path in leaves(saved.weights("net"))} == {"a", "b"}
+    console.run("export", [str(workdir.folder), str(tmp_path / "gpt")], "aigc_jax export")
+    other = build(configured(f"file:{tmp_path / 'gpt'}"), devices=jax.devices()[:1])
+    measured = other.measure(other.programs.init())["bits_per_char"]
+    np.testing.assert_allclose(run.measure(saved)["bits_per_char"], measured, rtol=1e-5)
+    exported = published.read(tmp_path / "gpt").variables()["params"]["blocks_0"]["mlp_in"]["kernel"]
+    np.testing.assert_allclose(exported, kernel.values * kernel.scale, rtol=1e-6)
 
 
 def test_a_start_from_a_run_is_its_average_and_only_what_is_trainable_moves(adapted):

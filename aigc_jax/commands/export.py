@@ -4,7 +4,7 @@
 
 What is written is a config.json and a file of safetensors. It can be the source of another run: file:models/gpt. The
 weights are those of the best checkpoint where one was measured, else of the newest: averaged where an average was kept,
-and merged with an adapter's.
+and merged with an adapter's. Beside a network of texts lie the files of its tokenizer: data.tokenizer=file:models/gpt.
 """
 
 import argparse
@@ -14,6 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from aigc_jax import lookup, published, sources
+from aigc_jax.data.tokenizers import folder as tokenizer_folder
+from aigc_jax.data.tokenizers import of_run
+from aigc_jax.errors import naming
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,5 +34,11 @@ def run(options: argparse.Namespace) -> None:
     module = lookup.network(found.network, options.network, jnp.float32, {})
     variables = found.load(module, sources.on_one_device)
     published.write(options.folder, found.network, jax.device_get(variables), options.format)
+    kept = found.workdir.kept() if found.workdir else None
+    learnt = of_run.of(kept) if kept else None
+    beside = ""
+    if learnt:
+        with naming(options.folder):
+            beside = f", a tokenizer of {tokenizer_folder.write(options.folder, learnt).size:,} tokens"
     count = sum(x.size for x in jax.tree.leaves(variables["params"]))
-    print(f"{options.folder}: {found.network['name']}, {count:,} weights")
+    print(f"{options.folder}: {found.network['name']}, {count:,} weights{beside}")

@@ -43,6 +43,11 @@ class Poem(NamedTuple):
         """The verses, a line each."""
         return "\n".join(self.verses)
 
+    @property
+    def titled(self) -> str:
+        """The title, where there is one, and the verses, a line each."""
+        return "\n".join(filter(None, (self.title, self.text)))
+
 
 def listed(path: str, dynasty: Dynasty) -> list[Path]:
     """The files of a dynasty in a folder, in the order of their names."""

@@ -15,7 +15,7 @@ from aigc_jax.data.dataset import ArraySource, DataSet, TextSource
 from aigc_jax.data.fields.labels import Label
 from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.store import LocalInfo, cached, folder_name
-from aigc_jax.data.tokenizers import FILE, Learnt, learnt
+from aigc_jax.data.tokenizers import Learnt, is_ready, learnt
 from aigc_jax.ranges import at_least
 
 Length = Annotated[int, at_least(2)]  # tokens that a network reads at once
@@ -91,8 +91,8 @@ class Coding(NamedTuple):
     """How texts become tokens: keys of section `data`.
 
     vocabulary_size: tokens at most, of characters the most frequent; 0 = all. tokenizer: "characters", "bytes", "bpe",
-    "wordpiece" or "unigram", learnt from the training split; or file:FOLDER, a published one. extra_tokens: further
-    ones, of which the first is the mask.
+    "wordpiece" or "unigram", learnt from the training split; file:FOLDER, a published one, or run:FOLDER, that of a
+    run. extra_tokens: further ones, of which the first is the mask.
     """
 
     vocabulary_size: int
@@ -150,7 +150,7 @@ def table_dataset(
 def _learnt(folder: Path, coding: Coding, texts: Callable[[], list[str]], columns: tuple[str, ...] = ()) -> Learnt:
     """What a tokenizer has learnt, kept in `folder`. columns: where the texts come from."""
     size, tokenizer, _ = coding
-    if tokenizer.startswith(FILE):
+    if is_ready(tokenizer):
         return learnt(tokenizer, list, size)
     kept = cached(
         folder / f"tokenizer_{tokenizer}_{size}{'_'.join(('', *columns))}",

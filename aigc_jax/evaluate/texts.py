@@ -9,8 +9,8 @@ from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.rows import TRUTH
 from aigc_jax.errors import UserError
 from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
+from aigc_jax.metrics import speech, translation, verse
 from aigc_jax.metrics import texts as of
-from aigc_jax.metrics import translation, verse
 from aigc_jax.metrics.bootstrap import Estimate
 
 
@@ -83,6 +83,7 @@ MEASURES: Mapping[str, Measure] = {
         follows=lambda made: {"signature": translation.chrf_signature()}
     ),
     "exact_match": _paired("exact_match", translation.exact),
+    "word_error": _paired("word_error", speech.word_error),
     "verse_form": _verse(verse_form=verse.form_rate),
     "verse_rhyme": _verse(verse_rhyme=verse.rhyme_rate, verse_unknown=verse.unknown_rate),
     "verse_tones": _verse(verse_tones=verse.tone_rate, verse_regulated=verse.regulated_rate),

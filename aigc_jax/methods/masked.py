@@ -12,9 +12,12 @@ masks: `parts["fill"]`.
 What the network reads is a row without its last token: BOS, which stands for the whole as BERT's [CLS] does, and a
 text. Where a long text is cut into windows, the next one begins with that token. Padding is not read.
 
-    net(tokens [B, T], causal=False, train=..., mask=bool [B, T]) -> logits [B, T, V]
+Logits are computed of the chosen tokens alone, which are few:
+
+    net(tokens [B, T], causal=False, train=..., mask=bool [B, T], at=int [B, K]) -> logits [B, K, V]
 """
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
@@ -60,6 +63,7 @@ def masked(
     special = np.array(sorted({pad, bos, eos, mask, *sentinels} - {-1}))
     ordinary = np.setdiff1d(np.arange(net.module.vocabulary), [*special, unk])  # that a token may be replaced by
     hide = jax.vmap(partial(token_noise.bert, mask=mask, others=ordinary, density=density))
+    most = min(length, math.ceil(density * length) + 1)  # tokens that are chosen of a row
 
     def read(target: Array) -> tuple[Array, Array]:
         """(the tokens of rows that a network reads, which of them are no padding), [B, length] both."""
@@ -69,6 +73,11 @@ def masked(
     def hidden(keys: Array, tokens: Array, there: Array) -> tuple[Array, Array]:
         """(what is read in their place, which of them are chosen), [B, length] both."""
         return hide(keys, tokens, there & ~jnp.isin(tokens, special))
+
+    def where(tokens: Array, chosen: Array) -> tuple[Array, Array, Array]:
+        """(their places in a row, what stands there, which of these are chosen), [B, most] all: chosen ones first."""
+        at = jnp.argsort(~chosen, axis=1)[:, :most]
+        return at, *(jnp.take_along_axis(each, at, axis=1) for each in (tokens, chosen))
 
     def right(logits: Array, tokens: Array, chosen: Array) -> Array:
         """How many of the chosen tokens are the most probable ones. float32 [B]."""
@@ -88,26 +97,28 @@ def masked(
         tokens, there = read(batch.target)
         seen, chosen = hidden(token_noise.keys(hide_key, len(tokens)), tokens, there)
         per_text = whole.mean(jnp.mean(jnp.sum(chosen, axis=1)))
+        at, told, chosen = where(tokens, chosen)
 
         def loss(params: PyTree, extra: PyTree, key: Key, part: tuple[Array, ...]) -> tuple[Array, tuple]:
-            tokens, there, seen, chosen = part
-            logits, extra = net.apply(params, extra, seen, causal=False, train=True, mask=there, key=key)
-            losses = surprise(logits, tokens, chosen) / per_text
-            accuracy = jnp.mean(right(logits, tokens, chosen)) / per_text
+            seen, there, at, told, chosen = part
+            logits, extra = net.apply(params, extra, seen, causal=False, train=True, mask=there, at=at, key=key)
+            losses = surprise(logits, told, chosen) / per_text
+            accuracy = jnp.mean(right(logits, told, chosen)) / per_text
             return losses, (extra, {"loss": jnp.mean(losses), "accuracy": accuracy})
 
-        return net.update(key, state, loss, (tokens, there, seen, chosen))
+        return net.update(key, state, loss, (seen, there, at, told, chosen))
 
     def evaluate(key: Key, state: State, batch: Batch) -> Mapping[str, PerExample]:
         """Bits a chosen token, and the share that is told rightly. What is chosen and read depends on the row alone."""
         tokens, there = read(batch.target)
         seen, chosen = hidden(token_noise.own_keys(tokens), tokens, there)
-        logits = net.predict(state, seen, causal=False, train=False, mask=there)
+        at, told, chosen = where(tokens, chosen)
+        logits = net.predict(state, seen, causal=False, train=False, mask=there, at=at)
         count = jnp.sum(chosen, axis=1).astype(jnp.float32)
-        bits = surprise(logits, tokens, chosen) / np.log(2)
+        bits = surprise(logits, told, chosen) / np.log(2)
         return {
             "bits_per_masked": PerExample(bits, count),
-            "accuracy": PerExample(right(logits, tokens, chosen), count),
+            "accuracy": PerExample(right(logits, told, chosen), count),
         }
 
     def logits(state: State, tokens: Array) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import rel_entr
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.bootstrap import Estimate
+from aigc_jax.metrics.bootstrap import Estimate, ratio
 
 
 def inception_score(probabilities: np.ndarray, splits: int) -> Estimate:
@@ -23,6 +23,26 @@ def inception_score(probabilities: np.ndarray, splits: int) -> Estimate:
     # The mean p(y) is where the sum of divergences is least: what a sample does to it has no effect to first order.
     influence = [score * (each - each.mean()) for score, each in zip(scores, divergences, strict=True)]
     return Estimate(float(scores.mean()), np.concatenate(influence), least=1)
+
+
+def accuracy(said: np.ndarray, true: np.ndarray) -> Estimate:
+    """The share of answers that are right. said, true: the numbers of classes, int [N]."""
+    return ratio(said == true, np.ones(len(true)))._replace(least=0, most=1)
+
+
+def macro_f1(said: np.ndarray, true: np.ndarray) -> Estimate:
+    """The mean over classes of F1, the harmonic mean of precision and recall, in which a rare class counts like others.
+
+    Yang & Liu 1999, A re-examination of text categorization methods. said, true: the numbers of classes, int [N]. The
+    classes are those that are said or true of any.
+    """
+    # F1 of a class is twice the right ones over all that are said and all that are true.
+    parts = [
+        ratio(2 * ((said == each) & (true == each)), (said == each).astype(int) + (true == each))
+        for each in np.union1d(said, true)
+    ]
+    values, influences = zip(*((part.value, part.influence) for part in parts), strict=True)
+    return Estimate(float(np.mean(values)), np.mean(influences, axis=0), 0, 1)
 
 
 def kullback_leibler(p: np.ndarray, q: np.ndarray) -> float:

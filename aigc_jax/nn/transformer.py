@@ -109,14 +109,16 @@ class Transformer(nn.Module):
         train: bool,
         mask: jax.Array | None = None,
         positions: jax.Array | None = None,
+        at: jax.Array | None = None,
     ) -> jax.Array:
         """Whole sequences.
 
         mask: [B, T], 1 or True where a token may be read, or [B, T, T], where each row may read; None = everywhere.
         positions: int [B, T], each below `length`; None = 0, 1, 2, …. Relative ones are those of the columns.
+        at: int [B, K], the places whose logits [B, K, vocabulary] are wanted; None = all.
         """
         x = self.stack(self.embedding(tokens), causal=causal, train=train, mask=mask, positions=positions)
-        return self._logits(x)
+        return self._logits(x if at is None else jnp.take_along_axis(x, at[..., None], axis=1))
 
     def decode(
         self,

@@ -82,6 +82,7 @@ def drawn(
 
     keys: [n]; the key of a token depends on its position. first: the first position to fill. ended: bool [n].
     settings: temperature, k and p of `choose`. repetition: see `repetition_penalty`.
+    Where all texts have ended, nothing is left to write.
     """
 
     def extend(carry: tuple) -> tuple:
@@ -93,7 +94,7 @@ def drawn(
         return position + 1, texts, ended | (token == reader.eos), cache
 
     carry = (first, texts, ended, cache)
-    return growing(extend, carry, rooms, reader.longer, lambda carry: jnp.array(True))[1]
+    return growing(extend, carry, rooms, reader.longer, lambda carry: ~jnp.all(carry[2]))[1]
 
 
 def most_probable(

@@ -9,13 +9,14 @@ PERIOD = 10_000  # of sines: the longest wavelength is nearly 2π times as many 
 ROTARY_PERIOD = 100  # of rotations: a grid has fewer places a side than a text has tokens
 
 
-def line_sines(positions: jax.Array, features: int) -> jax.Array:
+def line_sines(positions: jax.Array, features: int, closed: bool = False) -> jax.Array:
     """sin and then cos of positions [...] at features / 2 frequencies -> float32 [..., features]; features is even.
 
-    Frequency i is PERIOD^(-2i / features) (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
+    Frequency i is PERIOD^(-2i / features) (Vaswani et al. 2017, arXiv:1706.03762, section 3.5). closed: the last one is
+    1 / PERIOD, as in tensor2tensor and in Whisper: frequency i is PERIOD^(-i / (features / 2 - 1)).
     """
     half = features // 2
-    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / half)
+    frequencies = PERIOD ** -(jnp.arange(half, dtype=jnp.float32) / (half - closed))
     angles = positions.astype(jnp.float32)[..., None] * frequencies
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 

@@ -33,7 +33,8 @@ COMPUTED: dict[str, tuple] = {
 }
 DEFAULTS: dict[str, Any] = {  # of our network's fields, all but `remat`
     "head": "words",
-    "outputs": 0,
+    "classes": 0,
+    "pooling": "first",
     "types": 2,
     "pooled": False,
     "mlp_width": 0,
@@ -63,7 +64,7 @@ def fields(config: Mapping[str, Any]) -> dict[str, Any]:
         "heads": config["num_attention_heads"],
         "dropout": config.get("hidden_dropout_prob", 0.1),
         "head": HEADS[kind],
-        "outputs": len(config.get("id2label") or "01") if labelled else 0,
+        "classes": len(config.get("id2label") or "01") if labelled else 0,
         "types": config.get("type_vocab_size", 2),
         "pooled": HEADS[kind] == "hidden",
         "mlp_width": config["intermediate_size"],
@@ -79,9 +80,11 @@ def config(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError('"types" is 0, and the format bert has 1 at least')
     if fields["head"] == "hidden" and not fields["pooled"]:
         raise ConfigError('"pooled" is False, and the format bert has True alone')
+    if fields["pooling"] != "first":
+        raise ConfigError(f'"pooling" is "{fields["pooling"]}", and the format bert has "first" alone')
     kinds = {head: kind for kind, head in HEADS.items() if kind != "BertForPreTraining"}
     activations = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
-    labels = {str(label): f"LABEL_{label}" for label in range(fields["outputs"])}
+    labels = {str(label): f"LABEL_{label}" for label in range(fields["classes"])}
     return {
         "architectures": [kinds[fields["head"]]],
         "vocab_size": fields["vocabulary"],

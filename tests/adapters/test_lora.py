@@ -53,6 +53,44 @@ def test_only_kernels_that_the_pattern_finds_are_adapted():
     assert not np.array_equal(merged["attention"]["kernel"], base()["attention"]["kernel"])
 
 
+def test_a_rank_below_full_reaches_any_change_of_that_rank_and_no_other():
+    """The best product is the truncated SVD (Eckart and Young 1936): one rank below full leaves the last value."""
+    target = np.asarray(jax.random.normal(jax.random.key(2), (6, 8)), np.float64)
+    left, values, right = np.linalg.svd(target, full_matrices=False)
+    adapter = lora(base(), rank=5, alpha=5.0, on="first")
+    factors = {"a": left[:, :5] * values[:5], "b": right[:5]}
+    merged = adapter.merge({"first": {"kernel": jax.tree.map(jnp.float32, factors)}}, base())
+    missing = target - (np.asarray(merged["first"]["kernel"], np.float64) - np.asarray(base()["first"]["kernel"]))
+    np.testing.assert_allclose(np.linalg.norm(missing), values[5], rtol=1e-4)
+
+
+def test_merged_outputs_are_those_of_a_second_path_beside_the_base():
+    """y = x W0 + alpha / rank · (x A) B."""
+    adapter = lora(base(), rank=2, alpha=8.0, on="first")
+    params = trained(adapter)
+    x = jax.random.normal(jax.random.key(3), (5, 6))
+    factors, kernel = params["first"]["kernel"], base()["first"]["kernel"]
+    beside = x @ kernel + 4.0 * (x @ factors["a"]) @ factors["b"]
+    np.testing.assert_allclose(x @ adapter.merge(params, base())["first"]["kernel"], beside, rtol=1e-4, atol=1e-4)
+
+
+def test_of_8_bits_matrices_are_small_and_the_rest_is_as_it_was():
+    weights = {**base(), "embedding": {"embedding": jax.random.normal(KEY, (9, 4))}}
+    adapter = lora(weights, rank=2, alpha=8.0, on="first", bits=8)
+    kept = adapter.kept(weights)
+    assert {x.dtype.name for x in jax.tree.leaves(kept)} == {"int8", "float32"}
+    assert kept["first"]["kernel"].scale.shape == (1, 8), "a scale for each output"
+    assert kept["attention"]["kernel"].scale.shape == (1, 3, 2, 4)
+    assert kept["embedding"]["embedding"].scale.shape == (9, 1), "a scale for each token"
+    np.testing.assert_array_equal(kept["norm"]["scale"], weights["norm"]["scale"])
+    params = trained(adapter)
+    merged, wanted = adapter.merge(params, kept), lora(weights, rank=2, alpha=8.0, on="first").merge(params, weights)
+    for name in ("first", "attention"):
+        error = np.abs(merged[name]["kernel"] - wanted[name]["kernel"])
+        assert np.all(error <= 0.51 * np.asarray(kept[name]["kernel"].scale)) and np.any(error), name
+    assert lora(weights, rank=2, alpha=8.0, on="first").kept(weights) is weights
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

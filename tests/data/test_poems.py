@@ -5,7 +5,7 @@ import pytest
 from small.couplets import QUOTED, verse, write_poems
 
 from aigc_jax.data import catalogue, poems
-from aigc_jax.data.sets import couplets, tang_labels
+from aigc_jax.data.sets import couplets, poet, tang_labels, tang_poems
 from aigc_jax.errors import UserError
 
 
@@ -77,3 +77,18 @@ def test_the_sets_load(folder, tmp_path):
     with pytest.raises(UserError, match=r"no poet.song.\*.json .*npm pack chinese-poetry"):
         load("couplets", what="next", dynasty="song")
     assert poems.state(poems.listed(str(folder), "tang"), "1") != poems.state(poems.listed(str(folder), "tang"), "2")
+
+
+def test_the_poems_of_a_poet_are_on_the_sides_where_all_poems_have_them(folder):
+    own, counts = poet.read_splits(str(folder), "李白", "tang")
+    everyone, _ = tang_poems.read_splits(poems.listed(str(folder), "tang"))
+    for split, texts in own.items():
+        assert texts and set(texts) < set(everyone[split])
+    assert counts["others"] == sum(map(len, everyone.values())) - sum(map(len, own.values()))
+
+
+def test_a_poet_of_no_poems_is_told_those_who_have_some(folder):
+    with pytest.raises(
+        UserError, match=r'data.poet: "韓愈" has too few poems in .* \(0\). Those with the most: 李白, '
+    ):
+        poet.read_splits(str(folder), "韓愈", "tang")

@@ -5,7 +5,14 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from aigc_jax.errors import UserError
-from aigc_jax.metrics.scores import histogram_divergences, inception_score, jensen_shannon, kullback_leibler
+from aigc_jax.metrics.scores import (
+    accuracy,
+    histogram_divergences,
+    inception_score,
+    jensen_shannon,
+    kullback_leibler,
+    macro_f1,
+)
 
 RANDOM = np.random.RandomState(0)
 
@@ -47,3 +54,16 @@ def test_the_divergences_of_drawn_classes_with_their_influences():
     for i in range(10):
         without = 299 * (values(chosen) - values(np.delete(chosen, i)))
         np.testing.assert_allclose([each.influence[i] for each in found], without, rtol=0.05, atol=0.02)
+
+
+def test_the_mean_f1_of_classes_by_hand_and_with_its_influences():
+    """A class that is never true counts where it is said, one that is neither does not. Against leaving one out."""
+    true, said = np.array([0, 0, 0, 1, 1, 5]), np.array([0, 0, 1, 1, 7, 5])
+    assert accuracy(said, true).value == pytest.approx(4 / 6)
+    assert macro_f1(said, true).value == pytest.approx(np.mean([2 * 2 / 5, 2 * 1 / 4, 1, 0]))
+    true, said = RANDOM.randint(0, 3, 400), RANDOM.randint(0, 3, 400)
+    said[:250] = true[:250]
+    found = macro_f1(said, true)
+    for i in range(0, 400, 40):
+        without = macro_f1(np.delete(said, i), np.delete(true, i)).value
+        assert found.influence[i] == pytest.approx(399 * (found.value - without), rel=0.05, abs=0.02)

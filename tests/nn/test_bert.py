@@ -39,8 +39,8 @@ def program(**changes):
     [
         ({}, (B, T, V)),
         (dict(head="hidden"), (B, T, WIDTH)),
-        (dict(head="classes", outputs=5), (B, 5)),
-        (dict(head="tokens", outputs=4, types=0), (B, T, 4)),
+        (dict(head="classes", classes=5), (B, 5)),
+        (dict(head="tokens", classes=4, types=0), (B, T, 4)),
     ],
 )
 def test_each_head_gives_its_shape_in_float32(changes, shape):
@@ -90,6 +90,24 @@ def test_packed_texts_are_as_if_alone():
     np.testing.assert_allclose(found[T:], program()(TOKENS[1:2, :3])[0], atol=1e-5)
 
 
+def test_the_places_that_are_asked_for_are_those_of_all():
+    at = np.array([[2, 0], [6, 6], [1, 5]])
+    expected = np.take_along_axis(np.asarray(program()(TOKENS)), at[..., None], axis=1)
+    np.testing.assert_allclose(program()(TOKENS, at=at), expected, atol=1e-5)
+
+
+def test_a_mean_is_of_the_tokens_that_are_read():
+    net, variables = network(head="classes", classes=5, pooling="mean")
+    layer, hidden = variables["params"]["labels"], Bert(**SIZES, head="hidden")
+    mask = np.arange(T) < np.array([7, 3, 1])[:, None]
+    encoder = {"params": {key: x for key, x in variables["params"].items() if key != "labels"}}
+    vectors = np.asarray(hidden.apply(encoder, TOKENS, mask=mask, train=False))
+    mean = np.stack([row[read].mean(0) for row, read in zip(vectors, mask, strict=True)])
+    found = net.apply(variables, TOKENS, mask=mask, train=False)
+    np.testing.assert_allclose(found, mean @ layer["kernel"] + layer["bias"], atol=1e-5)
+    assert "pooler" not in variables["params"]
+
+
 def test_the_pooled_token_is_the_first_after_one_layer():
     net, variables = network(head="hidden", pooled=True)
     hidden = net.apply(variables, TOKENS, train=False)
@@ -101,7 +119,7 @@ def test_the_pooled_token_is_the_first_after_one_layer():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (dict(head="classes"), 'outputs is 0, and a head "classes" has labels'),
+        (dict(head="classes"), 'classes is 0, and a head "classes" has labels'),
         (dict(heads=3), "heads is 3, and has to divide the width, 8"),
         (dict(length=6), "length is 6, and the sequences have 7 tokens"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aigc_jax.ops.decoding import repetition_penalty
-from aigc_jax.ops.generation import Reader, most_probable
+from aigc_jax.ops.generation import Reader, drawn, most_probable
 
 PAD, BOS, EOS, V, L = 0, 1, 2, 6, 6
 NEVER = jnp.zeros(V).at[jnp.array([PAD, BOS])].set(-jnp.inf)
@@ -136,3 +136,23 @@ def test_with_a_heavy_penalty_no_token_comes_twice():
     for row in found.tolist():
         chosen = [token for token in row[1:] if token not in (PAD, EOS)]
         assert len(chosen) == len(set(chosen))
+
+
+def test_drawing_ends_where_all_texts_have_ended():
+    """Both at their second token, of 60 columns; what a row is told beyond it stays."""
+    reads = []
+    ends = jnp.full((V, V), -9.0).at[:, 3].set(9).at[3].set(-9).at[3, EOS].set(9)  # after any token 3, and then the end
+
+    def read(tokens, cache, index):
+        jax.debug.callback(lambda: reads.append(1))
+        return ends[tokens[:, 0]], cache
+
+    texts = jnp.full((2, 60), PAD, jnp.int32).at[:, 0].set(BOS).at[1, 3].set(4).at[1, 4].set(EOS)
+    reader = Reader(read, lambda cache, room: cache, NEVER, PAD, EOS)
+    settings = tuple(np.array(x) for x in (np.float32(0), np.int32(0), np.float32(1)))
+    keys = jax.random.split(jax.random.key(0), 2)
+    found = drawn(reader, keys, texts, jnp.int32(1), jnp.zeros(2, bool), jnp.zeros(2), [30, 59], settings, 1.0)
+    jax.effects_barrier()
+    rest = [PAD] * 55
+    assert found.tolist() == [[BOS, 3, EOS, PAD, PAD, *rest], [BOS, 3, EOS, 4, EOS, *rest]]
+    assert len(reads) == 2

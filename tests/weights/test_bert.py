@@ -14,13 +14,13 @@ from aigc_jax.nn.bert import Bert
 
 TOKENS = np.array([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]], np.int32)
 TYPES = np.array([[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1]], np.int32)
-FIELDS = dict(vocabulary=11, length=8, layers=2, width=12, heads=3, dropout=0.0, head="words", outputs=0, pooled=False)
+FIELDS = dict(vocabulary=11, length=8, layers=2, width=12, heads=3, dropout=0.0, head="words", classes=0, pooled=False)
 FIELDS |= dict(mlp_width=20, types=3)
 HEADS = {
     "words": {},
     "hidden": dict(head="hidden", pooled=True),
-    "classes": dict(head="classes", outputs=4),
-    "tokens": dict(head="tokens", outputs=5),
+    "classes": dict(head="classes", classes=4),
+    "tokens": dict(head="tokens", classes=5),
 }
 
 
@@ -101,6 +101,10 @@ def test_what_the_network_does_not_compute_is_refused(tmp_path, changes, said):
 
 
 def test_what_the_format_has_no_words_for_is_refused(tmp_path):
-    for changes, said in ((dict(types=0), '"types" is 0'), (dict(head="hidden"), '"pooled" is False')):
+    for changes, said in (
+        (dict(types=0), '"types" is 0'),
+        (dict(head="hidden"), '"pooled" is False'),
+        (dict(head="classes", classes=2, pooling="mean"), '"pooling" is "mean"'),
+    ):
         with pytest.raises(UserError, match=said):
             published.write(tmp_path / "bert", {"name": "bert.Bert", **FIELDS, **changes}, {}, "bert")

@@ -116,9 +116,9 @@ def load(
 
     path: the folder of the package. turns: how many before the reply are read. length: tokens of the reply; what is
     longer is cut. vocabulary_size: tokens at most, of characters the most frequent of the training split; 0 = all.
-    source_length: tokens of the source, of which the oldest are cut; 0 = as many as length. tokenizer:
-    "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; or file:FOLDER, a published
-    one. extra_tokens: further ones, of which the first is the mask.
+    source_length: tokens of the source, of which the oldest are cut; 0 = as many as length. tokenizer: "characters",
+    "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; file:FOLDER, a published one, or
+    run:FOLDER, that of a run. extra_tokens: further ones, of which the first is the mask.
     """
     config = TableConfig(
         name=folder_name([RULES.encode(), str(turns).encode(), content(found_in(path))]),

@@ -86,9 +86,9 @@ def load(
 
     path: the folder of the poems. what: "next" or "couplet". length: tokens of a line, or of a couplet.
     vocabulary_size: tokens at most, of characters the most frequent of the training split; 0 = all. dynasty: "tang" or
-    "song". tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; or
-    file:FOLDER, a published one. extra_tokens: further ones, of which the first is the mask. pack: whether couplets
-    follow each other in a window.
+    "song". tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split;
+    file:FOLDER, a published one, or run:FOLDER, that of a run. extra_tokens: further ones, of which the first is the
+    mask. pack: whether couplets follow each other in a window.
     """
     coding, files = Coding(vocabulary_size, tokenizer, extra_tokens), poems.needed(path, dynasty)
     described: dict[str, Any] = dict(

@@ -102,8 +102,8 @@ def load(
 
     path: the folder into which the packages were unpacked. language: "en" or "zh". length: tokens of a paragraph; what
     is longer is cut. vocabulary_size: tokens at most, of characters the most frequent of the training split; 0 = all.
-    tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; or file:FOLDER, a
-    published one. extra_tokens: further ones, of which the first is the mask.
+    tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; file:FOLDER, a
+    published one, or run:FOLDER, that of a run. extra_tokens: further ones, of which the first is the mask.
     """
     config = TableConfig(
         name=folder_name([RULES.encode(), *contents(find(path, (language,)))]),

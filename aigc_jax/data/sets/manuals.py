@@ -180,8 +180,9 @@ def load(
     length: tokens of the target, or of the text. vocabulary_size: tokens at most, of characters the most frequent of
     the training split; 0 = all. given: the language that is read, "en" or "zh": of pairs the one that is translated.
     source_length: tokens of the source; 0 = as many as length. tokenizer: "characters", "bytes", "bpe", "wordpiece" or
-    "unigram", learnt from the training split; or file:FOLDER, a published one. extra_tokens: further ones, of which
-    the first is the mask. pack: whether pages of english and chinese follow each other in a window.
+    "unigram", learnt from the training split; file:FOLDER, a published one, or run:FOLDER, that of a run. extra_tokens:
+    further ones, of which the first is the mask. pack: whether pages of english and chinese follow each other in a
+    window.
     """
     coding = Coding(vocabulary_size, tokenizer, extra_tokens)
     described: dict[str, Any] = dict(

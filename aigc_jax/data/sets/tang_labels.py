@@ -73,8 +73,8 @@ def load(
 
     path: the folder of the poems. poets: how many classes there are. length: tokens of a poem; what is longer is cut.
     vocabulary_size: tokens at most, of characters the most frequent of the training split; 0 = all. tokenizer:
-    "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; or file:FOLDER, a published
-    one. extra_tokens: further ones, of which the first is the mask.
+    "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the training split; file:FOLDER, a published
+    one, or run:FOLDER, that of a run. extra_tokens: further ones, of which the first is the mask.
     """
     files = poems.needed(path, "tang")
     config = TableConfig(

@@ -24,11 +24,7 @@ class TangPoems(Texts):
 def read_splits(files: Sequence[Path]) -> tuple[dict[str, list[str]], dict[str, int]]:
     """(split -> texts, counts of what was read and left out). Raises UserError where no poem is left."""
     splits, counts = poems.read(files)
-    texts = {
-        split: ["\n".join(filter(None, (poem.title, poem.text))) for poem in members]
-        for split, members in splits.items()
-    }
-    return texts, counts
+    return {split: [poem.titled for poem in members] for split, members in splits.items()}, counts
 
 
 def load(
@@ -43,10 +39,10 @@ def load(
 ) -> DataSet:
     """The windows of the texts, in memory.
 
-    path: the folder. length: tokens of a window. vocabulary_size: tokens at most, of characters the most
-    frequent of the training split; 0 = all. tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt
-    from the training split; or file:FOLDER, a published one. extra_tokens: further ones, of which the first is the
-    mask. pack: whether texts follow each other in a window.
+    path: the folder. length: tokens of a window. vocabulary_size: tokens at most, of characters the most frequent of
+    the training split; 0 = all. tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the
+    training split; file:FOLDER, a published one, or run:FOLDER, that of a run. extra_tokens: further ones, of which the
+    first is the mask. pack: whether texts follow each other in a window.
     """
     coding = Coding(vocabulary_size, tokenizer, extra_tokens)
     files = poems.listed(path, "tang")

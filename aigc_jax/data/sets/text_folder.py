@@ -216,10 +216,10 @@ def load(
     """The windows of the texts, in memory.
 
     path: a folder, with its subfolders, or one file; documents: what a document is, each of the "files", or what stands
-    between "blank_lines". length: tokens of a window. vocabulary_size: tokens at most, of characters the most
-    frequent of the training split; 0 = all. tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt
-    from the training split; or file:FOLDER, a published one. extra_tokens: further ones, of which the first is the
-    mask. pack: whether texts follow each other in a window.
+    between "blank_lines". length: tokens of a window. vocabulary_size: tokens at most, of characters the most frequent
+    of the training split; 0 = all. tokenizer: "characters", "bytes", "bpe", "wordpiece" or "unigram", learnt from the
+    training split; file:FOLDER, a published one, or run:FOLDER, that of a run. extra_tokens: further ones, of which the
+    first is the mask. pack: whether texts follow each other in a window.
     """
     place = expanded(path)
     files, others = _found(place)

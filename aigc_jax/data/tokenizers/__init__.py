@@ -17,7 +17,8 @@ from aigc_jax.data.tokenizers.special import Special
 from aigc_jax.errors import ConfigError
 from aigc_jax.places import expanded
 
-FILE = "file:"  # before a folder's path, in place of a kind
+FILE, RUN = "file:", "run:"  # before a folder's path, in place of a kind
+READY = {FILE: "published", RUN: "of_run"}  # the files that read what was learnt elsewhere
 
 
 class Tokenizer(Protocol):
@@ -73,15 +74,24 @@ def tokenizer(kind: str, model: str) -> Tokenizer:
     return _file(kind).tokenizer(model)  # type: ignore[attr-defined]
 
 
+def is_ready(name: str) -> bool:
+    """Whether `data.tokenizer` names a tokenizer that has learnt already."""
+    return name.startswith(tuple(READY))
+
+
 def learnt(name: str, texts: Callable[[], Sequence[str]], size: int) -> Learnt:
-    """The tokenizer that `data.tokenizer` names: one trained on texts, or "file:FOLDER", a published one.
+    """The tokenizer that `data.tokenizer` names: one trained on texts, or one that is there.
+
+    "file:FOLDER" is a published one, "run:FOLDER" that of another run.
 
     size: tokens at most, without the special ones; 0 = as many as there are characters, which other kinds refuse.
     """
-    if name.startswith(FILE):
-        return Learnt(*_file("published").read(expanded(name.removeprefix(FILE))))  # type: ignore[attr-defined]
+    if is_ready(name):
+        start, _, folder = name.partition(":")
+        return Learnt(*_file(READY[f"{start}:"]).read(expanded(folder)))  # type: ignore[attr-defined]
     if name not in RECIPES:
-        raise ConfigError(f'data.tokenizer: there is no "{name}".{nearest(name, [*RECIPES, "file:FOLDER"])}')
+        known = [*RECIPES, *(f"{start}FOLDER" for start in READY)]
+        raise ConfigError(f'data.tokenizer: there is no "{name}".{nearest(name, known)}')
     recipe = RECIPES[name]
     if recipe.kind == "library" and not size:
         raise ConfigError(f'data.tokenizer is "{name}", which needs a size: set --config.data.vocabulary_size=8000.')

@@ -2,7 +2,7 @@
 
 Read is the first of: tokenizer.json; vocab.json with merges.txt (GPT-2); vocab.txt (BERT); spiece.model or
 tokenizer.model (T5, Llama). Special tokens are those that special_tokens_map.json or tokenizer_config.json names; where
-neither does, those of the usual names.
+neither does, those of the usual names. A folder that we have written says where it is characters or bytes.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_jax.data.tokenizers import library, sentencepiece
-from aigc_jax.data.tokenizers.special import NONE, Special
+from aigc_jax.data.tokenizers.special import NAMES, NONE, Special
 from aigc_jax.errors import UserError, optional
 
 USUAL = {  # role -> names, the first that there is
@@ -22,6 +22,8 @@ USUAL = {  # role -> names, the first that there is
     "mask": ("[MASK]", "<mask>"),
 }
 CALLED = {"bos": ("bos_token", "cls_token"), "eos": ("eos_token", "sep_token"), "pad": ("pad_token",)}
+TOKENIZER, MODEL, CONFIG = "tokenizer.json", "spiece.model", "tokenizer_config.json"
+KIND = "aigc_jax_kind"  # in tokenizer_config.json: a tokenizer of our own, "characters" or "bytes"
 CALLED |= {"unk": ("unk_token",), "mask": ("mask_token",)}
 
 
@@ -30,13 +32,16 @@ def read(folder: Path) -> tuple[str, str]:
     if not folder.is_dir():
         raise UserError(f"data.tokenizer: there is no folder {folder}.", code=2)
     try:
-        if (folder / "tokenizer.json").is_file():
-            return "library", _of_library(folder, (folder / "tokenizer.json").read_text("utf-8"))
+        if (folder / TOKENIZER).is_file():
+            found = (folder / TOKENIZER).read_text("utf-8")
+            if kind := _json(folder / CONFIG).get(KIND):
+                return kind, _own(kind, found)
+            return "library", _of_library(folder, found)
         if (folder / "vocab.json").is_file():
             return "library", _of_library(folder, _bpe(folder))
         if (folder / "vocab.txt").is_file():
             return "library", _of_library(folder, _wordpiece(folder))
-        for name in ("spiece.model", "tokenizer.model"):
+        for name in (MODEL, "tokenizer.model"):
             if (folder / name).is_file():
                 return "sentencepiece", _of_sentencepiece(folder, (folder / name).read_bytes())
     except UserError:
@@ -47,6 +52,12 @@ def read(folder: Path) -> tuple[str, str]:
         f"data.tokenizer: {folder} has no tokenizer.json, vocab.json, vocab.txt, spiece.model or tokenizer.model.",
         code=2,
     )
+
+
+def _own(kind: str, tokenizer: str) -> str:
+    """What our own kinds have learnt, of the tokenizer.json that stands for them."""
+    names = sorted((number, name) for name, number in json.loads(tokenizer)["model"]["vocab"].items())
+    return {"characters": "".join(name for _, name in names[len(NAMES) :]), "bytes": ""}[kind]
 
 
 def _of_library(folder: Path, tokenizer: str) -> str:
@@ -65,7 +76,7 @@ def _of_sentencepiece(folder: Path, model: bytes) -> str:
 
 
 def _special(folder: Path, number: Callable[[str], int | None]) -> Special:
-    told = {**_json(folder / "tokenizer_config.json"), **_json(folder / "special_tokens_map.json")}
+    told = {**_json(folder / CONFIG), **_json(folder / "special_tokens_map.json")}
     found: dict[str, int] = {}
     for role, usual in USUAL.items():
         names = [_name(told[key]) for key in CALLED[role] if told.get(key)] or usual
@@ -101,7 +112,7 @@ def _bpe(folder: Path) -> str:
 def _wordpiece(folder: Path) -> str:
     """BERT's file."""
     made = library.library()
-    told = _json(folder / "tokenizer_config.json")
+    told = _json(folder / CONFIG)
     words = made.models.WordPiece.read_file(str(folder / "vocab.txt"))
     inner = made.Tokenizer(made.models.WordPiece(words, unk_token="[UNK]"))
     inner.normalizer = made.normalizers.BertNormalizer(

@@ -25,8 +25,8 @@ from aigc_jax.ranges import Amount, Count, Part, Size
 class Stack(nn.Module):
     """x [B, T, width] -> the same shape; T <= length.
 
-    Positions are added to x, turn queries and keys, or are added to scores. With `style.after` there is no norm behind
-    the blocks, since the last of them ends with one.
+    Positions are added to x, turn queries and keys, or are added to scores; "none" leaves them to the caller. With
+    `style.after` there is no norm behind the blocks, since the last of them ends with one.
     """
 
     length: Size  # the most tokens

@@ -15,7 +15,7 @@ from aigc_jax.ranges import Count, above
 INIT_STD = 0.02  # of embeddings and kernels
 NORM_EPSILON = 1e-5
 
-Positions = Literal["learned", "sinusoidal", "rotary", "relative"]
+Positions = Literal["learned", "sinusoidal", "rotary", "relative", "none"]
 Norm = Literal["layer", "rms"]
 Activation = Literal["gelu", "gelu_tanh", "relu", "swiglu", "geglu"]
 Bias = Literal["all", "qkv", "none"]
