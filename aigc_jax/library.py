@@ -73,8 +73,9 @@ class Model:
             raise UserError(f"n has to be at least 1, and seed from 0 to {SEEDS - 1:,}; they are {n} and {seed}.")
         run = self._drawing(given, stop, settings)
         field, target = run.data.made, run.data.target
-        parts = [rows[target] for rows in run.samples(self._state, n, SAMPLING, seed)]
-        return Samples(field.values(np.concatenate(parts)), field)
+        parts = list(run.samples(self._state, n, SAMPLING, seed))
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Samples(field.among(rows, target, run.data.fields), field)
 
     def stream(self, given: str = "", seed: int = 0, stop: str | Sequence[str] = (), **settings: Any) -> Iterator[str]:
         """One text as it is written, a few characters at a time, without what was given.

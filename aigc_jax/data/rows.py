@@ -32,7 +32,7 @@ def shown(data: DataSet, rows: Mapping[str, np.ndarray]) -> Exhibit:
 
     beside = [*filter(alike, data.given), data.target]
     if len(beside) == 1:
-        return made.show(made.values(rows[data.target]))
+        return made.show(made.among(rows, data.target, data.fields))
     beside += [TRUTH] if TRUTH in rows else []
     large = [rows[name] if rows[name].shape[1:] == size else repeated(rows[name], size) for name in beside]
     table = np.stack(large, axis=1)
@@ -48,7 +48,7 @@ def save(data: DataSet, rows: Mapping[str, np.ndarray], lines: Sequence[Mapping[
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     values = {name: data.fields[name].values(rows[name]) if name in data.fields else rows[name] for name in rows}
-    target = values[data.target]
+    target = data.made.among(rows, data.target, data.fields)
     if target.dtype.kind == "U":
         written = [_lines(stem.with_name(f"{stem.name}.jsonl"), [{data.target: str(text)} for text in target])]
     else:

@@ -12,6 +12,8 @@ from aigc_jax.evaluate.measure import Measure, Sight, Wanted, named
 from aigc_jax.metrics.bootstrap import Estimate
 from aigc_jax.metrics.entities import entity_scores
 
+OUTSIDE = 0  # the number of the tag "O", which is the first
+
 
 class Tagged(NamedTuple):
     """The names of the tags of some texts, a tag a word. true: what they should be; None = nobody knows."""
@@ -38,7 +40,8 @@ def measures_of(field: Tags, name: str, wanted: Wanted) -> tuple[list[Measure], 
         if TRUTH not in rows:
             return Tagged(field.named(rows[name]), None)
         words = rows[TRUTH] != IGNORED
-        return Tagged(field.named(np.where(words, rows[name], IGNORED)), field.named(rows[TRUTH]))
+        said = np.where(rows[name] == IGNORED, OUTSIDE, rows[name])  # of a last word, which is beyond what is read
+        return Tagged(field.named(np.where(words, said, IGNORED)), field.named(rows[TRUTH]))
 
     return named(wanted.measures, MEASURES), Sight(see, _together, None)
 

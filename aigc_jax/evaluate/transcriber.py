@@ -83,7 +83,8 @@ def transcriber(folder: Path, beams: int = 1) -> Transcriber:
         return generate(look, module, keys, known, plan, read=(read,), **rest)
 
     placed = jax.device_put(variables)
-    run = partial(program, placed, plan=plan(temperature=0.0, beams=beams))
+    # Divided by its length, a text that goes on with full stops would come before one that ends.
+    run = partial(program, placed, plan=plan(temperature=0.0, beams=beams, length_penalty=0.0))
     texts = partial(_texts, run, words, samples)
     return Transcriber(texts, weights_sha256({name: np.asarray(x) for name, x in arrays.items()}), beams)
 

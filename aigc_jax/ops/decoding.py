@@ -1,4 +1,4 @@
-"""Choosing the next token from logits: temperature, top-k and nucleus (top-p) filtering, repetition penalty, the largest.
+"""Choosing the next token from logits: temperature, top-k and top-p filtering, repetition penalty; and the largest.
 
 Fan et al. 2018, Hierarchical neural story generation (top-k);
 Holtzman et al. 2020, The curious case of neural text degeneration (top-p);

@@ -63,6 +63,18 @@ def test_words_begin_where_the_library_says(text):
         assert beginnings(text, whole) == expected
 
 
+def test_tags_of_every_token_are_told_of_the_words(text):
+    """As a model says them. What is unknown to a tokenizer is told otherwise."""
+    field, known = Tags(TAGS, text.length), [each for each in TEXTS[:2] if text.special.unk not in text.encode(each)]
+    named = [[TAGS[i % len(TAGS)] for i, _ in enumerate(words(whole))] for whole in known]
+    stored, _ = field.rows(text, known, named)
+    rows = {"text": text.rows(known)[0], "tags": np.where(stored == IGNORED, 1, stored)}
+    found = field.among(rows, "tags", {"text": text, "tags": field})
+    for row, whole, tags in zip(found, known, named, strict=True):
+        places = beginnings(text, whole)
+        assert row.split() == ["O" if place is None else tag for place, tag in zip(places, tags, strict=True)]
+
+
 def test_rows_of_tags_stand_beside_rows_of_text(text):
     field = Tags(TAGS, text.length)
     named = [["B-key", *["I-key"] * (len(words(each)) - 1)] if words(each) else [] for each in TEXTS]

@@ -40,3 +40,5 @@ def test_tags_of_words_alone():
     found = measured(field, "tags", true, said, ("entities",))
     assert found["entity_precision"] == pytest.approx(2 / 3) and found["entity_recall"] == pytest.approx(1)
     assert found["entity_f1"] == pytest.approx(0.8)
+    said[0, 4] = -1  # a word that nothing is said of is no entity
+    assert measured(field, "tags", true, said, ("entities",)) == found

@@ -40,24 +40,48 @@ def heard(by):
     return list(by.texts(CLIPS))
 
 
-def test_the_tokens_are_those_of_a_whole_pass(folder, heard):
-    """Without a cache, one after the other; tokens 1 and 2 are suppressed, the latter only at first."""
+@pytest.fixture(scope="module")
+def log_p(folder):
+    """Tokens [5, 24], a text of each clip from its start on -> log p of each next token, [5, 24, V]."""
     found = published.read(folder)
     net = Whisper(**{key: value for key, value in found.network.items() if key != "name"})
-    apply, variables = (
-        run_once(lambda v, tokens, x: net.apply(v, tokens, given={"source": x}, train=False)),
-        found.variables(),
-    )
     clips = np.stack([np.pad(clip, (0, WINDOW - len(clip))) for clip in CLIPS])
-    source, tokens = run_once(lambda x: log_mel(x, 10))(clips), np.full((len(CLIPS), net.length), UNTIMED, np.int32)
+
+    def logits(variables, tokens, clips):
+        return net.apply(variables, tokens, given={"source": log_mel(clips, 10)}, train=False)
+
+    program, variables = run_once(logits), found.variables()
+
+    def all_of(tokens):
+        found = np.array(program(variables, tokens, clips), np.float64)
+        found[..., [1, *range(END + 1, found.shape[-1])]] = -np.inf
+        found[:, 1, 2] = -np.inf
+        return found - np.log(np.exp(found).sum(-1, keepdims=True))
+
+    return all_of
+
+
+def test_the_tokens_are_those_of_a_whole_pass(log_p, heard):
+    """Without a cache, one after the other; tokens 1 and 2 are suppressed, the latter only at first."""
+    tokens = np.full((len(CLIPS), 24), UNTIMED, np.int32)
     tokens[:, 0] = START
     for place in range(2, 13):
-        logits = np.array(apply(variables, tokens, source))[:, place - 1]
-        logits[:, [1, *([2] if place == 2 else [])]] = -np.inf
-        logits[:, END + 1 :] = -np.inf
-        tokens[:, place] = logits.argmax(-1)
+        tokens[:, place] = log_p(tokens)[:, place - 1].argmax(-1)
     said = ["".join(LETTERS[token] if token < END else "." for token in row[2:13]).split(".")[0] for row in tokens]
     assert heard == said and len(set(said)) > 1
+
+
+def test_a_search_finds_no_less_probable_texts(folder, log_p, heard):
+    def total(texts):
+        tokens = np.full((len(CLIPS), 24), END, np.int32)
+        tokens[:, :2] = START, UNTIMED
+        for row, text in zip(tokens, texts, strict=True):
+            row[2 : 2 + len(text)] = [LETTERS.index(letter) for letter in text]
+        chosen = np.take_along_axis(log_p(tokens)[:, :-1], tokens[:, 1:, None], -1)[..., 0]
+        return np.array([each[1 : min(len(text) + 2, 12)].sum() for each, text in zip(chosen, texts, strict=True)])
+
+    found, alone = total(list(transcriber(folder, beams=4).texts(CLIPS))), total(heard)
+    assert (found >= alone - 1e-3).all() and (found > alone + 0.1).any()
 
 
 def test_a_text_depends_on_its_clip_alone(by, heard):

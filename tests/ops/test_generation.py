@@ -52,7 +52,7 @@ def best(row, known, power):
 
 def log_p(row, text):
     """Of each next token, float64 [V]. text: from BOS on."""
-    logits = LOGITS[row, ([PAD] + text)[-2], text[-1]].astype(np.float64) + np.asarray(NEVER)
+    logits = LOGITS[row, [PAD, *text][-2], text[-1]].astype(np.float64) + np.asarray(NEVER)
     return logits - np.log(np.exp(logits).sum())
 
 

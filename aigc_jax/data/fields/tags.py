@@ -66,6 +66,31 @@ class Tags(Field):
         """The names of each row's tags, where there are any."""
         return [[self.names[tag] for tag in row if tag != IGNORED] for row in stored.tolist()]
 
+    def among(self, rows: Mapping[str, np.ndarray], name: str, fields: Mapping[str, Field]) -> np.ndarray:
+        """As `values`, and of tags of every token, as a model says them, those of the words in the text beside them.
+
+        A word that begins within a token is "O".
+        """
+        beside = next((each for each, field in fields.items() if isinstance(field, Text) and each in rows), None)
+        if beside is None:
+            return self.values(rows[name])
+        text = fields[beside]
+        assert isinstance(text, Text)
+        return np.array(
+            [" ".join(self._of_words(text, *each)) for each in zip(rows[beside], rows[name], strict=True)], str
+        )
+
+    def _of_words(self, text: Text, tokens: np.ndarray, tags: np.ndarray) -> list[str]:
+        """The names of the tags of a row's words, where the row is that of what it decodes to; else of its tokens."""
+        whole = text.decode(tokens)
+        known, _ = text.rows([whole])
+        ends = np.cumsum(known[0] == text.special.eos) > 0
+        if not np.array_equal(known[0][~ends], tokens[: len(ends)][~ends]):
+            return self.named(tags[None])[0]
+        places = beginnings(text, whole)
+        said = [IGNORED if place is None or place >= self.length else int(tags[1 + place]) for place in places]
+        return [OUTSIDE if tag == IGNORED else self.names[tag] for tag in said]
+
     def show(self, values: np.ndarray, columns: int | None = None) -> Exhibit:
         """A row a line."""
         return Exhibit.text("".join(f"{row}\n" for row in values))
