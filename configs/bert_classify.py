@@ -7,11 +7,20 @@
 The data come as configs/data/tang_labels.py says. The encoder begins as bert_tang's, without its head, and reads that
 run's characters; without the last line all of it begins with random numbers. A poem of one's own:
 aigc_jax sample runs/bert_classify --config.sample.given=FILE.jsonl, of lines {"text": "…"}.
-Hardware: 1 CPU core. Time: 10 minutes.
-Not yet measured.
+Hardware: 1 CPU core. Time: 5 minutes.
+Measured once, seed 0, on a part of a CPU core with jax 0.10.2, of the 539 test poems (python benchmarks/pretraining.py):
 
-Table: Classifier | BERT, fine-tuned | Tang poems, which of ten poets | not yet measured
-表: 分类器 | BERT，微调 | 唐诗，十位诗人之一 | 尚未测量
+    from bert_tang         58.1 % [53.8, 62.3] right, macro-F1 46.7 [41.9, 51.4]; 5 min
+    from random numbers    62.5 % [58.3, 66.4] right, macro-F1 53.3 [48.7, 57.4]; 8 min
+    difference             -4.5 [-8.3, -0.4], macro-F1 -6.6 [-11.6, -1.4]
+
+So the 1,200 steps of bert_tang do harm here: for half of them it tells little but how frequent characters are. The most
+frequent poet is right of 28.8 %.
+
+Table: Classifier | BERT, fine-tuned | Tang poems, which of ten poets |
+58.1 % [53.8, 62.3] of the test poems, macro-F1 46.7; from random numbers 62.5 %, 53.3; 5 min
+表: 分类器 | BERT，微调 | 唐诗，十位诗人之一 |
+测试集正确率 58.1 % [53.8, 62.3]，macro-F1 46.7；从随机数开始 62.5 %、53.3；5 分钟
 """
 
 from aigc_jax.experiments import Experiment

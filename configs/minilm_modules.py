@@ -41,9 +41,9 @@ get_config = Experiment(
         ),
         "optimizers.net.learning_rate": 2e-4,
         "optimizers.net.warmup_steps": 10,
-        "train": dict(steps=120, steps_per_call=1),
-        "evaluate": dict(every=60),
-        "checkpoint": dict(every=60),
+        "train": dict(steps=80, steps_per_call=1, log_every=20),
+        "evaluate": dict(every=80),
+        "checkpoint": dict(every=80),
         "evals.answers.samples": 264,
     },
     tiny={
