@@ -1,6 +1,6 @@
 """What an adapter costs and what it gains: ranks, layers and 8 bits beside full fine-tuning, from one base.
 
-    python benchmarks/adapters.py runs/base --path=FOLDER [--steps=240] [--config=configs/lora_tang.py]
+    python benchmarks/adapters.py runs/base --path=FOLDER [--steps=80] [--only=rank] [--config=configs/lora_tang.py]
 
 RUN is the base, as the head of the configuration says. Prints a row of Markdown for each way to train it, after as many
 steps on the same batches: numbers trained and their share of the network's, megabytes that stay on the device (weights,
@@ -95,15 +95,16 @@ def main() -> None:
     parser.add_argument("--path")
     parser.add_argument("--config", default="configs/lora_tang.py")
     parser.add_argument("--data_dir")
-    parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--steps", type=int, default=80)
+    parser.add_argument("--only", default="", help="a part of the names of the ways to try")
     arguments = parser.parse_args()
     print("| way | numbers trained | MB that stay | MB of a step | bits/char | seconds |")
     print("|---|---|---|---|---|---|", flush=True)
-    total = 0
-    for name, way in WAYS.items():
+    whole = build(configured(arguments, None), arguments.data_dir).programs.described.params["net"]
+    total = sum(x.size for x in jax.tree.leaves(whole))
+    for name, way in ((name, way) for name, way in WAYS.items() if arguments.only in name):
         run = build(configured(arguments, way), arguments.data_dir)
         state, seconds = (run.programs.init(), None) if name == BASE else trained(run)
-        total = total or sum(x.size for x in jax.tree.leaves(state.params["net"]))  # the first way trains all
         print(row(name, run, state, total, seconds), flush=True)
 
 

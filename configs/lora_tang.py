@@ -9,11 +9,17 @@
 The first command trains a small base; a run of configs/gpt_tang.py as it is serves as well. The poet is Lu You of the
 Song (data.poet, data.dynasty), of whom the base has read nothing. docs/lora.md has ranks, layers and 8 bits beside full
 fine-tuning. With adapters.net.bits=8 the base stays in 8 bits while it is adapted.
-Hardware: 2 CPU cores. Expected: most of what full fine-tuning gains over the base, with a few percent of its numbers.
-Not yet measured.
+Hardware: 2 CPU cores. Time: half a minute, and two for what is before and after it. Expected: most of what full
+fine-tuning gains over the base, with a few percent of its numbers.
+Measured once, seed 0, on 2 crowded CPU cores with jax 0.10.2 (python benchmarks/adapters.py runs/base): 7.888 bits/char
+[7.843, 7.936] on the poet's test poems with 2.5 % of the numbers trained, where the base has 8.028 [7.986, 8.069] and
+full fine-tuning 7.653 [7.607, 7.700]: 37 % of the gain, and not most of it, after 80 steps. The base of 1000 steps had
+7.66 bits/char on Tang poems. Rates of learning were not searched for.
 
-Table: Autoregressive | transformer, with LoRA | poems of Lu You | not yet measured
-表: 自回归模型 | Transformer，以 LoRA 微调 | 陆游诗 | 尚未测量
+Table: Autoregressive | transformer, with LoRA | poems of Lu You |
+7.888 bits/char with 2.5 % of the numbers trained (base 8.028, full fine-tuning 7.653)
+表: 自回归模型 | Transformer，以 LoRA 微调 | 陆游诗 |
+7.888 bits/字，只训练 2.5 % 的参数（基础模型 8.028，全量微调 7.653）
 """
 
 from aigc_jax.config import REQUIRED
@@ -29,13 +35,13 @@ get_config = Experiment(
             start=REQUIRED,  # the command line says where the base is
         ),
         "adapters.net": dict(name="lora", rank=4, alpha=8.0, on="attention|mlp", bits=32),
-        "optimizers.net.learning_rate": 3e-3,
+        "optimizers.net.learning_rate": 1e-2,
         "optimizers.net.warmup_steps": 20,
         "optimizers.net.weight_decay": 0.0,
-        "train.steps": 240,
+        "train.steps": 80,
         "train.log_every": 40,
-        "evaluate.every": 120,
-        "checkpoint.every": 120,
+        "evaluate.every": 40,
+        "checkpoint.every": 40,
         "sample.every": 0,
     },
     tiny={
