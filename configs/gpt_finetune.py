@@ -4,7 +4,8 @@
 
 FOLDER is one as Hugging Face has it: config.json, model.safetensors, and the tokenizer's files, tokenizer.json or
 vocab.json with merges.txt. Of a run of ours it is run:FOLDER#net. This flag is enough: the network has the sizes of the
-weights, and texts are read with the tokenizer beside them. The samples are three continuations of 我喜欢的颜色是.
+weights, and texts are read with the tokenizer beside them. The samples are three continuations of
+我喜欢的颜色是.
 Other sentences: --config.data.texts="('…', '…')"; other texts: docs/weights.md.
 Hardware: 2 CPU cores. Expected: fewer bits a character than from random numbers after as many steps.
 Measured once, seed 0, on 2 crowded CPU cores with jax 0.10.2 in 4 min, not with GPT-2's own weights but with a small
