@@ -3,8 +3,9 @@
     python benchmarks/pretraining.py RUN_WITH RUN_WITHOUT [--samples=N] [--seed=0]
 
 Both are runs of one configuration, such as bert_classify or bert_entities, and answer the same rows of the test split:
-the first N, or all of them. Prints each measure of either run, in per cent, and the difference with a 95 % interval of a
-paired bootstrap: rows are drawn with replacement, the same ones for both (to first order: aigc_jax/metrics/bootstrap.py).
+the first N, or all of them. Prints each measure of either run, in per cent, and the difference with a 95 % interval of
+a paired bootstrap: rows are drawn with replacement, the same ones for both (to first order:
+aigc_jax/metrics/bootstrap.py).
 TFDS_DATA_DIR is the folder of prepared data, where it is another than TFDS's own.
 """
 

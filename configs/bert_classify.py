@@ -8,7 +8,7 @@ The data come as configs/data/tang_labels.py says. The encoder begins as bert_ta
 run's characters; without the last line all of it begins with random numbers. A poem of one's own:
 aigc_jax sample runs/bert_classify --config.sample.given=FILE.jsonl, of lines {"text": "…"}.
 Hardware: 1 CPU core. Time: 5 minutes.
-Measured once, seed 0, on a part of a CPU core with jax 0.10.2, of the 539 test poems (python benchmarks/pretraining.py):
+Measured once, seed 0, on a part of a CPU core with jax 0.10.2, of the 539 test poems (benchmarks/pretraining.py):
 
     from bert_tang         58.1 % [53.8, 62.3] right, macro-F1 46.7 [41.9, 51.4]; 5 min
     from random numbers    62.5 % [58.3, 66.4] right, macro-F1 53.3 [48.7, 57.4]; 8 min

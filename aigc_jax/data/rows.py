@@ -47,7 +47,6 @@ def save(data: DataSet, rows: Mapping[str, np.ndarray], lines: Sequence[Mapping[
     `<stem>.given.jsonl`, a line a sample, where anything was.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    values = {name: data.fields[name].values(rows[name]) if name in data.fields else rows[name] for name in rows}
     target = data.made.among(rows, data.target, data.fields)
     if target.dtype.kind == "U":
         written = [_lines(stem.with_name(f"{stem.name}.jsonl"), [{data.target: str(text)} for text in target])]

@@ -77,7 +77,7 @@ def masked(
     def where(tokens: Array, chosen: Array) -> tuple[Array, Array, Array]:
         """(their places in a row, what stands there, which of these are chosen), [B, most] all: chosen ones first."""
         at = jnp.argsort(~chosen, axis=1)[:, :most]
-        return at, *(jnp.take_along_axis(each, at, axis=1) for each in (tokens, chosen))
+        return at, jnp.take_along_axis(tokens, at, axis=1), jnp.take_along_axis(chosen, at, axis=1)
 
     def right(logits: Array, tokens: Array, chosen: Array) -> Array:
         """How many of the chosen tokens are the most probable ones. float32 [B]."""
