@@ -10,9 +10,9 @@ Other sentences: --config.data.texts="('…', '…')"; other texts: docs/weights
 Hardware: 2 CPU cores. Expected: fewer bits a character than from random numbers after as many steps.
 Measured once, seed 0, on 2 crowded CPU cores with jax 0.10.2 in 4 min, not with GPT-2's own weights but with a small
 stand-in in their form: a run of configs/gpt_manuals.py on Chinese pages of help, with GPT-2's tokenizer, of 2 layers
-and width 64, stopped after 260 steps and exported with --format=gpt2: 4.183 bits/char after 60 steps.
-From random numbers, as many steps of the same network and tokenizer end at 18.96. Of so small a network the samples
-hold pieces of characters, and are no sentences yet.
+and width 64, stopped after 260 steps and exported with --format=gpt2: 4.183 bits/char after 60 steps. From random
+numbers, as many steps of the same network and tokenizer end at 18.96. Of so small a network the samples hold pieces
+of characters, and are no sentences yet.
 
 Table: Autoregressive | transformer, from published weights | four sentences |
 4.183 bits/char from the weights of a small run in GPT-2's form (from random numbers: 18.96); 4 min
