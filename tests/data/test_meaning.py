@@ -199,7 +199,7 @@ def test_a_frozen_network_of_other_classes_is_named(tmp_path, network, said):
     workdir = Workdir(tmp_path)
     workdir.record({"method": {}}, {"net": network})
     workdir.keep(other)
-    config = {"frozen": {"codec": {"weights": f"run:{tmp_path}#net"}}}
+    config = {"networks": {}, "frozen": {"codec": {"weights": f"run:{tmp_path}#net"}}}
     lines = list(remarks(config, data))
     assert lines == (
         [
