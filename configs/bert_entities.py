@@ -44,7 +44,7 @@ get_config = Experiment(
         "train": dict(steps=400, steps_per_call=4),
         "evaluate": dict(every=200, split="validation"),
         "checkpoint": dict(every=200),
-        "evals": dict(entities=dict(samples=2000, measures=("entities",), given="split:test")),
+        "evals": dict(entities=dict(samples=1842, measures=("entities",), given="split:test")),
         "sample": dict(n=16, given="split:test"),
     },
     tiny={
