@@ -19,5 +19,5 @@ get_config = Experiment(
         evaluate=dict(batch_size=64),
         evals=dict(quality=dict(samples=0, extractor="", measures=())),
     ),
-    tiny={"data.length": 12, "data.vocabulary_size": 40},
+    tiny={"evals.quality.samples": 0, "data.length": 12, "data.vocabulary_size": 40},
 )
