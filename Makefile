@@ -19,7 +19,7 @@ quickstart: .venv/core  ## train, evaluate and sample a diffusion model on handw
 	@sed -n 's/.*\(Expected: .*\)/\1/p' configs/ddpm_digits.py
 
 test: .venv/test  ## the suite but for its longer parts; FAMILY=gan: what that family can break
-	$(TESTS) -m 'not long' $(if $(FAMILY),--family=$(FAMILY)) --durations=15
+	$(TESTS) $(if $(FAMILY),--family=$(FAMILY),-m 'not long') --durations=15
 
 test-all: .venv/test parity  ## the whole suite
 	$(TESTS) --durations=30

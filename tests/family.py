@@ -9,7 +9,7 @@ These are, by names alone, so that a new family is known as soon as its files ar
 """
 
 import ast
-from collections.abc import Iterator
+import functools
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,13 @@ class Selection:
     """The tests of one family."""
 
     def __init__(self, family: str):
-        settings = {name: load_config(name) for name in CONFIGS}
+        settings = _settings()
         self.configs = {name for name, config in settings.items() if config["method"]["name"] == family}
         self.own = PACKAGE / "methods" / f"{family}.py"
         parts = {self.own}
         for config in (settings[name] for name in self.configs):
             networks = [network["name"].partition(".")[0] for network in config["networks"].values()]
-            parts |= {PACKAGE / "nn" / f"{network}.py" for network in networks}
+            parts |= {PACKAGE / "nn" / f"{network}.py" for network in networks if network}  # "" = another run's
             parts.add(PACKAGE / "codecs" / f"{config.get('codec', {}).get('name', 'identity')}.py")
         self.modules = reached(parts)
         self._files: dict[Path, bool] = {}
@@ -75,8 +75,16 @@ def reached(modules: set[Path]) -> set[Path]:
     return found
 
 
-def imported(path: Path) -> Iterator[Path]:
+@functools.cache
+def _settings() -> dict[str, Any]:
+    """All configurations by name."""
+    return {name: load_config(name) for name in CONFIGS}
+
+
+@functools.cache
+def imported(path: Path) -> frozenset[Path]:
     """The modules of this package that a file imports."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -86,7 +94,8 @@ def imported(path: Path) -> Iterator[Path]:
         for name in names:
             file = ROOT / f"{name.replace('.', '/')}.py"
             if name.startswith("aigc_jax.") and file.is_file():
-                yield file
+                found.add(file)
+    return frozenset(found)
 
 
 def _below(module: Path) -> bool:

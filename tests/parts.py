@@ -34,6 +34,7 @@ class Part(NamedTuple):
 
 PARITY = "parity"  # runs in an environment of its own: `make parity`
 TRAINING = ("aigc_jax/train/*", "aigc_jax/build.py", "aigc_jax/command.py", "aigc_jax/modes.py", "main.py")
+FAMILIES = ("configs/*", "aigc_jax/methods/*", "aigc_jax/nn/*")
 PARTS = {
     "soak": Part(1.5, (*TRAINING, "tests/soak/*", "tests/test_soak.py")),
     "processes": Part(1.0, (*TRAINING, "tests/train/test_distributed.py")),
@@ -44,6 +45,8 @@ PARTS = {
     "statistics": Part(0.8, ("aigc_jax/metrics/*", "aigc_jax/evaluate/*", "tests/metrics/*", "tests/evaluate/*")),
     "benchmarks": Part(0.5, ("benchmarks/*", "aigc_jax/nn/*", "aigc_jax/ops/*", "tests/benchmarks/*")),
     "notebook": Part(0.5, ("colab/*", "aigc_jax/library.py", "tests/test_notebook.py")),
+    "meshes": Part(3.0, (*FAMILIES, "aigc_jax/train/*", "tests/test_contract.py")),
+    "twins": Part(4.0, (*FAMILIES, "tests/test_contract.py")),
     "package": Part(0.1, ("setup.py", "aigc_jax/__main__.py", "aigc_jax/console.py", "tests/test_cli.py")),
     PARITY: Part(
         5.0,

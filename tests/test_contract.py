@@ -1,8 +1,9 @@
 """The laws that every configuration's family keeps. New ones join by being in configs/.
 
 Configurations of one signature run the same code. The first of them stands for all where programs are compiled: one run
-of it, of one device, serves every law, and is held against a run over a mesh. The tiny twin of each other one trains
-too. Every configuration builds at its full size, without an array made.
+of it, of one device, serves every law, and is held against a run over a mesh: one of each family always, the others
+among the longer parts (parts.py), as does the training of each other configuration's tiny twin. Every configuration
+builds at its full size, without an array made.
 """
 
 import functools
@@ -60,13 +61,15 @@ def first_of(names, key):
     return list({key(name): name for name in reversed(names)}.values())[::-1]
 
 
-def each(names):
+def each(names, *marks):
     """Parameters: tests of one signature go to one process, since they share what is compiled."""
-    return [pytest.param(name, marks=pytest.mark.xdist_group(" ".join(signature(name)))) for name in names]
+    return [pytest.param(name, marks=[pytest.mark.xdist_group(" ".join(signature(name))), *marks]) for name in names]
 
 
-SIGNATURES = first_of(CONFIGS, signature)
-WITH_PMAP = first_of(SIGNATURES, lambda name: signature(name)[0])  # one of each family
+FIRST = first_of(CONFIGS, signature)
+FAMILIES = first_of(FIRST, lambda name: signature(name)[0])  # one of each family
+OTHERS = [name for name in FIRST if name not in FAMILIES]
+SIGNATURES = FAMILIES + OTHERS  # pytest puts together what has the same place among the parameters: a run is made once
 
 
 class Trained(NamedTuple):
@@ -224,16 +227,17 @@ def test_interrupted_and_resumed_is_uninterrupted(trained, tmp_path):
         assert path.read_bytes() == (broken.samples / path.name).read_bytes(), path.name
 
 
+@pytest.mark.parametrize("trained", each(FAMILIES) + each(OTHERS, pytest.mark.long(part="meshes")), indirect=True)
 def test_a_mesh_of_eight_devices_trains_what_one_does(trained):
     check_parallel(trained, MESH)
 
 
-@pytest.mark.parametrize("trained", each(WITH_PMAP), indirect=True)
+@pytest.mark.parametrize("trained", each(FAMILIES), indirect=True)
 def test_pmap_trains_what_one_device_does(trained):
     check_parallel(trained, {"compile": "pmap"})
 
 
-@pytest.mark.parametrize("trained", each(WITH_PMAP), indirect=True)
+@pytest.mark.parametrize("trained", each(FAMILIES), indirect=True)
 def test_a_mesh_measures_and_samples_what_one_device_does(trained):
     run = parallel(trained, MESH)
     state = jax.device_put(jax.device_get(trained.state), run.programs.shardings)
@@ -259,6 +263,7 @@ def check_parallel(trained, settings):
         np.testing.assert_allclose(sums["metrics"][key], value, rtol=2e-3, atol=1e-4, err_msg=key)
 
 
+@pytest.mark.long(part="twins")
 @pytest.mark.parametrize("name", each(name for name in CONFIGS if name not in SIGNATURES))
 def test_the_tiny_twin_trains(name):
     config = tiny(name, optimizers={"warmup_steps": 0})

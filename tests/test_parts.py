@@ -1,6 +1,7 @@
 """CI's choice among the longer parts of the suite, and what one family's tests are."""
 
 import ast
+import functools
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def test_what_changed_comes_first_and_each_part_in_its_turn():
     assert {parts.order([], beginning)[0] for beginning in range(count)} == set(parts.PARTS)
     for beginning in range(count):
         ordered = parts.order(["aigc_jax/train/loop.py"], beginning)
-        assert set(ordered[:3]) == {"soak", "processes", "stopping"} and sorted(ordered) == sorted(parts.PARTS)
+        assert set(ordered[:4]) == {"soak", "processes", "stopping", "meshes"} and sorted(ordered) == sorted(parts.PARTS)
         everything = parts.order(FILES, beginning)
         assert everything == parts.order([], beginning), "without history the date decides"
 
@@ -88,12 +89,15 @@ def test_what_fails_is_told_to_ci(monkeypatch):
 # One family
 
 
+selection = functools.cache(Selection)
+
+
 def taken(family, path, marks=(), **parameters):
     """Whether a family's selection takes a test of this file."""
     item = SimpleNamespace(path=ROOT / "tests" / path, get_closest_marker=lambda name: name in marks or None)
     if parameters:
         item.callspec = SimpleNamespace(params=parameters)
-    return Selection(family).takes(item)
+    return selection(family).takes(item)
 
 
 @pytest.mark.parametrize("family", families())
