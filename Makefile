@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 RUN = .venv/bin/python
 # A worker that crashes is not replaced: pytest-xdist 3.8 waits for ever for the tests of the one that takes its place.
-TESTS = $(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --max-worker-restart=0
+TESTS = launch/tcmalloc.sh $(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --max-worker-restart=0
 WORKDIR ?= runs/quickstart
 ENVIRONMENT ?= torch
 LOCK = --generate-hashes --custom-compile-command='make lock' --no-annotate --python-platform linux --upgrade --quiet

@@ -40,7 +40,9 @@ def test_what_changed_comes_first_and_each_part_in_its_turn():
     assert {parts.order([], beginning)[0] for beginning in range(count)} == set(parts.PARTS)
     for beginning in range(count):
         ordered = parts.order(["aigc_jax/train/loop.py"], beginning)
-        assert set(ordered[:4]) == {"soak", "processes", "stopping", "meshes"} and sorted(ordered) == sorted(parts.PARTS)
+        assert set(ordered[:4]) == {"soak", "processes", "stopping", "meshes"} and sorted(ordered) == sorted(
+            parts.PARTS
+        )
         everything = parts.order(FILES, beginning)
         assert everything == parts.order([], beginning), "without history the date decides"
 

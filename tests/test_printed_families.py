@@ -14,7 +14,6 @@ from PIL import Image
 from printing import load_file, printing
 from support import ROOT, load_config, on_small_data, same
 from test_contract import (  # noqa: F401 - collected here too, for the `trained` below
-    test_a_mesh_of_eight_devices_trains_what_one_does,
     test_a_sample_depends_neither_on_its_batch_nor_on_its_place,
     test_a_step_hands_on_what_is_frozen_and_leaves_counting_to_the_trainer,
     test_evaluating_and_sampling_change_nothing_and_stay_finite,
@@ -42,9 +41,9 @@ BANDS = {  # of both images of a pair, of 4 x 4 each
     "networks.discriminator.layers": 0,
 }
 FAMILIES = {  # case -> (configuration, dotted key -> what is changed in its tiny twin)
-    "flow": ("realnvp_digits", {}),
     "pairs": ("pix2pix_digits", {}),
     "unpaired": ("cyclegan_digits", {"data.rounds": 3}),
+    "flow": ("realnvp_digits", {}),
     "bands": ("pix2pix_digits", BANDS),
     "codec": ("ddpm_haar", SMALL),
     "latents": ("ddpm_latents", {"frozen.codec.weights": "run:{vae}#net"}),
@@ -96,6 +95,10 @@ def only(*cases):
     """The law holds of these alone, or is held against them alone."""
     marked = [pytest.param(case, marks=pytest.mark.xdist_group(case)) for case in cases]
     return pytest.mark.parametrize("trained", marked, indirect=True)
+
+
+def test_a_mesh_of_eight_devices_trains_what_one_does(trained):
+    contract.check_parallel(trained, contract.MESH)
 
 
 @only("pairs", "unpaired")
