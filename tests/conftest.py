@@ -29,6 +29,7 @@ gc.set_threshold(50_000)  # as main.py's: tracing makes many objects, and all st
 from typing import Any  # noqa: E402
 
 import jax  # noqa: E402 - the environment comes first
+import parts  # noqa: E402
 import pytest  # noqa: E402
 import support  # noqa: E402
 from family import Selection, mistake  # noqa: E402
@@ -49,8 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(wrong)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what `--family` does, and keeps together what shares programs and folders: a file's tests."""
+    """Leaves out what `--family` does, and keeps together what shares programs and folders: a file's tests.
+
+    Tests of a folder that is a longer part have its mark.
+    """
+    for item in items:
+        if part := parts.of_folder(item.path):
+            item.add_marker(pytest.mark.long(part=part))
     family = config.getoption("family")
     if family:
         selection = Selection(family)

@@ -19,17 +19,18 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 COMMITS = 20  # that count as the last
 MINUTES = 28  # of a run of CI
-TESTED = 960  # seconds that `make test` takes on two free cores, by its processor time
+TESTED = 580  # seconds that `make test` takes on two free cores, by its processor time
 
 
 class Part(NamedTuple):
-    """Tests with the mark `long(part=<its name>)`.
+    """Tests with the mark `long(part=<its name>)`, which those of a folder of `tests` have without writing it.
 
     minutes: on two free cores, with all that is installed and compiled. covers: patterns of files; * crosses folders.
     """
 
     minutes: float
     covers: tuple[str, ...]
+    folder: str = ""
 
 
 PARITY = "parity"  # runs in an environment of its own: `make parity`
@@ -45,8 +46,12 @@ PARTS = {
     "statistics": Part(0.8, ("aigc_jax/metrics/*", "aigc_jax/evaluate/*", "tests/metrics/*", "tests/evaluate/*")),
     "benchmarks": Part(0.5, ("benchmarks/*", "aigc_jax/nn/*", "aigc_jax/ops/*", "tests/benchmarks/*")),
     "notebook": Part(0.5, ("colab/*", "aigc_jax/library.py", "tests/test_notebook.py")),
-    "meshes": Part(3.0, (*FAMILIES, "aigc_jax/train/*", "tests/test_contract.py")),
-    "twins": Part(4.0, (*FAMILIES, "tests/test_contract.py")),
+    "signatures": Part(2.8, (*FAMILIES, "tests/test_contract.py")),
+    "twins": Part(1.5, (*FAMILIES, "tests/test_contract.py")),
+    "methods": Part(2.2, ("aigc_jax/methods/*", "aigc_jax/ops/*", "aigc_jax/learner.py", "tests/methods/*"), "methods"),
+    "networks": Part(2.7, ("aigc_jax/nn/*", "aigc_jax/ops/*", "tests/nn/*"), "nn"),
+    "operations": Part(2.3, ("aigc_jax/ops/*", "tests/ops/*"), "ops"),
+    "tools": Part(1.7, ("aigc_jax/commands/*", "aigc_jax/library.py", "tests/commands/*"), "commands"),
     "package": Part(0.1, ("setup.py", "aigc_jax/__main__.py", "aigc_jax/console.py", "tests/test_cli.py")),
     PARITY: Part(
         5.0,
@@ -60,6 +65,12 @@ PARTS = {
         ),
     ),
 }
+
+
+def of_folder(path: Path) -> str:
+    """The part of a test file by its folder; "" = none."""
+    folder = path.relative_to(ROOT / "tests").parts[0]
+    return next((name for name, part in PARTS.items() if part.folder == folder), "")
 
 
 def order(changed: Iterable[str], beginning: int) -> list[str]:

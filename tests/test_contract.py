@@ -1,9 +1,9 @@
 """The laws that every configuration's family keeps. New ones join by being in configs/.
 
 Configurations of one signature run the same code. The first of them stands for all where programs are compiled: one run
-of it, of one device, serves every law, and is held against a run over a mesh: one of each family always, the others
-among the longer parts (parts.py), as does the training of each other configuration's tiny twin. Every configuration
-builds at its full size, without an array made.
+of it, of one device, serves every law, and is held against a run over a mesh. The tiny twin of each other one trains
+too. Every configuration builds at its full size, without an array made. `make test` has one signature of each family,
+and the longer parts have the others.
 """
 
 import functools
@@ -69,7 +69,8 @@ def each(names, *marks):
 FIRST = first_of(CONFIGS, signature)
 FAMILIES = first_of(FIRST, lambda name: signature(name)[0])  # one of each family
 OTHERS = [name for name in FIRST if name not in FAMILIES]
-SIGNATURES = FAMILIES + OTHERS  # pytest puts together what has the same place among the parameters: a run is made once
+# Pytest puts together what has the same place among parameters. So the families are first, and a run is made once.
+SIGNATURES = each(FAMILIES) + each(OTHERS, pytest.mark.long(part="signatures"))
 
 
 class Trained(NamedTuple):
@@ -83,7 +84,7 @@ class Trained(NamedTuple):
     sums: Any  # of their metrics, on the host
 
 
-@pytest.fixture(scope="module", params=each(SIGNATURES))
+@pytest.fixture(scope="module", params=SIGNATURES)
 def trained(request, tmp_path_factory):
     config = tiny(
         request.param,
@@ -227,7 +228,6 @@ def test_interrupted_and_resumed_is_uninterrupted(trained, tmp_path):
         assert path.read_bytes() == (broken.samples / path.name).read_bytes(), path.name
 
 
-@pytest.mark.parametrize("trained", each(FAMILIES) + each(OTHERS, pytest.mark.long(part="meshes")), indirect=True)
 def test_a_mesh_of_eight_devices_trains_what_one_does(trained):
     check_parallel(trained, MESH)
 
@@ -264,7 +264,7 @@ def check_parallel(trained, settings):
 
 
 @pytest.mark.long(part="twins")
-@pytest.mark.parametrize("name", each(name for name in CONFIGS if name not in SIGNATURES))
+@pytest.mark.parametrize("name", each(name for name in CONFIGS if name not in FIRST))
 def test_the_tiny_twin_trains(name):
     config = tiny(name, optimizers={"warmup_steps": 0})
     run = build(config, devices=jax.devices()[:1])

@@ -15,8 +15,8 @@ from aigc_jax.nn.unet import UNet
 from aigc_jax.train import loop
 from aigc_jax.train.workdir import Workdir
 
+pytestmark = pytest.mark.long(part="tools")
 QUIET = {"tensorboard": False, "wandb": ""}
-
 
 WEAKER = {
     "frozen.guide.weights": "fresh:1", "frozen.guide.name": "unet.UNet", "frozen.guide.channels": 4,

@@ -14,6 +14,7 @@ from PIL import Image
 from printing import load_file, printing
 from support import ROOT, load_config, on_small_data, same
 from test_contract import (  # noqa: F401 - collected here too, for the `trained` below
+    test_a_mesh_of_eight_devices_trains_what_one_does,
     test_a_sample_depends_neither_on_its_batch_nor_on_its_place,
     test_a_step_hands_on_what_is_frozen_and_leaves_counting_to_the_trainer,
     test_evaluating_and_sampling_change_nothing_and_stay_finite,
@@ -95,10 +96,6 @@ def only(*cases):
     """The law holds of these alone, or is held against them alone."""
     marked = [pytest.param(case, marks=pytest.mark.xdist_group(case)) for case in cases]
     return pytest.mark.parametrize("trained", marked, indirect=True)
-
-
-def test_a_mesh_of_eight_devices_trains_what_one_does(trained):
-    contract.check_parallel(trained, contract.MESH)
 
 
 @only("pairs", "unpaired")
