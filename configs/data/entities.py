@@ -1,7 +1,7 @@
 """What the words of LibreOffice's help stand for, in English, by word pieces: 22,737 paragraphs to learn from.
 
     apt-get download libreoffice-help-en-us libreoffice-help-zh-cn
-    for package in libreoffice-help-*.deb; do dpkg -x $package data/manuals; done
+    mkdir -p data/manuals && for package in libreoffice-help-*.deb; do dpkg -x $package data/manuals; done
 
 Table: entities in manuals | `apt-get download` of two packages, which the head of
 [configs/data/entities.py](configs/data/entities.py) names
