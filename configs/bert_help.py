@@ -9,8 +9,8 @@ Measured once, seed 0, on one shared CPU core with jax 0.10.2 and train.steps=80
 piece of the test pages, of which 14.1 % are told rightly. It had just begun to read what stands beside them.
 
 Table: Masked language model | BERT | LibreOffice's help |
-8.737 bits a hidden word piece of the test pages after 800 of 1,200 steps; 4 min
-表: 掩码语言模型 | BERT | LibreOffice 帮助 | 1,200 步中的 800 步后，测试页面每个被掩码词片 8.737 比特；4 分钟
+8.737 bits a hidden word piece of the test pages after 800 steps; 4 min
+表: 掩码语言模型 | BERT | LibreOffice 帮助 | 800 步后，测试页面每个被掩码词片 8.737 比特；4 分钟
 """
 
 from aigc_jax.experiments import Experiment
