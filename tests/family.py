@@ -39,11 +39,10 @@ class Selection:
     """The tests of one family."""
 
     def __init__(self, family: str):
-        settings = _settings()
-        self.configs = {name for name, config in settings.items() if config["method"]["name"] == family}
+        self.configs = {name for name, config in settings().items() if config["method"]["name"] == family}
         self.own = PACKAGE / "methods" / f"{family}.py"
         parts = {self.own}
-        for config in (settings[name] for name in self.configs):
+        for config in (settings()[name] for name in self.configs):
             networks = [network["name"].partition(".")[0] for network in config["networks"].values()]
             parts |= {PACKAGE / "nn" / f"{network}.py" for network in networks if network}  # "" = another run's
             parts.add(PACKAGE / "codecs" / f"{config.get('codec', {}).get('name', 'identity')}.py")
@@ -76,7 +75,7 @@ def reached(modules: set[Path]) -> set[Path]:
 
 
 @functools.cache
-def _settings() -> dict[str, Any]:
+def settings() -> dict[str, Any]:
     """All configurations by name."""
     return {name: load_config(name) for name in CONFIGS}
 

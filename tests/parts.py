@@ -122,7 +122,8 @@ def run(names: Sequence[str]) -> int:
     """Runs these parts. The exit code is 0 where all pass."""
     code = 0
     if marks := [f"long(part='{name}')" for name in names if name != PARITY]:
-        spread = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+        # As the Makefile has them.
+        spread = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "--max-worker-restart=0"]
         code |= subprocess.run([sys.executable, "-m", "pytest", "-m", " or ".join(marks), *spread], cwd=ROOT).returncode
     if PARITY in names:
         code |= subprocess.run(["make", PARITY], cwd=ROOT).returncode

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import parts
 import pytest
-from family import Selection, families, mistake
-from support import CONFIGS, ROOT, load_config
+from family import Selection, families, mistake, settings
+from support import ROOT
 
 FOLDERS = [path for path in ROOT.iterdir() if not path.name.startswith(".") and path.name != "runs"]
 FILES = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in (folder, *folder.rglob("*")) if path.is_file()]
@@ -108,8 +108,8 @@ def taken(family, path, marks=(), **parameters):
 @pytest.mark.parametrize("family", families())
 def test_a_family_has_its_own_tests_and_the_laws_for_its_configurations(family):
     assert taken(family, "test_contract.py", name="none") is False
-    for name in CONFIGS:
-        mine = load_config(name)["method"]["name"] == family
+    for name, config in settings().items():
+        mine = config["method"]["name"] == family
         assert taken(family, "test_contract.py", name=name) is mine
     for path in (ROOT / "tests" / "methods").glob(f"test_{family}.py"):
         assert taken(family, path)
