@@ -6,6 +6,7 @@ import pytest
 
 from aigc_jax.data.fields.texts import Text
 from aigc_jax.data.tokenizers import Learnt, folder, learnt, tokenizer
+from aigc_jax.data.tokenizers.special import NONE
 from aigc_jax.errors import UserError
 
 TEXTS = ["the cat sat on the mat", "床前明月光，疑是地上霜。", "two\nlines\tand a ▁ bar"] * 20
@@ -47,6 +48,16 @@ def test_special_tokens_are_named_as_transformers_calls_them(tmp_path):
     folder.write(tmp_path, learnt("bytes", list, 0))
     told = json.loads((tmp_path / "special_tokens_map.json").read_text())
     assert told == {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
+
+
+def test_the_end_of_a_text_is_not_counted_as_unknown(tmp_path):
+    """GPT-2 names <|endoftext|> as its unknown token too, of which a byte-level tokenizer has none."""
+    folder.write(tmp_path, learnt("bpe", lambda: TEXTS, 300))
+    file = tmp_path / "special_tokens_map.json"
+    file.write_text(json.dumps(dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<eos>")))
+    made = tokenizer(*learnt(f"file:{tmp_path}", list, 0))
+    assert made.special.unk == NONE and made.special.bos == made.special.eos != NONE
+    assert [made.lacking(text) for text in HARD] == [""] * len(HARD)
 
 
 def test_a_kind_of_another_version_is_named(tmp_path):

@@ -88,6 +88,8 @@ def _special(folder: Path, number: Callable[[str], int | None]) -> Special:
         found["bos"] = found["pad"] if found["pad"] != NONE else found["eos"]
     if found["pad"] == found["eos"]:
         found["pad"] = NONE  # else no text would end
+    if found["unk"] in (found["bos"], found["eos"]):
+        found["unk"] = NONE  # GPT-2 names one token for all, and knows every byte
     return Special(found["pad"], found["bos"], found["eos"], found["unk"], found["mask"])
 
 
