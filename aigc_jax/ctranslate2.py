@@ -23,8 +23,7 @@ from aigc_jax.weights import whisper
 MODEL, SETTINGS, TOKENIZER = "model.bin", "config.json", "tokenizer.json"  # of their folder
 VERSION, NAME = 6, "WhisperSpec"
 TYPES = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
-END, START, UNTIMED = "<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"
-SEVERAL = 51_865  # tokens at least, where a model knows several languages
+END = "<|endoftext|>"
 STACKS = ("encoder", "decoder")
 PLACES = {"weight": "weight", "bias": "bias"}
 NORM = {"gamma": "weight", "beta": "bias"}
@@ -53,14 +52,14 @@ def convert(folder: Path, new: Path) -> None:
             "bos_token_id": numbers[END],
             "eos_token_id": numbers[END],
             "pad_token_id": numbers[END],
-            "decoder_start_token_id": numbers[START],
+            "decoder_start_token_id": numbers[whisper.START],
         }
         told = {
             **special,
-            "no_timestamps_token_id": numbers[UNTIMED],
+            "no_timestamps_token_id": numbers[whisper.UNTIMED],
             "suppress_tokens": settings["suppress_ids"],
             "begin_suppress_tokens": settings["suppress_ids_begin"],
-            "is_multilingual": config["vocab_size"] >= SEVERAL,
+            "is_multilingual": config["vocab_size"] >= whisper.SEVERAL,
         }
     except (KeyError, TypeError) as error:
         raise UserError(f"{SETTINGS} and {TOKENIZER} of {folder} are not those of a Whisper: no {error}.") from error

@@ -7,9 +7,10 @@
 
 import argparse
 import random
-from pathlib import Path
 
-from aigc_jax.data.sets.tang_poems import POEMS, read_splits
+from aigc_jax.data import poems
+from aigc_jax.data.sets.tang_poems import read_splits
+from aigc_jax.errors import UserError
 from aigc_jax.metrics import verse
 from aigc_jax.metrics.bootstrap import interval
 
@@ -35,11 +36,14 @@ def characters_shuffled(text: str, dice: random.Random) -> str:
 def main() -> None:
     """Reads the arguments and prints a line for each order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--path", required=True, type=Path)
+    parser.add_argument("--path", required=True)
     parser.add_argument("--split", default="test")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    splits, _ = read_splits(sorted(arguments.path.glob(POEMS)))
+    try:
+        splits, _ = read_splits(poems.needed(arguments.path, "tang"))
+    except UserError as error:
+        parser.error(str(error))
     texts, dice = splits[arguments.split], random.Random(arguments.seed)
     orders = {
         "as they are": texts,

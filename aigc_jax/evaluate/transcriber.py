@@ -24,10 +24,9 @@ from aigc_jax.errors import UserError
 from aigc_jax.metrics.features.extractor import weights_sha256
 from aigc_jax.ops.mel import HOP, RATE, log_mel
 from aigc_jax.ops.next_token import Plan, generate, plan
+from aigc_jax.weights.whisper import SEVERAL, START, UNTIMED
 
 NETWORK = "whisper.Whisper"
-START, UNTIMED = "<|startoftranscript|>", "<|notimestamps|>"
-SEVERAL = 51_865  # tokens at least, where a model knows several languages
 TASK = ("<|en|>", "<|transcribe|>")
 GENERATION = "generation_config.json"  # beside config.json: tokens that no transcript has
 BATCH = 4  # windows at a time

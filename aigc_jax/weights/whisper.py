@@ -22,6 +22,8 @@ COMPUTED: dict[str, tuple] = {
     "tie_word_embeddings": (True,),
 }
 SPECIAL = ("pad_token_id", "bos_token_id", "eos_token_id")
+START, UNTIMED = "<|startoftranscript|>", "<|notimestamps|>"  # what a transcript begins with
+SEVERAL = 51_865  # tokens at least, where a model knows several languages
 LAST = 50_256  # of these tokens, unless config.json says something else
 DEFAULTS: dict[str, Any] = {"encoder_layers": 0, "mlp_width": 0}  # of our network's fields
 
