@@ -106,7 +106,7 @@ def test_what_is_refused(digits):
         judging(replace(digits, fields={"image": SimpleNamespace(kind="smells")}), 100)
 
 
-def test_pairs_are_held_against_their_true_targets(digits):
+def test_pairs_are_held_against_their_true_targets(digits, capsys):
     """PSNR of a known error: 10 log10(255² / d²) where every value differs by d."""
     found = judging(digits, 20, ("psnr",))
     truth = digits.splits["test"][np.arange(20)]["image"]
@@ -117,7 +117,11 @@ def test_pairs_are_held_against_their_true_targets(digits):
     assert figure.interval.value == pytest.approx(10 * np.log10(255**2 / 25))
     with pytest.raises(ConfigError, match="needs the true targets.*given=split:test"):
         found.check(Asked({}, None, []))
-    found.check(Asked({}, truth, []))
+    rows = [{"image": f"test:{i}"} for i in range(20)]
+    found.check(Asked({}, truth, rows))
+    assert capsys.readouterr().err == ""
+    found.check(Asked({}, truth, rows[:15] + rows[:5]))
+    assert "samples is 20, and there are 15 rows to generate from" in capsys.readouterr().err
 
 
 QUALITY = {"samples": 80, "measures": ("frechet", "precision_recall"), "extractor": "digits"}
