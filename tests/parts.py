@@ -48,6 +48,7 @@ PARTS = {
     "notebook": Part(0.5, ("colab/*", "aigc_jax/library.py", "tests/test_notebook.py")),
     "signatures": Part(2.8, (*FAMILIES, "tests/test_contract.py")),
     "twins": Part(1.5, (*FAMILIES, "tests/test_contract.py")),
+    "printed": Part(1.7, (*FAMILIES, "docs/*.md", "tests/test_contract.py", "tests/*print*.py")),
     "methods": Part(2.2, ("aigc_jax/methods/*", "aigc_jax/ops/*", "aigc_jax/learner.py", "tests/methods/*"), "methods"),
     "networks": Part(2.7, ("aigc_jax/nn/*", "aigc_jax/ops/*", "tests/nn/*"), "nn"),
     "operations": Part(2.3, ("aigc_jax/ops/*", "tests/ops/*"), "ops"),

@@ -33,6 +33,8 @@ from aigc_jax.train import trained as finished
 from aigc_jax.train.run import JUDGING
 from aigc_jax.train.workdir import Workdir
 
+pytestmark = pytest.mark.long(part="printed")
+
 KEY = jax.random.key(0)
 PAGES = ("add-a-family", "image-pairs", "add-a-codec", "add-an-adapter", "weights")
 SMALL = {"networks.net": dict(name="mlp.Denoiser", width=8, blocks=1, octaves=1)}  # a U-Net compiles long
