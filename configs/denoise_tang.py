@@ -32,7 +32,7 @@ get_config = Experiment(
         ),
         "method": dict(name="denoising", noise="spans", density=0.15, mean_span=3.0),
         "checkpoint.best": "bits_per_restored_char",
-        "sample": dict(n=16, every=600, temperature=0.9, top_p=0.95),
+        "sample": dict(n=16, every=480, temperature=0.9, top_p=0.95),
     },
     tiny={"networks.net.layers": 2, "networks.net.width": 16, "networks.net.heads": 2},
 )

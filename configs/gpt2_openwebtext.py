@@ -24,9 +24,9 @@ get_config = Experiment(
         "data.pack": True,
         "data.length": 1024,
         "data.batch_size": 480,
-        "networks.net.layers": 12,
-        "networks.net.width": 768,
-        "networks.net.heads": 12,
+        "networks.net": dict(
+            name="transformer.Transformer", layers=12, width=768, heads=12, dropout=0.0, tied=True, remat=False
+        ),
         "optimizers.net.learning_rate": 6e-4,
         "optimizers.net.warmup_steps": 2000,
         "optimizers.net.b2": 0.95,

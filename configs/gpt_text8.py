@@ -19,10 +19,15 @@ get_config = Experiment(
     full={
         "data.length": 512,
         "data.batch_size": 64,
-        "networks.net.layers": 12,
-        "networks.net.width": 512,
-        "networks.net.heads": 8,
-        "networks.net.dropout": 0.3,  # 90 million characters are read many times
+        "networks.net": dict(
+            name="transformer.Transformer",
+            layers=12,
+            width=512,
+            heads=8,
+            dropout=0.3,  # 90 million characters are read many times
+            tied=True,
+            remat=False,
+        ),
         "optimizers.net.learning_rate": 6e-4,
         "optimizers.net.warmup_steps": 2000,
         "optimizers.net.b2": 0.98,

@@ -3,12 +3,15 @@
     python main.py --config=configs/gpt_tang.py --workdir=runs/base --config.networks.net.width=96 \\
         --config.networks.net.layers=3 --config.data.vocabulary_size=4000 --config.data.length=64 \\
         --config.data.batch_size=16 --config.optimizers.net.learning_rate=3e-3 --config.train.steps=1000 \\
-        --config.evaluate.every=1000 --config.checkpoint.every=200 --config.sample.every=0
+        --config.evaluate.every=1000 --config.checkpoint.every=200 --config.sample.every=0 \\
+        --config.networks.net.positions=learned --config.networks.net.norm=layer --config.networks.net.bias=all \\
+        --config.networks.net.activation=gelu_tanh --config.networks.net.mlp_width=0 \\
+        --config.networks.net.query_key_norm=False
     python main.py --config=configs/lora_tang.py --workdir=runs/lora --config.networks.net.start=run:runs/base#net
 
-The first command trains a small base; a run of configs/gpt_tang.py as it is serves as well. The poet is Lu You of the
-Song (data.poet, data.dynasty), of whom the base has read nothing. docs/lora.md has ranks, layers and 8 bits beside full
-fine-tuning. With adapters.net.bits=8 the base stays in 8 bits while it is adapted.
+The first command trains a small base of GPT-2's form; a run of configs/gpt_tang.py as it is serves as well. The poet is
+Lu You of the Song (data.poet, data.dynasty), of whom the base has read nothing. docs/lora.md has ranks, layers and 8
+bits beside full fine-tuning. With adapters.net.bits=8 the base stays in 8 bits while it is adapted.
 Hardware: 2 CPU cores. Time: half a minute, and two for what is before and after it. Expected: most of what full
 fine-tuning gains over the base, with a few percent of its numbers.
 Measured once, seed 0, on 2 crowded CPU cores with jax 0.10.2 (python benchmarks/adapters.py runs/base): 7.888 bits/char

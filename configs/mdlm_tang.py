@@ -22,7 +22,7 @@ get_config = Experiment(
     full={
         "data.extra_tokens": 1,  # the mask
         "method": dict(name="masked_diffusion", bound_terms=16),
-        "sample": dict(n=16, every=600, steps=96, temperature=0.9, top_p=0.95, order="random"),
+        "sample": dict(n=16, every=480, steps=96, temperature=0.9, top_p=0.95, order="random"),
     },
     tiny={"sample.steps": 4, "method.bound_terms": 4},
 )

@@ -23,7 +23,7 @@ get_config = Experiment(
         "networks.net.layers": 12,
         "networks.net.width": 768,
         "networks.net.heads": 12,
-        "networks.net.positions": "rotary",
+        "networks.net.mlp_width": 2048,
         "networks.net.dropout": 0.1,
         "optimizers.net.learning_rate": 3e-4,
         "optimizers.net.schedule": "constant",

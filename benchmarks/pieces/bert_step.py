@@ -40,7 +40,7 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     changes = {f"optimizers.net.{key}": value for key, value in optimizer.items()}
     changes |= {"networks.net": network, "method.density": DENSITY, "precision": settings["precision"]}
-    return ours.settings("masked_tang", changes)
+    return ours.settings("bert_tang", changes)
 
 
 def facts(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,8 +30,9 @@ def config(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     changes = {f"networks.net.{key}": settings[key] for key in ("layers", "width", "heads")}
     optimizer = {"schedule": "constant", "warmup_steps": 0, "learning_rate": RATE, "weight_decay": DECAY}
+    optimizer |= {"b2": BETAS[1], "accumulate": 1}
     changes |= {f"optimizers.net.{key}": value for key, value in optimizer.items()}
-    return ours.settings("gpt_tang", {**changes, "precision": settings["precision"]})
+    return ours.settings("gpt2_openwebtext", {**changes, "precision": settings["precision"]})
 
 
 def facts(settings: Mapping[str, Any]) -> dict[str, Any]:

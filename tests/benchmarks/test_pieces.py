@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -36,6 +37,12 @@ def test_pieces_import_nothing_that_an_environment_may_lack():
     code += "print(*{'jax', 'flax', 'torch', 'aigc_jax', 'PIL'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code, *PIECES], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not found.stdout.strip()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_configurations_that_a_script_starts_from_are_there(path):
+    names = re.findall(r'ours\.settings\("(\w+)"', path.read_text("utf-8"))
+    assert [name for name in names if not (ROOT / f"configs/{name}.py").is_file()] == []
 
 
 @pytest.mark.long(part="benchmarks")
