@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "plot": {"metrics"},
     "train": {"plot", "method", "ops", "data", "metrics", "consoles", "places", "config", "errors"},
     "evaluate": {
-        *("method", "data", "metrics", "train", "published", "lookup"),
+        *("method", "data", "metrics", "train", "published", "weights", "lookup"),
         *("places", "ops", "config", "errors"),
     },
     "preference": {"data", "metrics", "train", "errors"},
