@@ -12,7 +12,7 @@ os.environ.setdefault("TFDS_DATA_DIR", str(SCRATCH / "data"))
 # Compiling is most of the suite's time: half of it goes with the optimizations of XLA's back end.
 # Eight devices on two busy cores may wait for each other for longer than the 40 s after which XLA aborts the process.
 # And for ever, where a device's operations share threads: each may begin another of two collective operations first.
-# The older emitters of fused operations, which jax 0.11 and later have no more, compile a third faster.
+# The older emitters of fused operations compile a third faster; a later XLA has none, and ends at the flag.
 OLDER_EMITTERS = ["--xla_cpu_use_fusion_emitters=false"] if version("jaxlib").startswith("0.10.") else []
 os.environ["XLA_FLAGS"] = " ".join(
     [
