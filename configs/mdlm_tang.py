@@ -5,13 +5,16 @@ not causal.
 
 The data are those of configs/gpt_tang.py. A prompt, that a poem goes on from: --config.sample.given=春江花月夜
 (traditional characters).
-Hardware: 2 CPU cores. Time: about as long as `gpt_tang`, 70 minutes.
-Expected: a bound on the bits a character of the test poems above the 6.601 of `gpt_tang`, which has the same network,
-data and updates: each update of masked diffusion learns from half of the tokens.
-Not yet measured.
+Hardware: 2 CPU cores. Time: about as long as `gpt_tang`, 40 minutes.
+Expected: a bound on the bits a character of the test poems above those of `gpt_tang`, which has the same network, data
+and updates: each update of masked diffusion learns from half of the tokens.
+Measured once, seed 0, with train.steps=680 and method.bound_terms=4, on one CPU core with jax 0.10.2 in 28 min: at most
+8.301 bits/char [8.267, 8.337] and 2.928 bits/byte [2.916, 2.940], where the same network as `gpt_tang` has 7.068 after
+as many updates, and the 1-gram 9.396. Both had an MLP 683 wide.
 
-Table: Masked diffusion | MDLM, transformer | Tang poems | not yet measured (gpt_tang: 6.601 bits/char)
-表: 掩码扩散 | MDLM，Transformer | 唐诗 | 尚未测量（gpt_tang：6.601 bits/字）
+Table: Masked diffusion | MDLM, transformer | Tang poems |
+at most 8.301 bits/char on the test poems after 680 steps (gpt_tang: 7.068); 28 min of one core
+表: 掩码扩散 | MDLM，Transformer | 唐诗 | 680 步后测试集至多 8.301 bits/字（gpt_tang：7.068）；单核 28 分钟
 """
 
 from aigc_jax.experiments import Experiment
