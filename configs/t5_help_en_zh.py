@@ -14,8 +14,8 @@ Hardware: 2 CPU cores. Time: about 40 minutes.
 Measured once, seed 0, with jax 0.10.2 on one CPU core, shared with other work, in 67 min: BLEU 8.6 and chrF 11.2 of
 400 test paragraphs, greedy; 3.229 bits/char, 1.242 bits/byte. Right words of the field, such as "Basic" and "Python",
 in sentences that repeat themselves and seldom say what the English says: no translation yet.
-Once more with train.steps=2000, in 72 min of a shared core: greedy BLEU 6.8 [5.8, 7.9] and chrF 9.1, with four beams BLEU
-6.7 [5.8, 7.8] and chrF 9.1. docs/language.md has ten of them.
+Once more with train.steps=2000, in 72 min of a shared core: greedy BLEU 6.8 [5.8, 7.9] and chrF 9.1, with four beams
+BLEU 6.7 [5.8, 7.8] and chrF 9.1. docs/language.md has ten of them.
 
 Table: Encoder-decoder | T5, 3 + 3 blocks | help of LibreOffice, English to Chinese |
 BLEU 8.6, chrF 11.2, no translation yet; 67 min on a shared core
