@@ -7,7 +7,7 @@ BLEU of four words in a row is low even where most are right; chrF counts charac
 Hardware: 2 CPU cores. Time: 44 minutes of one shared core. Expected: titles that name what a page is about.
 Measured once, seed 0, on one shared CPU core with jax 0.10.2 in 44 min: chrF 9.6 [7.9, 11.3] and BLEU 0.3 [0.2, 0.5] of
 200 test pages, none of them right; 2.010 bits/char. It has learnt how titles look ("CDate Function", "Setter Wizard -
-Page"), and not to look into the page: 2,102 pages are too few to learn that from nothing.
+Page"), and not to look into the page: 2,102 pages may be too few to learn that from nothing.
 
 Table: Encoder-decoder | T5, 3 + 3 blocks | help of LibreOffice, titles of pages |
 chrF 9.6, BLEU 0.3: the form of titles, none right; 44 min on a shared core

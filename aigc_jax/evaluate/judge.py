@@ -87,13 +87,14 @@ class Judge:
             raise ConfigError(f"{self._where}measures: {'; '.join(lacking)}: leave it out, or give it more.")
         for line in lacking:
             print(f"aigc_jax: {line}: it is passed over.", file=sys.stderr)
-        there = len({tuple(sorted(line.items())) for line in asked.lines})
-        if any(measure.paired for measure in kept) and there < len(asked.lines):
-            print(
-                f"aigc_jax: {self._where}samples is {self.count:,}, and there are {there:,} rows to generate from, "
-                "which are given again: intervals take the repeated ones for new.",
-                file=sys.stderr,
-            )
+        if any(measure.paired for measure in kept):
+            there = len({tuple(sorted(line.items())) for line in asked.lines})
+            if there < len(asked.lines):
+                print(
+                    f"aigc_jax: {self._where}samples is {self.count:,}, and there are {there:,} rows to generate from, "
+                    "which are given again: intervals take the repeated ones for new.",
+                    file=sys.stderr,
+                )
         self._measures, self.names = kept, tuple(name for measure in kept for name in measure.names)
 
     def prepare(self) -> None:
