@@ -51,7 +51,8 @@ def furnished(tmp_path_factory):
         for i, image in enumerate(digits[60 * number : 60 * number + 60]):
             Image.fromarray(image[..., 0].repeat(2, 0).repeat(2, 1)).save(folder / name / f"{i:03d}.png")
     texts = [f"第{i}句话，春眠不觉晓。" for i in range(40)]
-    (folder / "TRAINING.txt").write_text("\n".join(texts), "utf-8")
+    for name in ("TRAINING.txt", "MADE.txt", "TRUTH.txt"):
+        (folder / name).write_text("\n".join(texts), "utf-8")
     (folder / "MADE.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts[::2]), "utf-8")
     write_texts(folder / "data" / "chinese-poetry")
     _cifar(folder / "FOLDER")

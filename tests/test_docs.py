@@ -1,8 +1,10 @@
 """The documents hold: their code runs, their links lead somewhere, their tables say what the code says."""
 
+import argparse
 import ast
 import dataclasses
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from printing import load_file, printing
 from support import CONFIGS, PRINTED_FILE, ROOT, load_config
 
+from aigc_jax.commands import board
 from aigc_jax.config import OPTIMIZER, TRUNK, leaves, merged
 from aigc_jax.data import catalogue
 from aigc_jax.data.dataset import DataSet, Field
@@ -55,6 +58,17 @@ def test_the_printed_data_set_loads(printed, tmp_path):
     batch = data.prepare(jax.random.key(0), rows, True)
     assert batch.target.shape == (200, 10, 10, 1) and set(np.unique(batch.target)) == {-1, 1}
     assert data.made.show(rows["image"][:9]).write(tmp_path / "bars").is_file()
+
+
+def test_the_board_is_what_the_documented_command_writes(tmp_path, monkeypatch):
+    command = next(line for line in text("docs/evaluation.md").splitlines() if "evaluate board" in line)
+    shutil.copytree(ROOT / "docs" / "records", tmp_path / "docs" / "records")
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    board.arguments(parser)
+    board.run(parser.parse_args(command.split(" board ")[1].split()))
+    for name in ("docs/board.md", "docs/board.html"):
+        assert (tmp_path / name).read_text("utf-8") == text(name), name
 
 
 def test_the_page_on_sampling_names_the_settings_of_every_family():

@@ -47,7 +47,7 @@ class Table(NamedTuple):
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("records", metavar="FOLDER", type=Path, help="of records, as .jsonl files, or of runs")
     parser.add_argument("--out", type=Path, required=True, help="the page, in Markdown; a .html is written beside it")
-    parser.add_argument("--measures", nargs="+", help="that are shown (default: all)")
+    parser.add_argument("--measures", nargs="+", help="that are shown (default: all; each has to be measured alike)")
 
 
 def run(options: argparse.Namespace) -> None:

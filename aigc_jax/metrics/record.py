@@ -129,7 +129,7 @@ def same_protocol(records: Sequence[Record]) -> Protocol:
         if found := first.protocol.differences(other.protocol):
             raise UserError(
                 f"{first.protocol.measure} of {first.run} and of {other.run} cannot be compared, since they were not "
-                f"measured alike ({'; '.join(found)}): measure one of them again."
+                f"measured alike ({'; '.join(found)}): measure one of them again, or leave it out."
             )
     return first.protocol
 
