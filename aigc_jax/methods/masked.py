@@ -30,7 +30,7 @@ from aigc_jax.errors import ConfigError
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
-from aigc_jax.ops import token_noise
+from aigc_jax.ops import padding, token_noise
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ranges import Count, Range, Size, Token
 
@@ -67,8 +67,7 @@ def masked(
 
     def read(target: Array) -> tuple[Array, Array]:
         """(the tokens of rows that a network reads, which of them are no padding), [B, length] both."""
-        tokens = target[:, :-1]
-        return jnp.maximum(tokens, 0), tokens != pad
+        return padding.split(target[:, :-1], pad)
 
     def hidden(keys: Array, tokens: Array, there: Array) -> tuple[Array, Array]:
         """(what is read in their place, which of them are chosen), [B, length] both."""
@@ -123,8 +122,8 @@ def masked(
 
     def logits(state: State, tokens: Array) -> Array:
         """Of each token, float32 [n, T, vocabulary]. tokens: int32 [n, T], T <= length, with masks."""
-        there = tokens != pad
-        return net.predict(state, jnp.maximum(tokens, 0), causal=False, train=False, mask=there)
+        tokens, there = padding.split(tokens, pad)
+        return net.predict(state, tokens, causal=False, train=False, mask=there)
 
     def fill(state: State, tokens: Array) -> Array:
         """The tokens with the most probable ordinary one for each mask, each as if the others stayed masked."""

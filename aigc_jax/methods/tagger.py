@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
 from aigc_jax.ops import batch as whole
+from aigc_jax.ops import padding
 from aigc_jax.ops.cross_entropy import cross_entropy
 from aigc_jax.ranges import Token
 
@@ -35,13 +36,11 @@ def tagger(learners: Mapping[str, Learner], /, *, ignored: Token, text_pad: Toke
 
     def read(given: Given) -> tuple[Array, Array]:
         """(the tokens that the network reads, which of them are no padding), [B, T] both."""
-        tokens = given["text"][:, :-1]
-        return jnp.maximum(tokens, 0), tokens != text_pad
+        return padding.split(given["text"][:, :-1], text_pad)
 
     def told(target: Array) -> tuple[Array, Array]:
         """(tags, which of them there are), [B, T] both."""
-        tags = target[:, :-1]
-        return jnp.maximum(tags, 0), tags != ignored
+        return padding.split(target[:, :-1], ignored)
 
     def right(logits: Array, tags: Array, there: Array) -> Array:
         """How many tags are the most probable ones. float32 [B]."""

@@ -17,6 +17,7 @@ import optax
 
 from aigc_jax.learner import Learner, initial_state
 from aigc_jax.method import Array, Batch, Frozen, Given, Key, Method, PerExample, PyTree, State
+from aigc_jax.ops import padding
 from aigc_jax.ranges import Part, Size, Token
 
 NETWORKS = ("net",)
@@ -35,8 +36,7 @@ def text_classifier(
 
     def read(given: Given) -> tuple[Array, Array]:
         """(the tokens that the network reads, which of them are no padding), [B, T] both."""
-        tokens = given["text"][:, :-1]
-        return jnp.maximum(tokens, 0), tokens != text_pad
+        return padding.split(given["text"][:, :-1], text_pad)
 
     def init(key: Key, batch: Batch, frozen: Frozen) -> State:
         tokens, mask = read(batch.given)
