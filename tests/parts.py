@@ -36,13 +36,13 @@ class Part(NamedTuple):
 PARITY = "parity"  # runs in an environment of its own: `make parity`
 TRAINING = ("aigc_jax/train/*", "aigc_jax/build.py", "aigc_jax/command.py", "aigc_jax/modes.py", "main.py")
 FAMILIES = ("configs/*", "aigc_jax/methods/*", "aigc_jax/nn/*")
+WRITTEN = ("*.md", "aigc_jax/commands/*", "configs/*", "tests/as_written.py", "tests/test_as_written.py")
 PARTS = {
     "soak": Part(1.5, (*TRAINING, "tests/soak/*", "tests/test_soak.py")),
     "processes": Part(1.0, (*TRAINING, "tests/train/test_distributed.py")),
     "stopping": Part(0.5, (*TRAINING, "tests/train/test_stopping.py")),
-    "documents": Part(
-        3.0, ("*.md", "aigc_jax/commands/*", "configs/*", "tests/as_written.py", "tests/test_as_written.py")
-    ),
+    "documents": Part(4.0, WRITTEN),
+    "pages": Part(4.0, WRITTEN),
     "statistics": Part(0.8, ("aigc_jax/metrics/*", "aigc_jax/evaluate/*", "tests/metrics/*", "tests/evaluate/*")),
     "benchmarks": Part(0.5, ("benchmarks/*", "aigc_jax/nn/*", "aigc_jax/ops/*", "tests/benchmarks/*")),
     "notebook": Part(0.5, ("colab/*", "aigc_jax/library.py", "tests/test_notebook.py")),

@@ -37,6 +37,11 @@ BEFORE = {  # what a page takes for done
 READ = [page for page in as_written.PAGES if any(as_written.reason(c) is None for c in as_written.commands(page))]
 
 
+def part_of(page):
+    """The longer part of the suite that runs a page's commands: two have about half of them each."""
+    return pytest.mark.long(part="documents") if page < "docs/m" else pytest.mark.long(part="pages")
+
+
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory):
     """A folder with a checkout, and with what the pages call FOLDER, REAL, MADE and so on; and its environment."""
@@ -96,8 +101,9 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-@pytest.mark.long(part="documents")
-@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in READ])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=(part_of(page), pytest.mark.xdist_group(page))) for page in READ]
+)
 def test_the_commands_of_a_page(page, furnished, tmp_path):
     source, environment = furnished
     folder = tmp_path / "checkout"
