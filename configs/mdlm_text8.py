@@ -5,11 +5,11 @@
 The size that is usual for diffusion on text8 since Austin et al. 2021 (arXiv:2107.03006): 12 layers, 768 values wide,
 windows of 256 characters, batches of 512, a million updates. The network is the transformer of `gpt_tang`, not causal,
 with rotary positions, as the paper's has them.
-Hardware: 8 GPUs. Not yet measured; published, of the absorbing D3PM (Austin et al. 2021), which has the same forward
-process: a bound of 1.45 bits a character.
+Hardware: 8 GPUs. Not yet measured; published bounds: 1.40 bits a character of MDLM, 1.45 of the absorbing D3PM (Austin
+et al. 2021), which has the same forward process.
 
-Table: Masked diffusion | MDLM, transformer of 12 layers | text8 | not yet measured (D3PM, absorbing: 1.45 bits/char)
-表: 掩码扩散 | MDLM，12 层 Transformer | text8 | 尚未测量（D3PM，吸收态：1.45 bits/字）
+Table: Masked diffusion | MDLM, transformer of 12 layers | text8 | not yet measured (published: ≤ 1.40 bits/char)
+表: 掩码扩散 | MDLM，12 层 Transformer | text8 | 尚未测量（已发表：≤ 1.40 bits/字）
 """
 
 from aigc_jax.experiments import Experiment
