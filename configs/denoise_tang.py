@@ -6,10 +6,14 @@ The data are those of configs/gpt_tang.py. It pretrains an encoder and a decoder
 --config.networks.net.start=run:runs/denoise_tang#net. BART's noise: --config.method.noise=infill
 --config.method.density=0.3.
 Hardware: 2 CPU cores. Time: about an hour.
-Not yet measured.
+Measured once, seed 0, on one shared CPU core with jax 0.10.2 and a quarter of the steps, train.steps=480, in 29 min:
+9.442 [9.399, 9.485] bits a restored character of the test poems. That is how frequent characters are and no more: a
+unigram has 9.396. Samples restore line ends and single characters. Far from trained.
 
-Table: Denoising | T5's spans, encoder and decoder | Tang poems | not yet measured
-表: 去噪预训练 | T5 的片段遮盖，编码器-解码器 | 唐诗 | 尚未测量
+Table: Denoising | T5's spans, encoder and decoder | Tang poems |
+9.442 [9.399, 9.485] bits a restored character after 480 steps, far from trained (1-gram: 9.396); 29 min on a shared core
+表: 去噪预训练 | T5 的片段遮盖，编码器-解码器 | 唐诗 |
+480 步后每个复原字 9.442 [9.399, 9.485] 比特，远未训练充分（1-gram：9.396）；与其他任务共用单核 29 分钟
 """
 
 from aigc_jax.experiments import Experiment
