@@ -8,7 +8,7 @@ The data are those of configs/gpt_tang.py. It pretrains an encoder and a decoder
 Hardware: 2 CPU cores. Time: about an hour.
 Measured once, seed 0, on one shared CPU core with jax 0.10.2 and a quarter of the steps, train.steps=480, in 29 min:
 9.442 [9.399, 9.485] bits a restored character of the test poems. That is how frequent characters are and no more: a
-unigram has 9.396. Samples restore line ends and single characters. Far from trained.
+1-gram has 9.396. Samples restore line ends and single characters. Far from trained.
 
 Table: Denoising | T5's spans, encoder and decoder | Tang poems |
 9.442 [9.399, 9.485] bits a restored character after 480 steps, far from trained (1-gram: 9.396); 29 min on a shared core
