@@ -11,9 +11,9 @@ Measured once, seed 0, on one shared CPU core with jax 0.10.2 and a quarter of t
 1-gram has 9.396. Samples restore line ends and single characters. Far from trained.
 
 Table: Denoising | T5's spans, encoder and decoder | Tang poems |
-9.442 [9.399, 9.485] bits a restored character after 480 steps, far from trained (1-gram: 9.396); 29 min on a shared core
+9.442 [9.399, 9.485] bits a restored character after 480 steps, far from trained (1-gram: 9.396); 29 min
 表: 去噪预训练 | T5 的片段遮盖，编码器-解码器 | 唐诗 |
-480 步后每个复原字 9.442 [9.399, 9.485] 比特，远未训练充分（1-gram：9.396）；与其他任务共用单核 29 分钟
+480 步后每个复原字 9.442 [9.399, 9.485] 比特，远未训练充分（1-gram：9.396）；29 分钟
 """
 
 from aigc_jax.experiments import Experiment
