@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 
 def split(ids: jax.Array, none: int) -> tuple[jax.Array, jax.Array]:
-    """(ids that a table can be read by, which of them are there), as of a shape. int32, bool.
+    """(ids that a table can be read by, which of them are there): int32 and bool, both of the shape of `ids`.
 
     none: the id that stands for nothing; a negative one is read as 0, which no table lacks.
     """
